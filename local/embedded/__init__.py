@@ -1,0 +1,1 @@
+"""The embedded corpus: any number of synthetic speakers, made offline from a seed."""

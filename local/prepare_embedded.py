@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Stage 0 for the embedded corpus: synthetic speakers, made here by espeak-ng voices.
+
+Every speaker is a random voice and every utterance a random session (microphone, room, noise,
+level), byte-identical for one --data-seed. The first speakers test, so that the test set stays
+when the number of training speakers changes. The audio lies in <output>/wav/<speaker>/.
+"""
+
+import argparse
+from pathlib import Path
+
+from deep_speaker import command, corpus
+from deep_speaker.audio import read_info
+from deep_speaker.data_dir import Utterance
+from deep_speaker.files import replacing_directory
+from embedded.corpus import speaker_id, synthesise_corpus
+from embedded.voices import draw_voice
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    corpus.add_options(parser)
+    for name, default in (("test-speakers", 40), ("train-speakers", 300), ("utterances", 10)):
+        parser.add_argument(f"--num-{name}", type=command.positive_int, default=default)
+    options = parser.parse_args()
+    audio = command.resolved_path(str(options.output / "wav"))
+    num_speakers = options.num_train_speakers + options.num_test_speakers
+    with replacing_directory(audio) as partial:
+        made = synthesise_corpus(
+            partial, range(num_speakers), options.num_utterances, options.data_seed, options.nj
+        )
+    sexes = {speaker_id(i): draw_voice(options.data_seed, i).sex for i in range(num_speakers)}
+    utterances = [
+        describe(utterance, audio / path.relative_to(partial), sexes, text)
+        for utterance, path, text in made
+    ]
+    first_training_speaker = speaker_id(options.num_test_speakers)
+    corpus.write_corpus(
+        options,
+        train=[item for item in utterances if item.speaker >= first_training_speaker],
+        test=[item for item in utterances if item.speaker < first_training_speaker],
+    )
+
+
+def describe(utterance: str, path: Path, sexes: dict[str, str], text: str) -> Utterance:
+    speaker = path.parent.name
+    return Utterance(utterance, speaker, path, read_info(path), sexes[speaker], text)
+
+
+if __name__ == "__main__":
+    command.run(main)
