@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Parse --name value and --name=value into the variables that the calling script assigns, flush
+# left, above the line that sources this file: . local/parse_options.sh
+#
+# Dashes and underscores in names are alike. An unknown option, or a value of another kind than
+# the default (a whole number, or true and false), is an error. --help prints the script's header,
+# then the variables with their comments.
+
+_script=$(basename "$0")  # run.sh has moved to its own folder
+_declared() { sed '/parse_options\.sh/,$d' "$_script" | grep -E '^[a-z_]+='; }
+
+_help() {
+  sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$_script"
+  _declared | sed -E 's/^([a-z_]+)=([^#]*[^# ])? *(# *(.*))?$/--\1\t\2\t\4/' | awk -F'\t' '
+    { gsub("_", "-", $1); printf "  %-18s %-20s %s\n", $1, $2, $3 }'
+}
+
+_fail() { echo "$_script: $*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) _help; exit 0 ;;
+    --?*=*) _name=${1%%=*} _value=${1#*=}; shift ;;
+    --?*)
+      [ $# -ge 2 ] || _declared | grep -q "^$(tr - _ <<< "${1#--}")=" || _fail "unknown option $1; see --help"
+      [ $# -ge 2 ] || _fail "option $1 needs a value; see --help"
+      _name=$1 _value=$2
+      shift 2
+      ;;
+    *) _fail "unexpected argument '$1'; options are --name value; see --help" ;;
+  esac
+  _variable=${_name#--}
+  _variable=${_variable//-/_}
+  _declared | grep -q "^$_variable=" || _fail "unknown option $_name; see --help"
+  case ${!_variable} in
+    true | false)
+      case $_value in
+        true | false) ;;
+        *) _fail "option $_name takes true or false, got '$_value'" ;;
+      esac
+      ;;
+    [0-9]*)
+      case $_value in
+        '' | *[!0-9]*) _fail "option $_name takes a whole number, got '$_value'" ;;
+      esac
+      ;;
+  esac
+  printf -v "$_variable" %s "$_value"
+done
+unset -f _declared _help _fail
+unset -v _script _name _value _variable

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Stage 0 for LibriSpeech and mini LibriSpeech, through Lhotse's recipe.
+
+By default every train-* part in --corpus-dir trains, and every test-* part tests (every dev-*
+part where there is no test-*, as in mini LibriSpeech). Without the folder, Lhotse downloads the
+parts named, or mini LibriSpeech, where the network allows.
+"""
+
+import argparse
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lhotse.recipes.librispeech import (
+    LIBRISPEECH,
+    MINI_LIBRISPEECH,
+    download_librispeech,
+    parse_utterance,
+)
+
+from deep_speaker import command, corpus
+from deep_speaker.audio import AudioInfo
+from deep_speaker.data_dir import Utterance
+
+PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    corpus.add_options(parser)
+    parser.add_argument(
+        "--corpus-dir", type=command.resolved_path, required=True, help="the folder LibriSpeech/"
+    )
+    parser.add_argument("--train-parts", nargs="+", choices=PARTS, help="default: all train-*")
+    parser.add_argument("--test-parts", nargs="+", choices=PARTS, help="default: all test-*")
+    options = parser.parse_args()
+    folder = options.corpus_dir
+    if not folder.is_dir():
+        folder = download(folder, (options.train_parts or []) + (options.test_parts or []))
+    train = options.train_parts or find_parts(folder, "train-")
+    test = options.test_parts or find_parts(folder, "test-") or find_parts(folder, "dev-")
+    sexes = read_sexes(folder / "SPEAKERS.TXT")
+    corpus.write_corpus(
+        options,
+        [item for part in train for item in read_part(folder / part, sexes, options.nj)],
+        [item for part in test for item in read_part(folder / part, sexes, options.nj)],
+    )
+
+
+def download(folder: Path, parts: list[str]) -> Path:
+    """Fetch the parts, or mini LibriSpeech, to `folder`, whose name must be LibriSpeech."""
+    if folder.name != "LibriSpeech":
+        raise ValueError(f"{folder}: no such folder; to download it there, name it .../LibriSpeech")
+    logging.info("%s: no such folder; downloading", folder)
+    try:
+        return download_librispeech(folder.parent, parts or "mini_librispeech")
+    except Exception as error:  # whatever the network, the server or the disk raises
+        raise ValueError(
+            f"{folder}: no such folder, and the download failed ({type(error).__name__}: {error}); "
+            "name the LibriSpeech folder with --corpus-dir"
+        ) from error
+
+
+def find_parts(folder: Path, prefix: str) -> list[str]:
+    return sorted(part for part in PARTS if part.startswith(prefix) and (folder / part).is_dir())
+
+
+def read_sexes(path: Path) -> dict[str, str]:
+    """Speakers' sexes from SPEAKERS.TXT, whose lines read `id | F or M | part | minutes | name`."""
+    if not path.is_file():
+        logging.warning("%s is missing: no same-sex results", path)
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|") for line in lines if line.strip() and not line.startswith(";")]
+    return {row[0].strip(): row[1].strip().lower() for row in rows}
+
+
+def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Utterance]:
+    """All utterances of a part; bad files are logged and left out, as `corpus.read_infos` does."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such part of the corpus")
+    transcripts = sorted(folder.rglob("*.trans.txt"))
+    lines = [line for path in transcripts for line in path.read_text(encoding="utf-8").splitlines()]
+    if not lines:
+        raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt with lines in it")
+
+    def parse(line: str) -> Utterance | str | None:
+        try:
+            parsed = parse_utterance(folder, line, {})
+        except Exception as error:  # Lhotse tries several libraries, each with errors of its own
+            return f"{folder}: {line.split(maxsplit=1)[0]}: {command.describe(error)[:200]}"
+        if parsed is None:
+            return None
+        recording, supervision = parsed
+        info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
+        path = Path(recording.sources[0].source)
+        speaker = supervision.speaker
+        return Utterance(supervision.id, speaker, path, info, sexes.get(speaker), supervision.text)
+
+    with ThreadPoolExecutor(num_jobs) as pool:
+        results = list(pool.map(parse, lines))
+    corpus.check_bad_share([item for item in results if isinstance(item, str)], len(lines))
+    utterances = [item for item in results if isinstance(item, Utterance)]
+    logging.info("%s: %d of %d utterances have audio", folder, len(utterances), len(lines))
+    return utterances
+
+
+if __name__ == "__main__":
+    command.run(main)

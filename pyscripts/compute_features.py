@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Stage 1: filterbanks, voice activity and CMVN statistics of Kaldi data directories.
+
+Reads wav.scp; writes feats.scp, vad.scp, utt_cmvn.scp and their arks (in fbank/),
+utt2num_frames, frame_shift, conf/, and a Lhotse feature manifest beside the corpus's manifests.
+"""
+
+import argparse
+from pathlib import Path
+
+from deep_speaker import command
+from deep_speaker.config import read_experiment
+from deep_speaker.feature_archives import compute_data_dir
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="experiment file")
+    parser.add_argument("data_dirs", type=Path, nargs="+", help="Kaldi data directories")
+    command.add_jobs_option(parser)
+    options = parser.parse_args()
+    experiment = read_experiment(options.config)
+    for data_dir in options.data_dirs:
+        compute_data_dir(data_dir, experiment, options.nj)
+
+
+if __name__ == "__main__":
+    command.run(main)

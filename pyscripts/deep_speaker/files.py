@@ -1,0 +1,44 @@
+"""Outputs written beside their place and renamed when whole: a stop leaves the old or nothing."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing_file(path: Path, mode: str = "w") -> Iterator[IO]:
+    """Open `path` for writing; it takes its name only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    encoding = None if "b" in mode else "utf-8"
+    try:
+        with partial.open(mode, encoding=encoding) as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `path` when the block ends without an error."""
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        replace_directory(path, partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_directory(path: Path, whole: Path) -> None:
+    """Rename the folder `whole` to `path`, and remove what `path` was."""
+    previous = path.with_name(path.name + ".previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if path.exists():
+        path.rename(previous)
+    whole.rename(path)
+    shutil.rmtree(previous, ignore_errors=True)

@@ -1,0 +1,40 @@
+"""Energy voice activity detection, with the decisions of Kaldi's compute-vad."""
+
+import numpy as np
+
+from deep_speaker.config import VoiceActivity
+
+
+def kaldi_options(options: VoiceActivity) -> str:
+    """The vad.conf with which compute-vad decides the same."""
+    return (
+        f"--vad-energy-threshold={options.energy_threshold:g}\n"
+        f"--vad-energy-mean-scale={options.energy_mean_scale:g}\n"
+        f"--vad-proportion-threshold={options.proportion:g}\n"
+        f"--vad-frames-context={options.context}\n"
+    )
+
+
+def detect_voice(log_energies: np.ndarray, options: VoiceActivity) -> np.ndarray:
+    """Mark the voiced frames of an utterance.
+
+    A frame counts when its log energy exceeds the threshold plus `energy_mean_scale` times the
+    utterance's mean; it is voiced when at least `proportion` of the frames at most `context` away
+    count.
+
+    Args:
+        log_energies: shape (frames,), on the scale of 16-bit integers.
+
+    Returns:
+        float32, shape (frames,), exactly 1 for voiced and 0 for other frames: what Kaldi's
+        select-voiced-frames takes.
+    """
+    if not len(log_energies):
+        return np.zeros(0, dtype=np.float32)
+    mean = log_energies.mean(dtype=np.float64)
+    loud = log_energies > options.energy_threshold + options.energy_mean_scale * mean
+    frames = np.arange(len(loud))
+    first = np.maximum(frames - options.context, 0)
+    last = np.minimum(frames + options.context + 1, len(loud))
+    counts = np.concatenate([[0], np.cumsum(loud)])
+    return (counts[last] - counts[first] >= options.proportion * (last - first)).astype(np.float32)
