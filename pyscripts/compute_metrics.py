@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Stage 6: error rates of every phase, as a table and as results.json."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from deep_speaker import command
+from deep_speaker.report import compute_rows, format_table, write_results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_dir", type=Path, help="data/<corpus>/test, with the trial lists")
+    parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>, with scores/")
+    parser.add_argument("phases", nargs="+", help="in the order of the table")
+    options = parser.parse_args()
+    rows = compute_rows(options.data_dir, options.experiment_dir / "scores", options.phases)
+    results = options.experiment_dir / "results.json"
+    write_results(results, rows)
+    print(format_table(rows))
+    logging.info("written to %s", results)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,125 @@
+"""From the arks of stage 1 to normalised voiced frames, by whole utterance or by chunk."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deep_speaker import features
+from deep_speaker.archives import ArchiveTable
+from deep_speaker.config import Experiment, Normalisation
+from deep_speaker.data_dir import group_by_speaker, read_table
+
+# A bin whose voiced frames hardly vary (digital silence above a low-pass) is not blown up.
+SCALE_FLOOR = 1e-2
+
+
+class Section(NamedTuple):
+    """Voiced frames `start` to `stop` of one utterance, counted among its voiced frames."""
+
+    utterance: str
+    start: int
+    stop: int
+
+    @property
+    def num_frames(self) -> int:
+        return self.stop - self.start
+
+
+class FeatureSource:
+    """Normalised voiced frames of a data directory, read from its arks as they are asked for."""
+
+    def __init__(self, data_dir: Path, experiment: Experiment) -> None:
+        self.data_dir = data_dir
+        self.utt2spk = read_table(data_dir / "utt2spk")
+        check_features(data_dir, experiment)
+        self._normalisation = experiment.normalisation
+        utterances = list(self.utt2spk)
+        self._feats = ArchiveTable(data_dir / "feats.scp", utterances)
+        self._vad = ArchiveTable(data_dir / "vad.scp", utterances)
+        self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", utterances)
+
+    def num_voiced(self, utterance: str) -> int:
+        return int(np.count_nonzero(self._vad.rows(utterance)))
+
+    def whole(self, utterance: str) -> Section:
+        """All voiced frames of an utterance."""
+        return Section(utterance, 0, self.num_voiced(utterance))
+
+    def read(self, section: Section) -> np.ndarray:
+        """Normalised voiced frames: float32, shape (section.num_frames, mels)."""
+        mean, deviation = voiced_statistics(self._cmvn.rows(section.utterance))
+        return normalise(self.read_stored(section), mean, deviation, self._normalisation)
+
+    def read_stored(self, section: Section) -> np.ndarray:
+        """Voiced frames as stage 1 stored them: float32, shape (section.num_frames, mels)."""
+        voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
+        frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
+        return frames[voiced - voiced[0]]
+
+    def sections_by_speaker(
+        self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None
+    ) -> dict[str, list[Section]]:
+        """Sections by which speakers are compared: whole utterances, at most `max_sections` each.
+
+        A speaker with a single utterance gets disjoint parts of it instead, of `section_frames`
+        or more each; two halves where it is shorter than two such parts.
+        """
+        spk2utt = group_by_speaker(self.utt2spk)
+        sections = {}
+        for speaker in speakers:
+            found = [self.whole(utterance) for utterance in spk2utt[speaker][:max_sections]]
+            if len(found) == 1:
+                count = max(2, found[0].num_frames // section_frames)
+                found = split_section(found[0], min(count, max_sections or count))
+            sections[speaker] = found
+        return sections
+
+
+def check_features(data_dir: Path, experiment: Experiment) -> None:
+    """Refuse features that stage 1 computed with other options than the experiment's."""
+    path = data_dir / "conf" / "fbank.conf"
+    if not path.is_file() or path.read_text() != features.kaldi_options(experiment.features):
+        raise ValueError(
+            f"{path} is missing or differs from the experiment's features: run stage 1 with this "
+            "config (./run.sh --stage 1)"
+        )
+
+
+def voiced_statistics(cmvn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation from Kaldi's CMVN statistics, shape (2, mels + 1)."""
+    count = cmvn[0, -1]
+    mean = cmvn[0, :-1] / count
+    variance = cmvn[1, :-1] / count - mean**2
+    return mean.astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32)
+
+
+def normalise(
+    frames: np.ndarray, mean: np.ndarray, deviation: np.ndarray, options: Normalisation
+) -> np.ndarray:
+    """Take the utterance's mean from frames (frames, mels), and scale them, as configured."""
+    if options.mean == "utterance":
+        frames = frames - mean
+    if options.scale == "utterance":
+        return frames / np.maximum(deviation, SCALE_FLOOR)
+    return frames / np.float32(options.scale)
+
+
+def split_section(section: Section, count: int) -> list[Section]:
+    """Cut a section into `count` disjoint ones of nearly equal length, none of them empty."""
+    count = max(1, min(count, section.num_frames))
+    edges = [section.start + section.num_frames * i // count for i in range(count + 1)]
+    return [Section(section.utterance, edges[i], edges[i + 1]) for i in range(count)]
+
+
+def fit_length(frames: np.ndarray, num_frames: int) -> np.ndarray:
+    """Repeat frames (frames, mels) from their beginning up to `num_frames`."""
+    if len(frames) == num_frames:
+        return frames
+    return frames[np.arange(num_frames) % len(frames)]
+
+
+def read_chunks(source: FeatureSource, sections: Sequence[Section], num_frames: int) -> np.ndarray:
+    """Stack sections of at most `num_frames` as float32, shape (sections, num_frames, mels)."""
+    return np.stack([fit_length(source.read(section), num_frames) for section in sections])

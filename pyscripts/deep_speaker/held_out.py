@@ -1,0 +1,57 @@
+"""Training speakers set aside, by whose verification error every epoch is judged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from deep_speaker.config import HeldOut
+from deep_speaker.dataset import FeatureSource, Section
+from deep_speaker.embeddings import embed
+from deep_speaker.metrics import equal_error_rate, error_rates
+
+
+def split_speakers(
+    speakers: Sequence[str], options: HeldOut, seed: int
+) -> tuple[list[str], list[str]]:
+    """Training and held-out speakers, by seed; at least two of each.
+
+    Raises:
+        ValueError: fewer than four speakers.
+    """
+    if len(speakers) < 4:
+        raise ValueError(
+            f"{len(speakers)} training speakers: at least 4 are needed, 2 of them held out"
+        )
+    wanted = min(round(options.speaker_share * len(speakers)), options.max_speakers)
+    count = min(max(2, wanted), len(speakers) - 2)
+    ordered = sorted(speakers)
+    chosen = set(np.random.default_rng(seed).permutation(len(ordered))[:count].tolist())
+    training = [name for i, name in enumerate(ordered) if i not in chosen]
+    return training, [ordered[i] for i in sorted(chosen)]
+
+
+class HeldOutTrials:
+    """All pairs of the held-out speakers' sections; see `FeatureSource.sections_by_speaker`."""
+
+    def __init__(
+        self, source: FeatureSource, speakers: Sequence[str], options: HeldOut, section_frames: int
+    ) -> None:
+        self._source = source
+        sections = source.sections_by_speaker(
+            speakers, section_frames, options.segments_per_speaker
+        )
+        self.sections: list[Section] = [part for parts in sections.values() for part in parts]
+        labels = np.repeat(np.arange(len(sections)), [len(parts) for parts in sections.values()])
+        self._pairs = np.triu_indices(len(labels), 1)
+        self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
+
+    def evaluate(self, network: nn.Module, device: torch.device) -> tuple[float, float]:
+        """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
+        network.eval()
+        embeddings = np.stack(
+            [embed(network, self._source.read(section), device) for section in self.sections]
+        )
+        scores = (embeddings @ embeddings.T)[self._pairs]
+        return equal_error_rate(error_rates(scores, self._is_target)), float(scores.mean())
