@@ -1,0 +1,193 @@
+"""The real run.sh, from audio to results, on a corpus of seconds."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import kaldi_native_io
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parents[1]
+SPEECH_CORPORA = os.environ.get("SPEECH_CORPORA")
+PHASES = [
+    "statistics",
+    "statistics_no_mean",
+    "untrained",
+    "pretraining",
+    "finetuning",
+    "pretraining_continued",
+]
+TINY_CORPUS = "--num-train-speakers 10 --num-test-speakers 4 --num-utterances 4"
+EMBEDDED = ("--config", "tests/tiny.yaml", "--nj", "2", "--prepare-options", TINY_CORPUS)
+
+
+class Recipe:
+    """A copy of the recipe in a folder of its own; it uses the environment the tests run in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("run.sh", "path.sh", "requirements.txt"):
+            shutil.copy(ROOT / name, folder / name)
+        for name in ("local", "pyscripts", "conf"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / "tests").mkdir()
+        shutil.copy(ROOT / "tests" / "tiny.yaml", folder / "tests")
+
+    def run(self, *options: str, expect: int = 0) -> str:
+        """Run run.sh, check its exit status, and return all it printed."""
+        result = subprocess.run(
+            ["./run.sh", *options],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == expect, result.stdout
+        assert "Traceback" not in result.stdout
+        return result.stdout
+
+    def digests(self) -> dict[str, str]:
+        """Digests of all results that two runs shall share: tables, arks, scores, results."""
+        patterns = (
+            "data/*/test/trials*",
+            "data/*/*/*/*.ark",
+            "exp/*/*/**/*.ark",
+            "exp/*/*/scores/*",
+        )
+        paths = [path for pattern in patterns for path in self.folder.glob(pattern)]
+        paths += self.folder.glob("exp/*/*/results.json")
+        assert len(paths) > 20
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(paths)
+        }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
+    """The recipe after one whole run, and what it printed."""
+    recipe = Recipe(tmp_path_factory.mktemp("recipe"))
+    return recipe, recipe.run(*EMBEDDED)
+
+
+def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
+    recipe, printed = finished
+    rows = json.loads((recipe.folder / "exp/embedded/tiny/results.json").read_text())
+    found = {(row["phase"], row["trials"], row["subset"]) for row in rows}
+    assert found == {
+        (phase, trials, subset)
+        for phase in PHASES
+        for trials in ("trials", "one_plus_99")
+        for subset in ("all", "same_sex")
+    }
+    for row in rows:
+        assert 0 <= row["eer_percent"] <= 100
+        assert set(row["min_dcf"]) == {"0.01", "0.05", "0.001"}
+        assert row["backend"] == "cosine"
+        assert ("identification_accuracy_percent" in row) == (row["trials"] == "one_plus_99")
+    everything = next(r for r in rows if (r["trials"], r["subset"]) == ("trials", "all"))
+    assert everything["num_target"] == 4 * 6  # pairs of 4 utterances, 4 speakers
+    assert everything["num_nontarget"] == 16 * 15 // 2 - 24
+    assert all(phase in printed for phase in PHASES)
+
+
+def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    for stage in range(7):
+        recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage))
+    assert recipe.digests() == finished[0].digests()
+
+
+def test_arks_are_kaldis_and_normalised(finished: tuple[Recipe, str]) -> None:
+    folder = finished[0].folder / "exp/embedded/tiny/xvectors_test"
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{folder}/xvector.scp") as reader:
+        vectors = {key: np.array(value) for key, value in reader}
+    assert len(vectors) == 16
+    for vector in vectors.values():
+        assert vector.shape == (16,)
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    lines = (folder / "num_utts.ark").read_text().splitlines()
+    assert lines == [f"emb{speaker:04d} 4" for speaker in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "remedy"),
+    [
+        (1, "run stage 0"),
+        (2, "run stage 1"),
+        (3, "run stage 2"),
+        (5, "run stage 4"),
+        (6, "stage 5"),
+    ],
+)
+def test_missing_input_names_the_stage_that_makes_it(
+    finished: tuple[Recipe, str], tmp_path: Path, stage: int, remedy: str
+) -> None:
+    recipe = Recipe(tmp_path)
+    if stage > 1:  # what all stages after 1 need is there
+        (recipe.folder / "data").symlink_to(finished[0].folder / "data")
+    if stage == 2:
+        (recipe.folder / "data").unlink()
+        shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
+        (recipe.folder / "data/embedded/train/feats.scp").unlink()
+    printed = recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage), expect=1)
+    assert remedy in printed.splitlines()[-1]
+
+
+def test_a_trial_with_an_unknown_utterance_is_named(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    with (recipe.folder / "data/embedded/test/trials").open("a") as file:
+        file.write("emb0000-001 nobody-007 nontarget\n")
+    printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
+    assert "nobody-007" in printed.splitlines()[-1]
+
+
+def test_folder_corpus_leaves_out_a_bad_file(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    random = np.random.default_rng(0)
+    for speaker in range(8):
+        folder = tmp_path / "speakers" / f"speaker {speaker}"
+        folder.mkdir(parents=True)
+        colour = random.normal(0, 1, 64)
+        for number in range(5):
+            noise = np.convolve(random.normal(0, 0.1, 24000), colour, "same")
+            sound = noise * (np.sin(np.arange(24000) / 3000) > 0) / np.abs(noise).max()
+            soundfile.write(folder / f"{number}.flac", sound, 16000)
+    (tmp_path / "speakers" / "speaker 0" / "broken.wav").write_bytes(b"RIFF, but no more")
+    options = ("--corpus", "folder", "--corpus-dir", "speakers", "--config", "tests/tiny.yaml")
+    printed = recipe.run(*options, "--control", "false")
+    assert "broken.wav: unreadable" in printed
+    assert "1 of 41 files are bad and left out" in printed
+    rows = json.loads((tmp_path / "exp/folder/tiny/results.json").read_text())
+    assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
+
+
+@pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--corpus", "librispeech", "--corpus-dir", f"{SPEECH_CORPORA}/LibriSpeech"],
+        [
+            *("--corpus", "folder", "--train-dir", f"{SPEECH_CORPORA}/commands_ar/train"),
+            *("--test-dir", f"{SPEECH_CORPORA}/commands_ar/dev"),
+        ],
+    ],
+    ids=["librispeech", "folder"],
+)
+def test_real_speech_runs_to_the_end(tmp_path: Path, options: list[str]) -> None:
+    recipe = Recipe(tmp_path)
+    recipe.run(*options, "--config", "tests/tiny.yaml", "--control", "false")
+    (results,) = tmp_path.glob("exp/*/tiny/results.json")
+    rows = json.loads(results.read_text())
+    floor = next(row for row in rows if row["phase"] == "statistics")
+    assert floor["eer_percent"] < 25  # the channel alone tells these few speakers apart
