@@ -8,6 +8,7 @@ results. An utterance id is the speaker id, a dash, and the path below the speak
 """
 
 import argparse
+import glob
 import logging
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from deep_speaker import command, corpus
 from deep_speaker.audio import AUDIO_SUFFIXES
-from deep_speaker.data_dir import Utterance, read_optional_table
+from deep_speaker.data_dir import Utterance
 
 
 def main() -> None:
@@ -51,9 +52,11 @@ def read_speakers(folder: Path, num_jobs: int) -> list[Utterance]:
     """All utterances of a folder of speakers' folders."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; expected <speaker>/**/*.wav, .flac, ... in it")
+    # Unlike rglob, this follows links to folders, and leaves out hidden files.
+    names_below = glob.iglob(f"{glob.escape(str(folder))}/**", recursive=True)  # noqa: PTH207
     paths = sorted(
         path
-        for path in folder.rglob("*")
+        for path in map(Path, names_below)
         if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file() and path.parent != folder
     )
     if not paths:
@@ -63,7 +66,7 @@ def read_speakers(folder: Path, num_jobs: int) -> list[Utterance]:
         logging.warning(
             "%s: %d files lie in no speaker's folder and are left out", folder, len(loose)
         )
-    sexes = read_optional_table(folder / "sex.tsv")
+    sexes = read_sexes(folder)
     infos = corpus.read_infos(paths, num_jobs)
     utterances = []
     names: dict[str, str] = {}
@@ -79,6 +82,26 @@ def read_speakers(folder: Path, num_jobs: int) -> list[Utterance]:
             Utterance(utterance_id(speaker, rest), speaker, path, info, sexes.get(name))
         )
     return utterances
+
+
+def read_sexes(folder: Path) -> dict[str, str]:
+    """The lines `<speaker's folder> m|f` of sex.tsv, if there is one."""
+    path = folder / "sex.tsv"
+    if not path.is_file():
+        return {}
+    sexes = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        fields = line.rsplit(maxsplit=1)  # the folder's name may hold spaces
+        if len(fields) != 2 or fields[1] not in ("m", "f"):
+            raise ValueError(f"{path}, line {number}: expected '<speaker> m|f', got {line!r}")
+        sexes[fields[0].strip()] = fields[1]
+    missing = {item.name for item in folder.iterdir() if item.is_dir()} - sexes.keys()
+    if missing:
+        logging.warning(
+            "%s: %d speakers are missing, first %r: no same-sex results",
+            path, len(missing), min(missing),
+        )  # fmt: skip
+    return sexes
 
 
 def utterance_id(speaker: str, parts: list[str]) -> str:

@@ -20,6 +20,7 @@ from lhotse.recipes.librispeech import (
 
 from deep_speaker import command, corpus
 from deep_speaker.audio import AudioInfo
+from deep_speaker.bad_items import check_bad_items
 from deep_speaker.data_dir import Utterance
 
 PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
@@ -72,15 +73,18 @@ def read_sexes(path: Path) -> dict[str, str]:
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = [line.split("|") for line in lines if line.strip() and not line.startswith(";")]
+    if any(len(row) < 2 for row in rows):
+        raise ValueError(f"{path}: a line is not `id | F or M | ...`")
     return {row[0].strip(): row[1].strip().lower() for row in rows}
 
 
 def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Utterance]:
-    """All utterances of a part; bad files are logged and left out, as `corpus.read_infos` does."""
+    """All utterances of a part; bad files are logged and left out, see `check_bad_items`."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such part of the corpus")
     transcripts = sorted(folder.rglob("*.trans.txt"))
-    lines = [line for path in transcripts for line in path.read_text(encoding="utf-8").splitlines()]
+    texts = [path.read_text(encoding="utf-8") for path in transcripts]
+    lines = [line for text in texts for line in text.splitlines() if line.strip()]
     if not lines:
         raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt with lines in it")
 
@@ -88,7 +92,7 @@ def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Uttera
         try:
             parsed = parse_utterance(folder, line, {})
         except Exception as error:  # Lhotse tries several libraries, each with errors of its own
-            return f"{folder}: {line.split(maxsplit=1)[0]}: {command.describe(error)[:200]}"
+            return command.describe(error).split(" Details:")[0]
         if parsed is None:
             return None
         recording, supervision = parsed
@@ -99,7 +103,12 @@ def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Uttera
 
     with ThreadPoolExecutor(num_jobs) as pool:
         results = list(pool.map(parse, lines))
-    corpus.check_bad_share([item for item in results if isinstance(item, str)], len(lines))
+    bad = {
+        line.split()[0]: result
+        for line, result in zip(lines, results, strict=True)
+        if isinstance(result, str)
+    }
+    check_bad_items(bad, len(lines), "files", f"mend or remove the files in {folder}")
     utterances = [item for item in results if isinstance(item, Utterance)]
     logging.info("%s: %d of %d utterances have audio", folder, len(utterances), len(lines))
     return utterances

@@ -17,7 +17,7 @@ RATE = sessions.SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> list[corpus.Written]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[corpus.Written]:
     """A corpus of five speakers with two utterances each."""
     return corpus.synthesise_corpus(tmp_path_factory.mktemp("two"), SPEAKERS, 2, SEED, nj=2)
 
@@ -43,20 +43,24 @@ def power_db(sound: np.ndarray) -> float:
 # The corpus
 
 
-def test_corpus_is_byte_identical_for_any_number_of_jobs(written, tmp_path):
+def test_corpus_is_byte_identical_for_any_number_of_jobs(
+    written: list[corpus.Written], tmp_path: Path
+) -> None:
     again = corpus.synthesise_corpus(tmp_path, SPEAKERS, 2, SEED, nj=1)
     assert [(name, text) for name, _, text in again] == [(name, text) for name, _, text in written]
     for (_, path, _), (_, path_again, _) in zip(written, again, strict=True):
         assert path.read_bytes() == path_again.read_bytes()
 
 
-def test_another_seed_gives_another_corpus(written, tmp_path):
+def test_another_seed_gives_another_corpus(written: list[corpus.Written], tmp_path: Path) -> None:
     name, path, _ = corpus.synthesise_speaker(SEED + 1, 1, 1, tmp_path)[0]
     assert name == written[0][0]
     assert path.read_bytes() != written[0][1].read_bytes()
 
 
-def test_files_are_16_khz_mono_of_3_to_6_seconds_at_the_stated_level(written):
+def test_files_are_16_khz_mono_of_3_to_6_seconds_at_the_stated_level(
+    written: list[corpus.Written],
+) -> None:
     for _, path, _ in written:
         sound, rate = soundfile.read(path)
         assert (rate, sound.ndim, soundfile.info(path).subtype) == (16000, 1, "PCM_16")
@@ -69,14 +73,14 @@ def test_files_are_16_khz_mono_of_3_to_6_seconds_at_the_stated_level(written):
         assert np.ptp(np.percentile(loudness_db, [5, 95])) > 10  # speech and pauses
 
 
-def test_identifiers_sort_and_name_the_files(written):
+def test_identifiers_sort_and_name_the_files(written: list[corpus.Written]) -> None:
     names = [name for name, _, _ in written]
     assert names == sorted(names)
     assert names[:3] == ["emb0001-001", "emb0001-002", "emb0002-001"]
     assert [path.parts[-2:] for _, path, _ in written][2] == ("emb0002", "emb0002-001.wav")
 
 
-def test_text_is_words_spoken_at_a_human_rate(written):
+def test_text_is_words_spoken_at_a_human_rate(written: list[corpus.Written]) -> None:
     for _, path, text in written:
         words = text.lower().replace(",", "").replace(".", "").split()
         assert set(words) <= set(voices.WORDS)
@@ -84,12 +88,12 @@ def test_text_is_words_spoken_at_a_human_rate(written):
 
 
 @pytest.mark.parametrize(("speaker", "utterance"), [(10000, 1), (-1, 1), (1, 0), (1, 1000)])
-def test_identifiers_out_of_range_are_refused(speaker, utterance):
+def test_identifiers_out_of_range_are_refused(speaker: int, utterance: int) -> None:
     with pytest.raises(ValueError, match="out of range; choose"):
         corpus.utterance_id(speaker, utterance)
 
 
-def test_cut_takes_the_word_boundary_nearest_the_wanted_duration():
+def test_cut_takes_the_word_boundary_nearest_the_wanted_duration() -> None:
     speech = corpus.Speech(
         samples=np.zeros(8 * RATE, np.int16),
         words=np.array([[0, 0], [4, 2 * RATE], [8, 4 * RATE], [12, 7 * RATE]]),
@@ -103,7 +107,7 @@ def test_cut_takes_the_word_boundary_nearest_the_wanted_duration():
 # Speaking
 
 
-def test_speech_with_breath_repeats_from_one_second_to_the_next():
+def test_speech_with_breath_repeats_from_one_second_to_the_next() -> None:
     voice = breathy_voice()
     requests = [corpus.draw_request(SEED, 1, 1, voice)]
     first = corpus.speak(voice, requests)[0]
@@ -113,7 +117,7 @@ def test_speech_with_breath_repeats_from_one_second_to_the_next():
     assert np.array_equal(first.words, second.words)
 
 
-def test_two_voices_speak_the_same_words_differently():
+def test_two_voices_speak_the_same_words_differently() -> None:
     request = corpus.draw_request(SEED, 1, 1, draw(1))
     spectra = []
     for speaker in (1, 3):
@@ -124,7 +128,7 @@ def test_two_voices_speak_the_same_words_differently():
     assert np.abs(spectra[0] - spectra[1]).mean() > 1  # dB
 
 
-def test_words_start_inside_the_text_and_the_speech():
+def test_words_start_inside_the_text_and_the_speech() -> None:
     voice = draw(1)
     requests = [corpus.draw_request(SEED, 1, number, voice) for number in (1, 2)]
     for request, speech in zip(requests, corpus.speak(voice, requests), strict=True):
@@ -136,7 +140,7 @@ def test_words_start_inside_the_text_and_the_speech():
 
 
 @pytest.mark.parametrize("language", ["xx", "en-gb", "../en"])
-def test_unknown_language_gives_one_clear_line(language):
+def test_unknown_language_gives_one_clear_line(language: str) -> None:
     voice = replace(draw(1), language=language)
     with pytest.raises(ValueError, match=f"unknown language '{language}'; choose") as caught:
         corpus.speak(voice, [corpus.draw_request(SEED, 1, 1, voice)])
@@ -144,7 +148,7 @@ def test_unknown_language_gives_one_clear_line(language):
 
 
 @pytest.mark.parametrize("language", voices.LANGUAGES)
-def test_every_language_speaks(language):
+def test_every_language_speaks(language: str) -> None:
     voice = replace(draw(1), language=language)
     speech = corpus.speak(voice, [corpus.draw_request(SEED, 1, 1, voice)])[0]
     assert len(speech.samples) > 3 * sessions.SPEECH_RATE
@@ -154,17 +158,17 @@ def test_every_language_speaks(language):
 # Voices
 
 
-def test_sexes_alternate():
+def test_sexes_alternate() -> None:
     assert [draw(speaker).sex for speaker in range(4)] == ["m", "f", "m", "f"]
 
 
-def test_a_voice_depends_on_seed_and_speaker_only():
+def test_a_voice_depends_on_seed_and_speaker_only() -> None:
     assert draw(1) == draw(1)
     assert len({voices.variant_text(draw(speaker)) for speaker in range(50)}) == 50
     assert voices.draw_voice(SEED + 1, 1) != draw(1)
 
 
-def test_drawn_voices_lie_in_their_ranges():
+def test_drawn_voices_lie_in_their_ranges() -> None:
     drawn = [draw(speaker) for speaker in range(300)]
     for voice in drawn:
         assert 70 <= voice.pitch_low_hz <= 260
@@ -189,7 +193,7 @@ def test_drawn_voices_lie_in_their_ranges():
 
 
 @pytest.mark.parametrize(("sex", "pitch", "factor"), [("m", 112, 98), ("f", 165, 110)])
-def test_drawn_voices_have_their_sexes_means(sex, pitch, factor):
+def test_drawn_voices_have_their_sexes_means(sex: str, pitch: float, factor: float) -> None:
     drawn = [voice for voice in map(draw, range(600)) if voice.sex == sex]
     assert np.mean([voice.pitch_low_hz for voice in drawn]) == pytest.approx(pitch, abs=5)
     frequencies = [triple[0] for voice in drawn for triple in voice.formants[1:]]
@@ -197,7 +201,7 @@ def test_drawn_voices_have_their_sexes_means(sex, pitch, factor):
     assert np.mean([voice.warp for voice in drawn]) == pytest.approx(1, abs=0.01)
 
 
-def test_sentences_have_seven_words():
+def test_sentences_have_seven_words() -> None:
     text = voices.draw_sentences(np.random.default_rng(0), 5)
     sentences = text.rstrip(".").split(". ")
     assert [len(sentence.split()) for sentence in sentences] == [7] * 5
@@ -207,7 +211,7 @@ def test_sentences_have_seven_words():
 # Sessions
 
 
-def test_drawn_sessions_lie_in_their_ranges():
+def test_drawn_sessions_lie_in_their_ranges() -> None:
     for seed in range(100):
         session = sessions.draw_session(np.random.default_rng(seed))
         assert len(session.microphone_db) == 10
@@ -221,7 +225,7 @@ def test_drawn_sessions_lie_in_their_ranges():
 
 
 @pytest.mark.parametrize("warp", [0.93, 1.0, 1.05])
-def test_warp_multiplies_the_frequency_of_a_tone(warp):
+def test_warp_multiplies_the_frequency_of_a_tone(warp: float) -> None:
     ratio = sessions.resampling_ratio(warp)
     assert float(ratio) == pytest.approx(16000 / 22050 / warp, rel=2e-4)
     tone = sine(1000, sessions.SPEECH_RATE)
@@ -233,7 +237,9 @@ def test_warp_multiplies_the_frequency_of_a_tone(warp):
 
 
 @pytest.mark.parametrize(("reverberation_time_s", "ratio_db"), [(0.1, 6), (0.3, 20)])
-def test_room_decays_by_60_db_in_its_reverberation_time(reverberation_time_s, ratio_db):
+def test_room_decays_by_60_db_in_its_reverberation_time(
+    reverberation_time_s: float, ratio_db: float
+) -> None:
     random = np.random.default_rng(0)
     echoes = [sessions.draw_room(reverberation_time_s, ratio_db, random) for _ in range(20)]
     power = np.mean(np.square(echoes, dtype=np.float64), axis=0)
@@ -244,14 +250,14 @@ def test_room_decays_by_60_db_in_its_reverberation_time(reverberation_time_s, ra
 
 
 @pytest.mark.parametrize("snr_db", [13.0, 33.0])
-def test_noise_has_the_stated_snr(snr_db):
+def test_noise_has_the_stated_snr(snr_db: float) -> None:
     tone = sine(440, RATE)
     noisy = sessions.add_noise(tone, 0.5, snr_db, np.random.default_rng(0))
     assert power_db(tone) - power_db(noisy - tone) == pytest.approx(snr_db, abs=0.01)
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.8])
-def test_noise_falls_with_its_exponent(exponent):
+def test_noise_falls_with_its_exponent(exponent: float) -> None:
     noise = sessions.draw_noise(2**18, exponent, np.random.default_rng(0))
     power = np.abs(np.fft.rfft(noise)) ** 2
     octaves = [power[2**k : 2 ** (k + 1)].mean() for k in range(12, 17)]
@@ -264,7 +270,7 @@ def session_without_effects() -> sessions.Session:
     return sessions.Session((0.0,) * 10, 1e-3, 1e6, 0.05, 100.0, 0.0, 100.0, -20.0)
 
 
-def test_passes_halve_the_power_at_their_frequency():
+def test_passes_halve_the_power_at_their_frequency() -> None:
     session = replace(session_without_effects(), high_pass_hz=100.0, low_pass_hz=6000.0)
     gain = sessions.channel_gain(np.array([0, 50, 100, 1000, 6000]), session)
     gain_db = 20 * np.log10(gain[1:])
@@ -272,7 +278,7 @@ def test_passes_halve_the_power_at_their_frequency():
     assert gain_db == pytest.approx([-12.3, -3.01, 0, -3.01], abs=0.01)
 
 
-def test_microphone_gain_is_its_knots_and_linear_in_octaves_between():
+def test_microphone_gain_is_its_knots_and_linear_in_octaves_between() -> None:
     session = replace(session_without_effects(), microphone_db=tuple(map(float, range(10))))
     knots = sessions.MICROPHONE_KNOTS_HZ
     between = math.sqrt(knots[3] * knots[4])
@@ -280,7 +286,7 @@ def test_microphone_gain_is_its_knots_and_linear_in_octaves_between():
     assert 20 * np.log10(gain) == pytest.approx([*range(10), 3.5], abs=1e-3)
 
 
-def test_recording_a_tone_without_effects_only_sets_its_level():
+def test_recording_a_tone_without_effects_only_sets_its_level() -> None:
     tone = sine(500, RATE)
     sound = sessions.record(tone, session_without_effects(), np.random.default_rng(0))
     assert sound.dtype == np.int16
@@ -289,13 +295,13 @@ def test_recording_a_tone_without_effects_only_sets_its_level():
     assert np.abs(sound - expected).max() < 0.001 * np.abs(expected).max()
 
 
-def test_level_is_lowered_where_a_peak_would_clip():
+def test_level_is_lowered_where_a_peak_would_clip() -> None:
     clicks = np.zeros(RATE, np.float32)
     clicks[::1000] = 1.0
     assert power_db(sessions.set_level(clicks, -32.0)) == pytest.approx(-32, abs=0.01)
     assert np.abs(sessions.set_level(clicks, -18.0)).max() == pytest.approx(0.99, abs=1e-4)
 
 
-def test_nothing_but_speak_loads_espeak():
+def test_nothing_but_speak_loads_espeak() -> None:
     for path in Path(corpus.__file__).parent.glob("*.py"):
         assert ("espeakng_loader" in path.read_text()) == (path.name == "speak.py")

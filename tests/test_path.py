@@ -1,4 +1,4 @@
-"""path.sh: which environment it takes, and how it builds one. Without network: no package is asked for."""
+"""path.sh: which environment it takes, and how it builds one (of no packages: no network)."""
 
 import os
 import subprocess

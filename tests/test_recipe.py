@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import kaldi_native_io
@@ -43,6 +44,7 @@ class Recipe:
         result = subprocess.run(
             ["./run.sh", *options],
             cwd=self.folder,
+            env=os.environ | {"VIRTUAL_ENV": sys.prefix},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -55,8 +55,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**content)
     except Exception as error:  # a damaged file can raise nearly anything
+        kind = type(error).__name__
         raise ValueError(
-            f"{path}: not a checkpoint of this project, or damaged: {error}"
+            f"{path}: not a checkpoint of this project, or damaged ({kind})"
         ) from error
 
 

@@ -16,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+# Whole numbers are strict, so that `true` is not 1; others are not: YAML reads 3e-3 as text.
+Count = Annotated[int, Field(ge=1, strict=True)]
+Whole = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Section(BaseModel):
     """A part of an experiment file: an unknown key is an error, and values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Features(Section):
@@ -47,6 +49,19 @@ class Features(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def check_frames(self) -> "Features":
+        if self.frame_shift_ms * self.sampling_rate < 1000:
+            raise ValueError(
+                f"frame_shift_ms {self.frame_shift_ms:g} is less than a sample: give milliseconds"
+            )
+        if self.frame_length_ms < self.frame_shift_ms:
+            raise ValueError(
+                f"frame_length_ms {self.frame_length_ms:g} is less than frame_shift_ms "
+                f"{self.frame_shift_ms:g}: frames would leave gaps"
+            )
+        return self
+
 
 class VoiceActivity(Section):
     """Energy voice activity detection with the meaning of Kaldi's compute-vad options."""
@@ -54,7 +69,7 @@ class VoiceActivity(Section):
     energy_threshold: float = 5.5
     energy_mean_scale: NonNegative = 0.5
     proportion: Share = 0.12
-    context: Annotated[int, Field(ge=0)] = 2
+    context: Whole = 2
 
 
 class Normalisation(Section):
@@ -76,7 +91,7 @@ class HeldOut(Section):
 
     speaker_share: Share = 0.05
     max_speakers: Count = 200
-    segments_per_speaker: Annotated[int, Field(ge=2)] = 20
+    segments_per_speaker: Annotated[int, Field(ge=2, strict=True)] = 20
 
 
 class Augmentation(Section):
@@ -85,8 +100,15 @@ class Augmentation(Section):
     equaliser_db: NonNegative = 0
     noise_probability: Share = 0
     noise_snr_db: tuple[float, float] = (0, 20)
-    frequency_mask_bins: Annotated[int, Field(ge=0)] = 0
-    time_mask_frames: Annotated[int, Field(ge=0)] = 0
+    frequency_mask_bins: Whole = 0
+    time_mask_frames: Whole = 0
+
+    @model_validator(mode="after")
+    def check_noise(self) -> "Augmentation":
+        lowest, highest = self.noise_snr_db
+        if lowest > highest:
+            raise ValueError(f"noise_snr_db [{lowest:g}, {highest:g}]: give the lower one first")
+        return self
 
 
 class Softmax(Section):
@@ -167,7 +189,7 @@ class Extraction(Section):
 class Experiment(Section):
     """All of `conf/<experiment>.yaml`."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Whole = 0
     features: Features = Features()
     voice_activity: VoiceActivity = VoiceActivity()
     normalisation: Normalisation = Normalisation()
@@ -176,6 +198,19 @@ class Experiment(Section):
     pretraining: Training
     finetuning: Training
     extraction: Extraction = Extraction()
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML whose keys come once: PyYAML itself silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} comes twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -187,7 +222,7 @@ def read_experiment(path: Path) -> Experiment:
     if not path.is_file():
         raise ValueError(f"{path}: no such experiment file; see conf/")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):

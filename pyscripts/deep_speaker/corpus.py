@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.audio import AudioInfo, read_info
+from deep_speaker.bad_items import check_bad_items
 from deep_speaker.command import add_jobs_option, positive_int
 from deep_speaker.data_dir import Utterance, write_data_dir
-from deep_speaker.feature_archives import MAX_BAD_SHARE
 from deep_speaker.files import replacing_directory
 from deep_speaker.manifests import write_manifests
 from deep_speaker.trials import draw_one_plus_99, draw_trials, write_trials
@@ -48,7 +48,7 @@ def read_infos(paths: Sequence[Path], num_jobs: int) -> dict[Path, AudioInfo]:
     """Read the headers of audio files; bad ones are listed in the log and left out.
 
     Raises:
-        ValueError: more than `MAX_BAD_SHARE` of the files are bad.
+        ValueError: too many are bad; see `check_bad_items`.
     """
 
     def read(path: Path) -> AudioInfo | str:
@@ -59,26 +59,9 @@ def read_infos(paths: Sequence[Path], num_jobs: int) -> dict[Path, AudioInfo]:
 
     with ThreadPoolExecutor(num_jobs) as pool:
         results = dict(zip(paths, pool.map(read, paths), strict=True))
-    bad = [f"{path}: {reason}" for path, reason in results.items() if isinstance(reason, str)]
-    check_bad_share(bad, len(paths))
+    bad = {path: reason for path, reason in results.items() if isinstance(reason, str)}
+    check_bad_items(bad, len(paths), "files", "mend or remove the files")
     return {path: info for path, info in results.items() if isinstance(info, AudioInfo)}
-
-
-def check_bad_share(bad: Sequence[str], total: int) -> None:
-    """Log what is bad of `total` files.
-
-    Raises:
-        ValueError: more than `MAX_BAD_SHARE` of the files are bad.
-    """
-    for reason in bad[:10]:
-        logging.warning("%s", reason)
-    if len(bad) > MAX_BAD_SHARE * total:
-        raise ValueError(
-            f"{len(bad)} of {total} files are bad, more than {MAX_BAD_SHARE:.0%}: mend or remove "
-            f"them; first {bad[0]}"
-        )
-    if bad:
-        logging.warning("%d of %d files are bad and left out", len(bad), total)
 
 
 def write_corpus(

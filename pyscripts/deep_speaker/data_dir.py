@@ -4,6 +4,7 @@ A table holds `key value` lines, sorted and unique by key as bytes (`LC_ALL=C`),
 order of Python's strings too: UTF-8 keeps the order of code points.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from deep_speaker.files import replacing_file
 
 # Tables keyed by utterance that stage 1 adds.
 FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
-MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | {"xvector.scp": 4}  # others: 0
+MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | {"xvector.scp": 4, "spk_xvector.scp": 4}
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,18 @@ def remove_utterances(folder: Path, unwanted: set[str]) -> None:
     kept = {key: speaker for key, speaker in utt2spk.items() if key not in unwanted}
     if not kept:
         raise ValueError(f"{folder}: no utterance is left")
-    for name in ("wav.scp", "utt2spk", "utt2dur", "reco2dur", *FEATURE_TABLES):
+    for name in (*FEATURE_TABLES, "utt2dur", "reco2dur"):
         table = read_optional_table(folder / name)
         if table:
             write_table(folder / name, {key: table[key] for key in kept if key in table})
     write_spk2utt(folder / "spk2utt", kept)
     sexes = read_optional_table(folder / "spk2gender")
     if sexes:
-        write_table(folder / "spk2gender", {key: sexes[key] for key in set(kept.values())})
+        speakers = set(kept.values())
+        write_table(folder / "spk2gender", {key: sexes[key] for key in sexes if key in speakers})
+    write_table(folder / "utt2spk", kept)
+    table = read_table(folder / "wav.scp")  # last: while it names them, a rerun finds them again
+    write_table(folder / "wav.scp", {key: table[key] for key in kept})
 
 
 def validate_data_dir(folder: Path) -> None:
@@ -141,6 +146,10 @@ def validate_data_dir(folder: Path) -> None:
     for name in ("wav.scp", "utt2dur", "reco2dur", *FEATURE_TABLES):
         if name == "wav.scp" or (folder / name).exists():
             _check_keys(folder / name, _read_sorted(folder / name), utt2spk)
+    for name, form in (("utt2dur", r"[\d.]+"), ("reco2dur", r"[\d.]+"), ("utt2num_frames", r"\d+")):
+        for key, value in read_optional_table(folder / name).items():
+            if not re.fullmatch(form, value) or float(value) <= 0:
+                raise ValueError(f"{folder}/{name}: {key!r} has {value!r}, not a number above 0")
     if (folder / "spk2gender").exists():
         sexes = _read_sorted(folder / "spk2gender")
         _check_keys(folder / "spk2gender", sexes, speakers)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker import features
+from deep_speaker import features, vad
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.config import Experiment, Normalisation
 from deep_speaker.data_dir import group_by_speaker, read_table
@@ -79,12 +79,16 @@ class FeatureSource:
 
 def check_features(data_dir: Path, experiment: Experiment) -> None:
     """Refuse features that stage 1 computed with other options than the experiment's."""
-    path = data_dir / "conf" / "fbank.conf"
-    if not path.is_file() or path.read_text() != features.kaldi_options(experiment.features):
-        raise ValueError(
-            f"{path} is missing or differs from the experiment's features: run stage 1 with this "
-            "config (./run.sh --stage 1)"
-        )
+    for name, text in (
+        ("fbank.conf", features.kaldi_options(experiment.features)),
+        ("vad.conf", vad.kaldi_options(experiment.voice_activity)),
+    ):
+        path = data_dir / "conf" / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise ValueError(
+                f"{path} is missing or differs from the experiment's options: run stage 1 with "
+                "this config (./run.sh --stage 1)"
+            )
 
 
 def voiced_statistics(cmvn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

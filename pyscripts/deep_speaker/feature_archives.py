@@ -12,13 +12,18 @@ from tqdm import tqdm
 from deep_speaker import features, manifests, trials, vad
 from deep_speaker.archives import ArchiveWriter, write_scp
 from deep_speaker.audio import AudioInfo, load_audio
+from deep_speaker.bad_items import check_bad_items
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import read_table, remove_utterances, validate_data_dir, write_table
+from deep_speaker.data_dir import (
+    read_optional_table,
+    read_table,
+    remove_utterances,
+    validate_data_dir,
+    write_table,
+)
 from deep_speaker.files import replacing_directory, replacing_file
 from deep_speaker.parallel import map_in_processes
 
-# More bad files than this share of a data directory are no accident: the stage fails.
-MAX_BAD_SHARE = 0.05
 ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}
 
 
@@ -42,7 +47,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     listed in `bad_utterances` and leave the directory's tables, trials and manifests.
 
     Raises:
-        ValueError: more than `MAX_BAD_SHARE` of the utterances are bad; nothing is changed then.
+        ValueError: too many are bad (see `check_bad_items`); nothing is changed then.
     """
     wav_scp = read_table(folder / "wav.scp")
     num_jobs = min(num_jobs, len(wav_scp))
@@ -50,13 +55,12 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     with replacing_directory(folder / "fbank") as partial_folder:
         write = partial(_write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
-        bad = {key: reason for shard in shards for key, reason in shard.bad.items()}
-        _report(folder, bad, sum((shard.notices for shard in shards), Counter()), len(wav_scp))
+        bad = _report(folder, shards, len(wav_scp))
     _write_tables(folder, shards, experiment)
-    if bad:
-        remove_utterances(folder, set(bad))
+    if bad:  # wav.scp last: an interrupted removal is then made good by the next run
         trials.remove_utterances(folder, set(bad))
         manifests.remove_utterances(folder, set(bad))
+        remove_utterances(folder, set(bad))
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
 
@@ -142,23 +146,24 @@ def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:
     return notices
 
 
-def _report(folder: Path, bad: dict[str, str], notices: Counter[str], total: int) -> None:
+def _report(folder: Path, shards: list[Shard], total: int) -> dict[str, str]:
+    """Log the notices; list, log and return the bad utterances."""
+    notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
         logging.info("%s: %d of %d files %s", folder, count, total, notice)
-    if not bad:
-        (folder / "bad_utterances").unlink(missing_ok=True)
-        return
-    write_table(folder / "bad_utterances", bad)
-    for key in sorted(bad)[:10]:
-        logging.warning("%s: %s: %s", folder, key, bad[key])
-    message = (
-        f"{folder}: {len(bad)} of {total} utterances are bad, listed in {folder}/bad_utterances"
-    )
-    if len(bad) > MAX_BAD_SHARE * total:
-        raise ValueError(
-            f"{message}: more than {MAX_BAD_SHARE:.0%}; mend or remove the files, then run stage 0"
-        )
-    logging.warning("%s; they are left out", message)
+    bad = {key: reason for shard in shards for key, reason in sorted(shard.bad.items())}
+    listed = folder / "bad_utterances"
+    # Those that an earlier run left out are no longer in wav.scp, and stay listed.
+    wav_scp = read_table(folder / "wav.scp")
+    before = read_optional_table(listed)
+    kept = {key: reason for key, reason in before.items() if key not in wav_scp}
+    if kept or bad:
+        write_table(listed, kept | bad)
+    else:
+        listed.unlink(missing_ok=True)
+    remedy = f"mend or remove the files listed in {listed}, then run stage 0"
+    check_bad_items(bad, total, "utterances", remedy)
+    return bad
 
 
 def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:

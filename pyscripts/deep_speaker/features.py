@@ -92,7 +92,7 @@ def _fft_length(frame_length: int) -> int:
 
 def _pad(samples: np.ndarray, length: int, shift: int, num_frames: int) -> np.ndarray:
     """Reflect the ends so that frame i is centred on sample (i + 1/2) * shift."""
-    left = (length - shift) // 2
+    left = length // 2 - shift // 2
     right = (num_frames - 1) * shift + length - left - len(samples)
     padded = np.pad(samples, (left, max(right, 0)), mode="symmetric")
     return padded[: (num_frames - 1) * shift + length]

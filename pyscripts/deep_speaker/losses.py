@@ -1,11 +1,30 @@
 """Training losses, in float32 whatever the network computes in."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.config import Softmax, Triplet
 from deep_speaker.mining import mine
+
+Result = tuple[Tensor, dict[str, float]]
+
+
+def in_float32(
+    forward: Callable[[Any, Tensor, Tensor], Result],
+) -> Callable[[Any, Tensor, Tensor], Result]:
+    """Have a loss compute in float32, also inside autocast."""
+
+    @wraps(forward)
+    def wrapped(loss: Any, embeddings: Tensor, labels: Tensor) -> Result:
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return forward(loss, embeddings.float(), labels)
+
+    return wrapped
 
 
 class SoftmaxLoss(nn.Module):
@@ -21,13 +40,13 @@ class SoftmaxLoss(nn.Module):
         self.scale = config.scale
         self.classes = nn.Linear(embedding_dim, num_speakers, bias=config.scale is None)
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
+    @in_float32
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
         """The mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
             The loss, and figures to log: the share of the batch classified rightly.
         """
-        embeddings = embeddings.float()
         if self.scale is None:
             logits = self.classes(embeddings)
         else:
@@ -49,7 +68,8 @@ class TripletLoss(nn.Module):
         self.negatives = config.negatives
         self.progress = 0.0
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]:
+    @in_float32
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
         """The loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
@@ -57,7 +77,7 @@ class TripletLoss(nn.Module):
             more similar than the positive, and with one inside the margin; and the mean cosine
             over all pairs, near 1 when the embeddings have collapsed.
         """
-        unit = F.normalize(embeddings.float(), dim=1)
+        unit = F.normalize(embeddings, dim=1)
         part = min(int(self.progress * len(self.negatives)), len(self.negatives) - 1)
         triplets = mine(unit, labels, self.negatives[part])
         violations = F.relu(triplets.negative - triplets.positive + self.margin)

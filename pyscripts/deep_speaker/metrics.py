@@ -42,8 +42,7 @@ def error_rates(scores: np.ndarray, is_target: np.ndarray) -> ErrorRates:
         raise ValueError(
             f"{num_targets} target and {num_nontargets} nontarget trials: both kinds are needed"
         )
-    if np.isnan(scores).any():
-        raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers")
+    check_numbers(scores)
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
     last_of_equals = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
@@ -52,6 +51,11 @@ def error_rates(scores: np.ndarray, is_target: np.ndarray) -> ErrorRates:
     miss = np.concatenate([[0.0], rejected_targets / num_targets])
     false_alarm = np.concatenate([[1.0], 1 - rejected_nontargets / num_nontargets])
     return ErrorRates(miss, false_alarm, ordered[np.append(0, last_of_equals[:-1] + 1)])
+
+
+def check_numbers(scores: np.ndarray) -> None:
+    if np.isnan(scores).any():
+        raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers")
 
 
 def equal_error_rate(rates: ErrorRates) -> float:
@@ -93,12 +97,15 @@ def identification_accuracy(
     Raises:
         ValueError: no anchor has both a positive and a negative.
     """
-    _, group = np.unique(np.asarray(anchors), return_inverse=True)
-    best_positive = np.full(group.max() + 1, -np.inf)
-    best_negative = np.full(group.max() + 1, -np.inf)
+    check_numbers(scores)
+    names, group = np.unique(np.asarray(anchors), return_inverse=True)
+    best_positive = np.full(len(names), -np.inf)
+    best_negative = np.full(len(names), -np.inf)
     np.maximum.at(best_positive, group[is_target], scores[is_target])
     np.maximum.at(best_negative, group[~is_target], scores[~is_target])
-    complete = np.isfinite(best_positive) & np.isfinite(best_negative)
+    num_positives = np.bincount(group[is_target], minlength=len(names))
+    num_negatives = np.bincount(group[~is_target], minlength=len(names))
+    complete = (num_positives > 0) & (num_negatives > 0)
     if not complete.any():
         raise ValueError("no anchor has both a positive and a negative")
     return float((best_positive > best_negative)[complete].mean())

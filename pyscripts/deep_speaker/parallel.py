@@ -3,7 +3,10 @@
 import multiprocessing
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -15,6 +18,8 @@ Result = TypeVar("Result")
 # frameworks do not survive a fork.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
+ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held whole
+
 
 def map_in_processes(
     function: Callable[[Item], Result], items: Iterable[Item], num_jobs: int
@@ -23,14 +28,30 @@ def map_in_processes(
 
     With `functools.partial` a worker receives its fixed arguments anew with every item: keep
     them small. An exception in a worker is raised here.
+
+    Raises:
+        OSError: a worker was killed.
     """
-    with CONTEXT.Pool(num_jobs, initializer=use_one_thread) as pool:
-        yield from pool.imap(function, items)
+    pending: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=use_one_thread) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > ITEMS_AHEAD * num_jobs:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "a worker process was killed, perhaps for want of memory: take fewer with --nj"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def use_one_thread() -> None:
     """Keep a worker on one thread: processes times threads must not exceed the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C, once
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once; the parent speaks
     threadpool_limits(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)

@@ -1,7 +1,7 @@
 """Results of an experiment: one row per phase, trial list and subset (stage 6)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,9 @@ def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list
 def find_same_sex(trials: Sequence[Trial], data_dir: Path) -> np.ndarray | None:
     """Which trials pair speakers of one sex: bool, shape (trials,)."""
     sexes = read_optional_table(data_dir / "spk2gender")
-    if not sexes:
+    utt2spk = read_table(data_dir / "utt2spk")
+    if not set(utt2spk.values()) <= set(sexes):
         return None
-    utt2spk: Mapping[str, str] = read_table(data_dir / "utt2spk")
     sex = {utterance: sexes[speaker] for utterance, speaker in utt2spk.items()} | sexes
     return np.array([sex[trial.enroll] == sex[trial.test] for trial in trials])
 
@@ -87,17 +87,17 @@ def format_table(rows: Sequence[Row]) -> str:
     header = ["phase", "EER %", "same-sex EER %", *(f"minDCF({p:g})" for p in P_TARGETS), "ACC %"]
     lines = [header]
     for phase in dict.fromkeys(row["phase"] for row in rows):
-        everything = found.get((phase, "trials", "all"))
-        same_sex = found.get((phase, "trials", "same_sex"))
-        anchors = found.get((phase, "one_plus_99", "all"))
-        costs = everything["min_dcf"].values() if everything else [None] * len(P_TARGETS)
+        everything = found.get((phase, "trials", "all"), {})
+        same_sex = found.get((phase, "trials", "same_sex"), {})
+        anchors = found.get((phase, "one_plus_99", "all"), {})
+        costs = everything.get("min_dcf", {})
         lines.append(
             [
                 phase,
-                _cell(everything and everything["eer_percent"], 2),
-                _cell(same_sex and same_sex["eer_percent"], 2),
-                *(_cell(cost, 3) for cost in costs),
-                _cell(anchors and anchors["identification_accuracy_percent"], 2),
+                _cell(everything.get("eer_percent"), 2),
+                _cell(same_sex.get("eer_percent"), 2),
+                *(_cell(costs.get(f"{p:g}"), 3) for p in P_TARGETS),
+                _cell(anchors.get("identification_accuracy_percent"), 2),
             ]
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -107,7 +107,7 @@ def format_table(rows: Sequence[Row]) -> str:
     ]
     counts = {(row["trials"], row["subset"]): row for row in rows}
     notes = [
-        f"{trials}, {subset}: {row['num_target']} target and {row['num_nontarget']} nontarget trials"
+        f"{trials}, {subset}: {row['num_target']} target, {row['num_nontarget']} nontarget trials"
         for (trials, subset), row in counts.items()
     ]
     conventions = (

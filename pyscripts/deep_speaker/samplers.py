@@ -69,7 +69,10 @@ class SpeakerBatches:
         wanted = self.utterances_per_speaker
         if len(order) >= wanted:
             return [self._crop(section, rng) for section in order[:wanted]]
-        counts = [len(range(i, wanted, len(order))) for i in range(len(order))]
+        counts = [1] * len(order)
+        for _ in range(wanted - len(order)):  # one part more for whom it leaves the longest parts
+            lengths = [part.num_frames / (n + 1) for part, n in zip(order, counts, strict=True)]
+            counts[lengths.index(max(lengths))] += 1
         parts = [
             part
             for section, count in zip(order, counts, strict=True)

@@ -151,18 +151,25 @@ def build_trainer(
     if initial is not None:
         check_experiment(initial, experiment)
         network.load_state_dict(initial.network)
+        check_speakers(initial, speakers)
         if isinstance(loss, SoftmaxLoss):
-            check_speakers(initial, speakers)
+            if initial.loss.keys() != loss.state_dict().keys():
+                raise ValueError(
+                    f"the {initial.phase} checkpoint has another loss than {training.loss}: "
+                    "name one of pretraining with this config"
+                )
             loss.load_state_dict(initial.loss)
     to_device(network, device)
     loss.to(device)
     parameters = [*network.parameters(), *loss.parameters()]
-    batch_size = sampler.speakers_per_batch * sampler.utterances_per_speaker
-    steps = training.steps_per_epoch or max(1, sampler.chunks_in_one_pass // batch_size)
+    # A pass over the speech is counted in the batches of the phase that sets the epochs.
+    paced_by = experiment.finetuning if phase == "pretraining_continued" else training
+    one_pass = sampler.chunks_in_one_pass // paced_by.batch_size
+    steps = paced_by.steps_per_epoch or max(1, one_pass)
     logging.info(
         "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d batches of %d",
         phase, count_parameters(network), len(speakers), len(held_out), training.epochs, steps,
-        batch_size,
+        sampler.speakers_per_batch * sampler.utterances_per_speaker,
     )  # fmt: skip
     return Trainer(
         experiment=experiment,
@@ -181,6 +188,7 @@ def build_trainer(
 
 
 def check_speakers(checkpoint: Checkpoint, speakers: list[str]) -> None:
+    """Refuse other training speakers: some of them might be held out now."""
     if checkpoint.speakers != speakers:
         raise ValueError(
             f"the {checkpoint.phase} checkpoint was trained on {len(checkpoint.speakers)} other "

@@ -29,16 +29,15 @@ def train(
     Until the last epoch is done all of it lies in `output`.partial, from where `resume` goes on.
     """
     partial = output.with_name(output.name + ".partial")
+    start = load_checkpoint(initial) if initial else None
     if resume and output.is_dir() and not partial.is_dir():
+        check_same_run(output, experiment, start)
         logging.info("%s is finished; nothing to resume", output)
         return
-    resume = resume and (partial / "last.pt").is_file()
-    last = load_checkpoint(partial / "last.pt") if resume else None
-    if last is not None and last.experiment != experiment.model_dump(mode="json"):
-        raise ValueError(f"{partial} was begun with another config: start anew without --resume")
-    trainer = build_trainer(
-        experiment, phase, data_dir, load_checkpoint(initial) if initial else None, device
-    )
+    last = None
+    if resume and (partial / "last.pt").is_file():
+        last = check_same_run(partial, experiment, start)
+    trainer = build_trainer(experiment, phase, data_dir, start, device)
     if last is None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -59,6 +58,18 @@ def train(
     replace_directory(output, partial)
 
 
+def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | None) -> Checkpoint:
+    """The last checkpoint of a run to resume, begun with this config and these weights."""
+    last = load_checkpoint(folder / "last.pt")
+    if last.experiment != experiment.model_dump(mode="json"):
+        raise ValueError(f"{folder} was begun with another config: start anew without --resume")
+    if start is not None:
+        begun = load_checkpoint(folder / "initial.pt").network
+        if any(not torch.equal(begun[name], tensor) for name, tensor in start.network.items()):
+            raise ValueError(f"{folder} was begun from other weights: start anew without --resume")
+    return last
+
+
 def run_epochs(
     trainer: Trainer, folder: Path, last: Checkpoint | None, board: SummaryWriter
 ) -> None:
@@ -77,11 +88,10 @@ def run_epochs(
         best = max(i for i, error in enumerate(errors) if error == min(errors))
         if best == epoch:
             save_checkpoint(folder / "best.pt", checkpoint)
-        save_checkpoint(
-            folder / "last.pt", checkpoint
-        )  # after it: a stop between repeats the epoch
+        # After the best: a stop between the two repeats the epoch.
+        save_checkpoint(folder / "last.pt", checkpoint)
         if trainer.training.patience and epoch - best >= trainer.training.patience:
-            logging.info("no better held-out EER for %d epochs: stopping", epoch - best)
+            logging.info("held-out EER above its best for %d epochs: stopping", epoch - best)
             break
     with (folder / "history.json").open("w") as file:
         json.dump(history, file, indent=1)

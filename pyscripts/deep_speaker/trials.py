@@ -73,14 +73,16 @@ def draw_trials(
             f"{len(utterances)} test utterances of {len(names)} speakers give {num_targets} target "
             f"and {num_pairs - num_targets} nontarget trials: both are needed"
         )
+    if max_trials < 2:
+        raise ValueError(f"max-trials {max_trials}: a target and a nontarget trial are needed")
     if kind == "all" and num_pairs <= max_trials:
         first, second = np.triu_indices(len(utterances), 1)
         pairs = np.stack([first, second], axis=1)
     else:
         targets = min(num_targets, max_trials // 2)
-        nontargets = min(
-            num_pairs - num_targets, targets if kind == "balanced" else max_trials - targets
-        )
+        nontargets = min(num_pairs - num_targets, max_trials - targets)
+        if kind == "balanced":
+            targets = nontargets = min(targets, nontargets)
         pairs = np.concatenate(
             [
                 _draw_unique(_target_drawer(speakers, sizes, rng), targets, rng),

@@ -1,0 +1,48 @@
+"""Kaldi's own demands on a data directory, restated with the tools its scripts use."""
+
+import subprocess
+from pathlib import Path
+
+# What utils/validate_data_dir.sh checks, `--no-text`, of directories without segments.
+CHECKS = r"""
+export LC_ALL=C
+complain() { echo "$*"; exit 1; }
+keys() { awk '{ print $1 }' "$1"; }
+
+for table in utt2spk spk2utt wav.scp; do
+  [ -s "$table" ] || complain "$table: missing or empty"
+done
+awk 'NF != 2 { exit 1 }' utt2spk || complain "utt2spk: wrong format"
+for table in utt2spk spk2utt wav.scp feats.scp vad.scp utt2dur utt2num_frames reco2dur spk2gender
+do
+  [ -f "$table" ] || continue
+  [ -z "$(tail -c 1 "$table")" ] || complain "$table: no newline at the end"
+  keys "$table" | sort | uniq | cmp -s - <(keys "$table") || complain "$table: not sorted or unique"
+done
+sort -k2 utt2spk | cmp -s - utt2spk || complain "utt2spk: not sorted by speaker"
+awk '{ for (i = 2; i <= NF; i++) print $i, $1 }' spk2utt |
+  cmp -s - <(awk '{ print $1, $2 }' utt2spk) || complain "spk2utt: does not match utt2spk"
+for table in wav.scp feats.scp vad.scp utt2dur utt2num_frames reco2dur; do
+  [ -f "$table" ] || continue
+  cmp -s <(keys utt2spk) <(keys "$table") || complain "$table: other keys than utt2spk"
+done
+for table in utt2dur reco2dur; do
+  [ -f "$table" ] || continue
+  awk 'NF != 2 || !($2 > 0) { exit 1 }' "$table" || complain "$table: bad line"
+done
+if [ -f utt2num_frames ]; then
+  awk 'NF != 2 || !($2 > 0) || $2 != int($2) { exit 1 }' utt2num_frames ||
+    complain "utt2num_frames: bad line"
+fi
+if [ -f spk2gender ]; then
+  awk 'NF != 2 || ($2 != "m" && $2 != "f") { exit 1 }' spk2gender || complain "spk2gender: bad line"
+  cmp -s <(keys spk2utt) <(keys spk2gender) || complain "spk2gender: other keys than spk2utt"
+fi
+echo valid
+"""
+
+
+def validate(folder: Path) -> str:
+    """`valid`, or Kaldi's first complaint about a data directory."""
+    command = ["bash", "-c", CHECKS]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,162 @@
+"""Where all corpora end: two sets that fit together, or one line that says why not."""
+
+import argparse
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lhotse import RecordingSet
+
+import kaldi_checks
+from deep_speaker import corpus
+from deep_speaker.data_dir import Utterance, read_table
+from deep_speaker.feature_archives import compute_data_dir
+from deep_speaker.manifests import manifest_path
+from deep_speaker.trials import read_trials
+from speech import EXPERIMENT, make_utterances, snapshot, write_speech
+
+Sets = tuple[list[Utterance], list[Utterance]]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Sets:
+    folder = tmp_path_factory.mktemp("audio")
+    return make_utterances(folder, "train", 3, 2), make_utterances(folder, "test", 3, 3)
+
+
+def parse(output: Path, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    corpus.add_options(parser)
+    return parser.parse_args([str(output), *words])
+
+
+def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_path: Path) -> None:
+    output = tmp_path / "tiny"
+    corpus.write_corpus(parse(output), *sets)
+    for name, utterances in zip(("train", "test"), sets, strict=True):
+        assert kaldi_checks.validate(output / name) == "valid"
+        ids = {item.id for item in utterances}
+        assert read_table(output / name / "wav.scp").keys() == ids
+        recordings = RecordingSet.from_file(manifest_path(output / name, "recordings"))
+        assert {item.id for item in recordings} == ids
+    assert sorted(path.name for path in output.iterdir()) == ["manifests", "test", "train"]
+    assert not (output / "train" / "trials").exists()
+    trials = read_trials(output / "test" / "trials")
+    assert (len(trials), sum(trial.target for trial in trials)) == (36, 9)
+    one_plus_99 = read_trials(output / "test" / "trials_one_plus_99")
+    assert (len(one_plus_99), sum(trial.target for trial in one_plus_99)) == (27, 9)
+
+
+def test_the_seed_and_the_options_choose_the_trials(sets: Sets, tmp_path: Path) -> None:
+    lists = []
+    for words in (
+        ["--max-trials", "12"],
+        ["--max-trials", "12", "--data-seed", "0"],
+        ["--max-trials", "12", "--data-seed", "1"],
+        ["--trials", "balanced"],
+    ):
+        corpus.write_corpus(parse(tmp_path / "tiny", *words), *sets)
+        lists.append(read_trials(tmp_path / "tiny" / "test" / "trials"))
+    assert lists[0] == lists[1] != lists[2]
+    assert [len(trials) for trials in lists] == [12, 12, 12, 18]
+
+
+def test_preparing_again_takes_the_old_features_away(sets: Sets, tmp_path: Path) -> None:
+    output = tmp_path / "tiny"
+    corpus.write_corpus(parse(output), *sets)
+    fresh = snapshot(output / "test").keys()
+    compute_data_dir(output / "test", EXPERIMENT, 1)
+    assert snapshot(output / "test").keys() > fresh
+    corpus.write_corpus(parse(output), *sets)
+    assert snapshot(output / "test").keys() == fresh
+    assert not manifest_path(output / "test", "features").exists()
+
+
+def spoil_shared(train: list[Utterance], test: list[Utterance]) -> None:
+    train.append(replace(test[0], id="test0-new"))
+
+
+def spoil_twice(train: list[Utterance], test: list[Utterance]) -> None:
+    train.append(replace(train[0], path=Path("/elsewhere/x.wav")))
+
+
+def spoil_prefix(train: list[Utterance], test: list[Utterance]) -> None:
+    train[0] = replace(train[0], id="0-train0")
+
+
+def spoil_speaker(train: list[Utterance], test: list[Utterance]) -> None:
+    train[0] = replace(train[0], speaker="train 0", id="train 0-1")
+
+
+def spoil_trials(train: list[Utterance], test: list[Utterance]) -> None:
+    test[:] = test[:3]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (spoil_shared, "1 speakers are in both train and test, first 'test0'"),
+        (spoil_twice, r"'train0-0' comes twice, from .*train0/0\.wav and /elsewhere/x\.wav"),
+        (spoil_prefix, "'0-train0' does not follow from 'train0'"),
+        (spoil_speaker, "'train 0-1' does not follow from 'train 0'"),
+        (spoil_trials, "3 test utterances of 1 speakers give 3 target and 0 nontarget"),
+        (lambda train, test: train.clear(), "the train set has no utterances"),
+        (lambda train, test: test.clear(), "the test set has no utterances"),
+    ],
+)
+def test_sets_that_do_not_fit_are_refused_and_the_previous_ones_stay(
+    sets: Sets,
+    tmp_path: Path,
+    spoil: Callable[[list[Utterance], list[Utterance]], None],
+    told: str,
+) -> None:
+    output = tmp_path / "tiny"
+    corpus.write_corpus(parse(output), *sets)
+    before = snapshot(output)
+    train, test = list(sets[0]), list(sets[1])
+    spoil(train, test)
+    with pytest.raises(ValueError, match=told):
+        corpus.write_corpus(parse(output), train, test)
+    assert snapshot(output) == before
+
+
+def test_bad_files_up_to_5_percent_are_logged_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = write_speech(tmp_path, [f"{i:02}.wav" for i in range(20)])
+    paths[7].write_bytes(b"")
+    infos = corpus.read_infos(paths, 3)
+    assert list(infos) == [path for path in paths if path != paths[7]]
+    for i, path in enumerate(paths):
+        if i != 7:  # write_speech's lengths
+            assert infos[path].num_samples == 160 * (25 + i % 16)
+    assert f"{paths[7]}: empty file" in caplog.text
+    assert "1 of 20 files are bad and left out" in caplog.text
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    paths[8].write_bytes(b"no audio")
+    with pytest.raises(
+        ValueError, match=r"2 of 20 files are bad, more than 5%.*first .*07\.wav: empty"
+    ):
+        corpus.read_infos(paths, 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--trials", "some"], ["--max-trials", "0"], ["--max-trials", "1.5"], ["--data-seed", "x"]],
+)
+def test_wrong_options_are_refused(words: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(Path("data"), *words)
+    assert stopped.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_safe_ids_hold_nothing_that_sorts_below_the_dash() -> None:
+    for code in range(1, 0x3000):
+        for character in corpus.safe_id(chr(code)):
+            assert character > "-"
+            assert not character.isspace()
+    assert corpus.safe_id("Zoë_2.b李") == "Zoë_2.b李"
+    assert corpus.safe_id("a-b c/d") == "a_b_c_d"

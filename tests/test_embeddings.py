@@ -1,0 +1,265 @@
+"""Embeddings by whole utterance, pieces and crops; x-vector directories read by others' readers."""
+
+import copy
+from pathlib import Path
+
+import kaldi_native_io
+import kaldiio
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import extract_embeddings
+from deep_speaker.checkpoints import load_network, save_checkpoint
+from deep_speaker.config import Extraction
+from deep_speaker.data_dir import read_table
+from deep_speaker.dataset import FeatureSource
+from deep_speaker.embeddings import (
+    Extractor,
+    embed,
+    embed_utterance,
+    extract,
+    fold_batch_norm,
+    unit_length,
+    write_xvectors,
+)
+from deep_speaker.networks import build_network
+from deep_speaker.trainer import build_trainer
+from tiny_data import MELS, make_experiment, make_frames, write_experiment, write_features
+
+CPU = torch.device("cpu")
+TINY = make_experiment()
+
+
+@pytest.fixture(scope="module")
+def extractor(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
+    """A network after some training, and the directory it was trained on."""
+    folder = tmp_path_factory.mktemp("exp")
+    data_dir = write_features(folder / "data", make_frames(6, 3), TINY)
+    trainer = build_trainer(TINY, "pretraining", data_dir, None, CPU)
+    trainer.train_epoch(0)
+    save_checkpoint(folder / "best.pt", trainer.checkpoint(1, []))
+    return Extractor(folder / "best.pt", data_dir, TINY, CPU)
+
+
+def random_frames(count: int) -> np.ndarray:
+    return np.random.default_rng(count).normal(0, 1, (count, MELS)).astype(np.float32)
+
+
+class Recorder(nn.Module):
+    """The mean of the frames as an embedding; remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[np.ndarray] = []
+
+    def forward(self, fbanks: Tensor) -> Tensor:
+        assert len(fbanks) == 1
+        self.seen.append(fbanks[0].numpy())
+        return fbanks.mean(dim=1)
+
+
+# One utterance
+
+
+def test_an_embedding_has_unit_length_and_the_networks_direction() -> None:
+    network = build_network(TINY.network, MELS, seed=0).eval()
+    frames = random_frames(50)
+    embedding = embed(network, frames, CPU)
+    assert (embedding.shape, embedding.dtype) == ((TINY.network.embedding_dim,), np.float32)
+    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-6)
+    with torch.no_grad():
+        raw = network(torch.from_numpy(frames)[None])[0].numpy()
+    # In bfloat16, where the processor has it, three digits are right.
+    assert embedding == pytest.approx(raw / np.linalg.norm(raw), abs=2e-2)
+
+
+@pytest.mark.parametrize("length", [1, 30, 60])
+def test_a_whole_utterance_is_one_piece_up_to_the_limit(length: int) -> None:
+    network, frames = Recorder(), random_frames(length)
+    embedding = embed_utterance(network, frames, Extraction(max_frames=60), CPU)
+    assert len(network.seen) == 1
+    assert np.array_equal(network.seen[0], frames)
+    assert embedding == pytest.approx(embed(network, frames, CPU), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("length", "lengths"), [(61, [31, 30]), (180, [60] * 3), (181, [46] + [45] * 3)]
+)
+def test_a_long_utterance_is_the_mean_of_equal_pieces(length: int, lengths: list[int]) -> None:
+    network, frames = Recorder(), random_frames(length)
+    embedding = embed_utterance(network, frames, Extraction(max_frames=60), CPU)
+    assert [len(piece) for piece in network.seen] == lengths
+    assert np.array_equal(np.concatenate(network.seen), frames)
+    mean = np.mean([embed(network, piece, CPU) for piece in list(network.seen)], axis=0)
+    assert embedding == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-6)
+
+
+def test_crops_are_evenly_spaced_from_the_first_to_the_last_frame() -> None:
+    network, frames = Recorder(), random_frames(100)
+    options = Extraction(method="crops", num_crops=5, crop_frames=20)
+    embedding = embed_utterance(network, frames, options, CPU)
+    for start, crop in zip((0, 20, 40, 60, 80), network.seen, strict=True):
+        assert np.array_equal(crop, frames[start : start + 20])
+    mean = np.mean([embed(network, crop, CPU) for crop in list(network.seen)], axis=0)
+    assert embedding == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+
+
+def test_an_utterance_shorter_than_a_crop_is_repeated() -> None:
+    network, frames = Recorder(), random_frames(8)
+    options = Extraction(method="crops", num_crops=3, crop_frames=20)
+    embed_utterance(network, frames, options, CPU)
+    assert len(network.seen) == 3
+    for crop in network.seen:
+        assert np.array_equal(crop, np.concatenate([frames, frames, frames[:4]]))
+
+
+def test_unit_length_leaves_a_zero_vector() -> None:
+    assert unit_length(np.array([3.0, -4.0])).tolist() == pytest.approx([0.6, -0.8])
+    assert unit_length(np.zeros(3)).tolist() == [0, 0, 0]
+
+
+def test_folding_batch_norm_changes_no_embedding() -> None:
+    network = build_network(TINY.network, MELS, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):  # far from the identity that it starts as
+            for values in (module.weight, module.bias, module.running_mean):
+                assert values is not None
+                values.data.uniform_(-1, 2, generator=generator)
+            assert module.running_var is not None
+            module.running_var.uniform_(0.2, 4, generator=generator)
+    network.eval()
+    folded = fold_batch_norm(copy.deepcopy(network))
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 6
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    fbanks = torch.from_numpy(random_frames(60))[None]
+    torch.testing.assert_close(folded(fbanks), network(fbanks), rtol=1e-4, atol=1e-5)
+
+
+# x-vector directories
+
+
+def read_by_kaldiio(scp: Path) -> dict[str, np.ndarray]:
+    return dict(kaldiio.load_scp(str(scp)))
+
+
+def read_by_kaldi(scp: Path) -> dict[str, np.ndarray]:
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{scp}") as reader:
+        return {key: np.array(value) for key, value in reader}
+
+
+@pytest.mark.parametrize("read", [read_by_kaldiio, read_by_kaldi])
+def test_xvector_directories_are_read_by_kaldis_readers(read: type, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    utt2spk = {f"{speaker}-{i}": speaker for speaker in ("b", "a") for i in (10, 9, 1)}
+    del utt2spk["a-9"]
+    embeddings = {key: rng.normal(0, 1, 4) for key in utt2spk}  # float64
+    write_xvectors(tmp_path / "x", embeddings, utt2spk)
+
+    vectors = read(tmp_path / "x/xvector.scp")
+    assert list(vectors) == ["a-1", "a-10", "b-1", "b-10", "b-9"]  # as bytes
+    for key, vector in vectors.items():
+        assert vector.dtype == np.float32
+        assert np.array_equal(vector, embeddings[key].astype(np.float32))
+    means = read(tmp_path / "x/spk_xvector.scp")
+    assert list(means) == ["a", "b"]
+    assert means["a"].dtype == np.float32
+    assert means["a"] == pytest.approx((embeddings["a-1"] + embeddings["a-10"]) / 2, abs=1e-6)
+    assert (tmp_path / "x/num_utts.ark").read_text() == "a 2\nb 3\n"
+    with kaldi_native_io.SequentialInt32Reader(f"ark:{tmp_path}/x/num_utts.ark") as reader:
+        assert dict(reader) == {"a": 2, "b": 3}
+
+
+def test_scp_entries_are_absolute_and_name_the_final_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_xvectors(Path("exp/x"), {"a-1": np.ones(2)}, {"a-1": "a"})
+    for name, key in (("xvector", "a-1"), ("spk_xvector", "a")):
+        entry = read_table(tmp_path / f"exp/x/{name}.scp")[key]
+        assert entry.rpartition(":")[0] == str(tmp_path / f"exp/x/{name}.ark")
+    assert sorted(path.name for path in (tmp_path / "exp").iterdir()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.array([1, np.nan]), "1 embeddings are not finite, first b-1"),
+        (np.array([1, np.inf]), "1 embeddings are not finite, first b-1"),
+        (np.ones(3), "embeddings of different sizes"),
+    ],
+)
+def test_broken_embeddings_are_refused_and_the_previous_directory_stays(
+    bad: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    utt2spk = {"a-1": "a", "b-1": "b"}
+    write_xvectors(tmp_path / "x", dict.fromkeys(utt2spk, np.ones(2)), utt2spk)
+    with pytest.raises(ValueError, match=message):
+        write_xvectors(tmp_path / "x", {"a-1": np.ones(2), "b-1": bad}, utt2spk)
+    assert list(read_by_kaldiio(tmp_path / "x/xvector.scp")) == ["a-1", "b-1"]
+
+
+def test_extraction_is_the_same_for_any_number_of_jobs(
+    extractor: Extractor, tmp_path: Path
+) -> None:
+    for jobs in (1, 2):
+        extract(extractor, tmp_path / f"x{jobs}", jobs)
+    for name in ("xvector.ark", "spk_xvector.ark", "num_utts.ark"):
+        assert (tmp_path / "x1" / name).read_bytes() == (tmp_path / "x2" / name).read_bytes()
+
+
+def test_extraction_embeds_each_utterance_by_the_checkpoints_network(
+    extractor: Extractor, tmp_path: Path
+) -> None:
+    extract(extractor, tmp_path / "x", 1)
+    vectors = read_by_kaldiio(tmp_path / "x/xvector.scp")
+    source = FeatureSource(extractor.data_dir, TINY)
+    network = load_network(extractor.checkpoint, TINY)
+    assert list(vectors) == sorted(source.utt2spk)
+    for key, vector in vectors.items():
+        frames = torch.from_numpy(source.read(source.whole(key)))[None]
+        with torch.no_grad():
+            expected = nn.functional.normalize(network(frames)[0], dim=0).numpy()
+        assert vector == pytest.approx(expected, abs=2e-2)  # bfloat16 where there is it
+        others = [other @ expected for name, other in vectors.items() if name != key]
+        assert vector @ expected > max(others)
+
+
+def test_features_of_another_config_are_refused_before_any_work(
+    extractor: Extractor, tmp_path: Path
+) -> None:
+    other = Extractor(
+        extractor.checkpoint, extractor.data_dir, make_experiment(features={"low_freq": 50}), CPU
+    )
+    with pytest.raises(ValueError, match="run stage 1"):
+        extract(other, tmp_path / "x", 1)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_error_in_a_job_reaches_the_command(extractor: Extractor, tmp_path: Path) -> None:
+    missing = Extractor(tmp_path / "finetuning/best.pt", extractor.data_dir, TINY, CPU)
+    with pytest.raises(ValueError, match="is missing: run stage 3 first"):
+        extract(missing, tmp_path / "x", 2)
+    assert not (tmp_path / "x").exists()
+
+
+def test_command_extracts_by_crops(
+    extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = make_experiment(extraction={"method": "crops", "num_crops": 2, "crop_frames": 30})
+    config = write_experiment(tmp_path / "tiny.yaml", experiment)
+    options = f"--config {config} --device cpu --nj 1 {extractor.checkpoint} {extractor.data_dir}"
+    monkeypatch.setattr(
+        "sys.argv", ["extract_embeddings.py", *options.split(), str(tmp_path / "x")]
+    )
+    extract_embeddings.main()
+    vectors = read_by_kaldiio(tmp_path / "x/xvector.scp")
+    assert len(vectors) == 6 * 3
+    source = FeatureSource(extractor.data_dir, TINY)
+    network = load_network(extractor.checkpoint, TINY)
+    frames = source.read(source.whole("s01-2"))
+    expected = embed_utterance(network, frames, experiment.extraction, CPU)
+    assert vectors["s01-2"] == pytest.approx(expected, abs=2e-2)

@@ -1,0 +1,322 @@
+"""Stage 1: every kind of file a folder may hold, any number of jobs, any interruption."""
+
+import functools
+import itertools
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import kaldi_native_io
+import numpy as np
+import pytest
+from lhotse import FeatureSet, RecordingSet, SupervisionSet
+
+import compute_features
+import kaldi_checks
+from deep_speaker import data_dir, feature_archives, manifests, trials
+from deep_speaker.archives import ArchiveTable
+from deep_speaker.data_dir import read_table, write_data_dir
+from deep_speaker.feature_archives import analyse, compute_data_dir
+from deep_speaker.manifests import manifest_path, write_manifests
+from deep_speaker.trials import Trial, draw_one_plus_99, draw_trials, read_trials, write_trials
+from speech import EXPERIMENT, make_speech, make_utterances, snapshot, write_audio
+
+NUM_SPEAKERS, PER_SPEAKER = 20, 4
+# Four of eighty files are 5 %, the most that is no failure.
+BAD = {
+    "spk3-0": ("unreadable", lambda path: path.write_bytes(b"not audio " * 99)),
+    "spk5-1": ("unreadable", lambda path: path.write_bytes(b"")),
+    "spk7-0": ("too short", lambda path: write_audio(path, make_speech(0)[:1])),
+    "spk9-1": ("silent", lambda path: write_audio(path, np.zeros(4000))),
+}
+ODD = {
+    "spk2-0": lambda path: write_audio(path, make_speech(1, 0.3, 8000), 8000),
+    "spk4-0": lambda path: write_audio(path, np.stack([make_speech(2), make_speech(3)], axis=1)),
+    "spk6-0": lambda path: write_audio(path, make_speech(4, 0.3, 96000), 96000),
+}
+SCPS = ("feats.scp", "vad.scp", "utt_cmvn.scp")
+TABLES = (*SCPS, "utt2num_frames", "wav.scp", "utt2spk", "utt2dur", "reco2dur")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test set as after stage 0, none of it bad yet."""
+    corpus = tmp_path_factory.mktemp("prepared") / "tiny"
+    utterances = make_utterances(corpus / "audio", "spk", NUM_SPEAKERS, PER_SPEAKER)
+    folder = corpus / "test"
+    write_data_dir(folder, utterances)
+    utt2spk = {item.id: item.speaker for item in utterances}
+    rng = np.random.default_rng(0)
+    write_trials(folder / "trials", draw_trials(utt2spk, "all", 10**6, rng))
+    write_trials(folder / "trials_one_plus_99", draw_one_plus_99(utt2spk, 10**6, rng))
+    write_manifests(folder, utterances)
+    return corpus
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of the test set of one's own, with its audio."""
+    corpus = tmp_path / "tiny"
+    shutil.copytree(prepared, corpus)
+    wav_scp = corpus / "test" / "wav.scp"
+    wav_scp.write_text(wav_scp.read_text().replace(str(prepared), str(corpus)))
+    return corpus / "test"
+
+
+def audio_file(folder: Path, utterance: str) -> Path:
+    return next((folder.parent / "audio" / utterance.split("-")[0]).glob(f"{utterance[-1]}.*"))
+
+
+def make_bad(folder: Path) -> None:
+    for utterance, (_, spoil) in BAD.items():
+        spoil(audio_file(folder, utterance))
+
+
+def read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
+    table = ArchiveTable(folder / name)
+    return {key: table.rows(key) for key in read_table(folder / name)}
+
+
+def read_everything(folder: Path) -> dict[str, dict[str, Any]]:
+    """Tables and arrays, without the places of the arrays."""
+    tables: dict[str, dict[str, Any]] = {
+        name: dict(read_table(folder / name)) for name in TABLES if name not in SCPS
+    }
+    for name in SCPS:
+        tables[name] = {key: array.tobytes() for key, array in read_arrays(folder, name).items()}
+    return tables
+
+
+def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = read_table(folder / "wav.scp")
+    trials_before = {name: read_trials(folder / name) for name in trials.TRIAL_LISTS}
+    make_bad(folder)
+    for utterance, change in ODD.items():
+        change(audio_file(folder, utterance))
+    with caplog.at_level(logging.INFO):
+        compute_data_dir(folder, EXPERIMENT, 2)
+
+    bad = read_table(folder / "bad_utterances")
+    assert bad.keys() == BAD.keys()
+    for utterance, (reason, _) in BAD.items():
+        assert reason in bad[utterance]
+        assert f"{utterance}: {bad[utterance]}" in caplog.text
+    for told in ("from 8000 to 16000 Hz (nothing above 4000 Hz", "from 96000 to", "2 channels"):
+        assert (
+            f"1 of 80 files {'have ' if 'channels' in told else 'resampled '}{told}" in caplog.text
+        )
+
+    good = before.keys() - BAD.keys()
+    for name in TABLES:
+        assert read_table(folder / name).keys() == good, name
+    assert kaldi_checks.validate(folder) == "valid"
+    for name in trials.TRIAL_LISTS:
+        assert not {key for trial in read_trials(folder / name) for key in trial[:2]} & BAD.keys()
+    assert read_trials(folder / "trials") == [
+        trial for trial in trials_before["trials"] if good >= {trial.enroll, trial.test}
+    ]
+    assert anchors_are_whole(read_trials(folder / "trials_one_plus_99"))
+    for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
+        assert {item.id for item in manifest.from_file(manifest_path(folder, kind))} == good
+    stored = FeatureSet.from_file(manifest_path(folder, "features"))
+    assert {item.recording_id for item in stored} == good
+
+
+def anchors_are_whole(one_plus_99: list[Trial]) -> bool:
+    """Every anchor still has exactly its positive."""
+    targets = [trial.enroll for trial in one_plus_99 if trial.target]
+    return sorted(targets) == sorted({trial.enroll for trial in one_plus_99})
+
+
+def test_the_arks_hold_what_the_audio_gives(folder: Path) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    feats, voices, statistics = (read_arrays(folder, name) for name in SCPS)
+    num_frames = read_table(folder / "utt2num_frames")
+    for key, entry in read_table(folder / "wav.scp").items():
+        filterbanks, voiced, info = analyse(entry, EXPERIMENT)
+        assert len(filterbanks) == (info.num_samples + 80) // 160 == int(num_frames[key])
+        step = np.ptp(filterbanks) / 65535
+        np.testing.assert_allclose(feats[key], filterbanks, rtol=0, atol=step)
+        np.testing.assert_array_equal(voices[key], voiced)
+        assert voices[key].dtype == np.float32
+        assert set(voices[key]) <= {0, 1}
+        # Kaldi's apply-cmvn: mean and variance from sums, sums of squares and the count.
+        chosen = filterbanks[voiced == 1].astype(np.float64)
+        sums, squares = statistics[key]
+        assert sums[-1] == voiced.sum() > 0
+        assert squares[-1] == 0
+        np.testing.assert_allclose(sums[:-1] / sums[-1], chosen.mean(axis=0), rtol=1e-6)
+        variance = squares[:-1] / sums[-1] - (sums[:-1] / sums[-1]) ** 2
+        np.testing.assert_allclose(variance, chosen.var(axis=0), rtol=1e-3, atol=1e-4)
+        assert statistics[key].shape == (2, 65)
+    assert float((folder / "frame_shift").read_text()) == 0.01
+    assert "--num-mel-bins=64" in (folder / "conf/fbank.conf").read_text().split()
+    assert "--vad-frames-context=2" in (folder / "conf/vad.conf").read_text().split()
+    entry = read_table(folder / "utt_cmvn.scp")["spk0-0"]
+    kaldi_statistics = kaldi_native_io.DoubleMatrix.read(entry).numpy()
+    np.testing.assert_array_equal(kaldi_statistics, statistics["spk0-0"])
+
+
+def test_any_number_of_jobs_gives_the_same(folder: Path) -> None:
+    make_bad(folder)
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)
+    compute_data_dir(folder, EXPERIMENT, 1)
+    compute_data_dir(copy, EXPERIMENT, 3)
+    assert len(list((folder / "fbank").glob("feats.*.ark"))) == 1
+    assert len(list((copy / "fbank").glob("feats.*.ark"))) == 3
+    assert read_everything(folder) == read_everything(copy)
+    assert read_table(folder / "bad_utterances") == read_table(copy / "bad_utterances")
+    # Again, over what another number of jobs left.
+    compute_data_dir(copy, EXPERIMENT, 2)
+    assert read_everything(folder) == read_everything(copy)
+
+
+def test_more_jobs_than_utterances_are_no_problem(tmp_path: Path) -> None:
+    write_data_dir(tmp_path / "data", make_utterances(tmp_path / "audio", "spk", 2, 1))
+    compute_data_dir(tmp_path / "data", EXPERIMENT, 8)
+    assert len(read_table(tmp_path / "data" / "feats.scp")) == 2
+
+
+def test_more_than_5_percent_bad_fail_and_leave_the_previous_features(folder: Path) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    make_bad(folder)
+    audio_file(folder, "spk0-0").unlink()
+    before = snapshot(folder.parent)
+    with pytest.raises(
+        ValueError, match=r"5 of 80 utterances are bad.*5%.*bad_utterances"
+    ) as error:
+        compute_data_dir(folder, EXPERIMENT, 2)
+    assert "\n" not in str(error.value)
+    assert read_table(folder / "bad_utterances").keys() == BAD.keys() | {"spk0-0"}
+    after = dict(snapshot(folder.parent))
+    del after["test/bad_utterances"]
+    assert after == before
+
+    for utterance in BAD.keys() | {"spk0-0"}:
+        suffix = "flac" if int(utterance[-1]) % 2 else "wav"
+        speaker = utterance.split("-")[0]
+        write_audio(folder.parent / "audio" / speaker / f"{utterance[-1]}.{suffix}", make_speech(9))
+    compute_data_dir(folder, EXPERIMENT, 2)
+    assert not (folder / "bad_utterances").exists()
+
+
+def failing(function: Callable, call: int, error: type[BaseException]) -> Callable:
+    """`function`, which raises at its `call`-th call in this process."""
+    calls = itertools.count(1)
+
+    @functools.wraps(function)
+    def call_or_fail(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == call:
+            raise error("injected")
+        return function(*arguments, **options)
+
+    return call_or_fail
+
+
+def interrupt_between_jobs(
+    function: Callable[[Any], Any], items: Iterable[Any], num_jobs: int
+) -> Iterator[Any]:
+    yield function(next(iter(items)))
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "second run"])
+@pytest.mark.parametrize("place", ["worker", "between jobs"])
+def test_an_interruption_leaves_the_previous_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, first: bool
+) -> None:
+    if not first:
+        compute_data_dir(folder, EXPERIMENT, 2)
+    before = snapshot(folder.parent)
+    if place == "worker":
+        error: type[BaseException] = MemoryError
+        # Forked workers have this too.
+        fail = failing(feature_archives.analyse, 5, MemoryError)
+        monkeypatch.setattr(feature_archives, "analyse", fail)
+    else:
+        error = KeyboardInterrupt
+        monkeypatch.setattr(feature_archives, "map_in_processes", interrupt_between_jobs)
+    with pytest.raises(error):
+        compute_data_dir(folder, EXPERIMENT, 3)
+    assert snapshot(folder.parent) == before
+
+
+STEPS: list[tuple[Any, str, int]] = [
+    (feature_archives, "write_scp", 1),
+    (feature_archives, "write_scp", 2),
+    (feature_archives, "write_table", 2),
+    (data_dir, "write_table", 2),
+    (trials, "write_trials", 1),
+    (trials, "write_trials", 2),
+    (manifests.RecordingSet, "to_file", 1),
+    (manifests.SupervisionSet, "to_file", 1),
+    (manifests.FeatureSet, "to_file", 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "call"),
+    STEPS,
+    ids=[f"{module.__name__.split('.')[-1]}.{name} {call}" for module, name, call in STEPS],
+)
+def test_an_interruption_while_tables_are_replaced_is_mended_by_the_next_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, function: str, call: int
+) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    make_bad(folder)
+    with monkeypatch.context() as patch:
+        fail = failing(getattr(module, function), call, KeyboardInterrupt)
+        patch.setattr(module, function, fail)
+        with pytest.raises(KeyboardInterrupt):
+            compute_data_dir(folder, EXPERIMENT, 3)
+    compute_data_dir(folder, EXPERIMENT, 3)
+    good = read_table(folder / "feats.scp").keys()
+    assert not good & BAD.keys()
+    assert kaldi_checks.validate(folder) == "valid"
+    for name in trials.TRIAL_LISTS:
+        assert {key for trial in read_trials(folder / name) for key in trial[:2]} <= good
+    for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
+        assert {item.id for item in manifest.from_file(manifest_path(folder, kind))} == good
+
+
+def test_samples_that_are_no_numbers_are_bad(folder: Path) -> None:
+    path = audio_file(folder, "spk1-0")
+    samples = make_speech(0)
+    samples[100] = np.nan
+    write_audio(path, samples, subtype="FLOAT")
+    compute_data_dir(folder, EXPERIMENT, 2)
+    assert "finite" in read_table(folder / "bad_utterances")["spk1-0"]
+
+
+def test_the_list_of_bad_utterances_outlives_a_second_run(folder: Path) -> None:
+    """They have left wav.scp: without the list nobody would know what became of them."""
+    make_bad(folder)
+    compute_data_dir(folder, EXPERIMENT, 2)
+    compute_data_dir(folder, EXPERIMENT, 2)
+    assert read_table(folder / "bad_utterances").keys() == BAD.keys()
+
+
+def test_the_command_works_on_several_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("train", "test"):
+        write_data_dir(tmp_path / name, make_utterances(tmp_path / "audio" / name, name, 2, 2))
+    monkeypatch.chdir(tmp_path)
+    config = Path(compute_features.__file__).parents[1] / "conf/embedded.yaml"
+    words = ["compute_features.py", "--config", str(config), "--nj", "2", "train", "test"]
+    monkeypatch.setattr(sys, "argv", words)
+    compute_features.main()
+    for name in ("train", "test"):
+        entries = read_table(tmp_path / name / "feats.scp")
+        assert set(entries) == {f"{name}{i}-{j}" for i in (0, 1) for j in (0, 1)}
+        # Absolute, though the directories were named by relative paths.
+        assert all(entry.startswith(f"{tmp_path}/{name}/fbank/") for entry in entries.values())
+    monkeypatch.setattr(sys, "argv", [*words[:-2], "nowhere"])
+    with pytest.raises(ValueError, match=r"nowhere/wav\.scp is missing: run stage 0"):
+        compute_features.main()

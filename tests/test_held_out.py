@@ -1,0 +1,103 @@
+"""Held-out speakers: who they are, and their verification error by a transparent network."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deep_speaker.config import HeldOut
+from deep_speaker.dataset import FeatureSource
+from deep_speaker.held_out import HeldOutTrials, split_speakers
+from deep_speaker.metrics import equal_error_rate, error_rates
+from tiny_data import MELS, make_experiment, make_frames, write_features
+
+CPU = torch.device("cpu")
+
+
+def names(count: int) -> list[str]:
+    return [f"s{i:03}" for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "most", "expected"),
+    [
+        (100, 0.1, 200, 10),
+        (100, 0.5, 20, 20),
+        (100, 0, 200, 2),  # at least two
+        (5, 0.9, 200, 3),  # two are left to train
+        (4, 0.1, 1, 2),
+    ],
+)
+def test_how_many_are_held_out(count: int, share: float, most: int, expected: int) -> None:
+    options = HeldOut(speaker_share=share, max_speakers=most)
+    training, held_out = split_speakers(names(count), options, seed=0)
+    assert len(held_out) == expected
+    assert sorted(training + held_out) == names(count)
+    assert training == sorted(training)
+
+
+def test_the_seed_decides_who_is_held_out_not_the_order_of_speakers() -> None:
+    options = HeldOut(speaker_share=0.2)
+    first = split_speakers(names(50), options, seed=1)
+    assert split_speakers(names(50)[::-1], options, seed=1) == first
+    others = [split_speakers(names(50), options, seed=seed)[1] for seed in range(2, 40)]
+    assert first[1] not in others
+    assert set(names(50)) == {name for held_out in others for name in held_out}
+
+
+def test_fewer_than_four_speakers_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 training speakers: at least 4 are needed, 2 of them"):
+        split_speakers(names(3), HeldOut(), seed=0)
+
+
+class FirstFrames(nn.Module):
+    """The mean of the frames as an embedding."""
+
+    def forward(self, fbanks: Tensor) -> Tensor:
+        assert not self.training
+        return fbanks.mean(dim=1)
+
+
+def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
+    experiment = make_experiment(normalisation={"mean": "none", "scale": 1})
+    frames = make_frames(5, 4)
+    for key, values in frames.items():  # a direction per speaker, so that the error is no chance
+        values -= 8
+        values[:, int(key[1:3])] += 1.5
+    source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
+    speakers = ["s01", "s02", "s04"]
+    options = HeldOut(segments_per_speaker=3)
+    trials = HeldOutTrials(source, speakers, options, section_frames=20)
+    found, mean_cosine = trials.evaluate(FirstFrames().train(), CPU)
+
+    kept = [f"{speaker}-{i}" for speaker in speakers for i in range(3)]
+    means = {key: frames[key].mean(axis=0, dtype=np.float64) for key in kept}
+    scores, is_target = [], []
+    for first, second in combinations(kept, 2):
+        a, b = means[first], means[second]
+        scores.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+        is_target.append(first[:3] == second[:3])
+    assert len(scores) == 36
+    assert sum(is_target) == 9
+    assert mean_cosine == pytest.approx(np.mean(scores), abs=1e-5)
+    expected = equal_error_rate(error_rates(np.array(scores), np.array(is_target)))
+    assert 0 < expected < 0.5
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utterance(
+    tmp_path: Path,
+) -> None:
+    experiment = make_experiment(normalisation={"mean": "none", "scale": 1})
+    frames = {f"s{i}-0": np.zeros((50, MELS), np.float32) for i in range(3)}
+    for i in range(3):
+        frames[f"s{i}-0"][:, i] = 1
+    source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
+    trials = HeldOutTrials(source, ["s0", "s1", "s2"], HeldOut(), section_frames=10)
+    assert len(trials.sections) == 3 * 5
+    error, mean_cosine = trials.evaluate(FirstFrames(), CPU)
+    assert error == 0
+    assert mean_cosine == pytest.approx(3 * 10 / 105)  # pairs within speakers, of all

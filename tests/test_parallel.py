@@ -1,0 +1,80 @@
+"""The pool of processes: order, errors and threads."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np  # its libraries have threads to limit
+import pytest
+from threadpoolctl import threadpool_info
+
+from deep_speaker.parallel import map_in_processes
+
+
+def sleep_then_square(number: int) -> tuple[int, int]:
+    time.sleep(0.05 * (number == 0))
+    return number**2, os.getpid()
+
+
+def fail_at_two(number: int) -> int:
+    if number == 2:
+        raise ValueError("bad item 2")
+    return number
+
+
+def count_threads(number: int) -> int:
+    np.ones((number, number)) @ np.ones((number, number))
+    return max(library["num_threads"] for library in threadpool_info())
+
+
+def test_results_come_in_order_from_several_processes() -> None:
+    results = list(map_in_processes(sleep_then_square, range(8), 3))
+    assert [square for square, _ in results] == [number**2 for number in range(8)]
+    processes = {process for _, process in results}
+    assert 1 < len(processes) <= 3
+    assert os.getpid() not in processes
+
+
+def test_a_worker_error_arrives_after_the_results_before_it() -> None:
+    results = map_in_processes(fail_at_two, range(5), 2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="bad item 2"):
+        next(results)
+
+
+def test_every_worker_has_one_thread() -> None:
+    assert set(map_in_processes(count_threads, [2, 3, 4], 2)) == {1}
+
+
+KILLED_WORKER = """
+import os, signal
+from deep_speaker.parallel import map_in_processes
+def work(number):
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    list(map_in_processes(work, range(4), 2))
+"""
+
+
+def test_a_worker_killed_for_memory_ends_the_run(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(KILLED_WORKER)
+    package = Path(__file__).parents[1] / "pyscripts"
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # to end it with its workers
+    )
+    try:
+        _, messages = process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        pytest.fail("waits for ever for a worker that was killed")
+    assert process.returncode > 0
+    assert messages
