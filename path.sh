@@ -54,7 +54,7 @@ find_python() {
 build_environment() {
   local python
   python=$(find_python) || return 1
-  if [ ! -e .venv/installed ]; then
+  if [ ! -e .venv/installed ] || ! .venv/bin/python -c '' 2>/dev/null; then
     echo "path.sh: building .venv with $python (once; minutes, more where torch comes with CUDA)" >&2
     rm -rf .venv
     if ! "$python" -m venv .venv >/dev/null 2>&1; then
@@ -88,7 +88,7 @@ use_environment() {
     return
   fi
   # A .venv that holds more than is asked for (the development tools) serves as well.
-  if [ ! -e .venv/installed ] || list_requirements | grep -qvxFf .venv/installed; then
+  if [ ! -e .venv/installed ] || ! .venv/bin/python -c '' 2>/dev/null || list_requirements | grep -qvxFf .venv/installed; then
     build_environment || return 1
   fi
   export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"

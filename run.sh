@@ -76,6 +76,10 @@ if run_stage 1 "Compute filterbanks and voice activity"; then
   pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
 fi
 
+keep_config() {
+  mkdir -p "$experiment"
+  [ "$config" -ef "$experiment/config.yaml" ] || cp "$config" "$experiment/config.yaml"
+}
 train_network() {
   pyscripts/train_network.py --config "$config" --device "$device" --phase "$@" \
     ${resume_option:+$resume_option} "$data/train" "$experiment/$1"
@@ -83,12 +87,12 @@ train_network() {
 resume_option=; [ "$resume" = false ] || resume_option=--resume
 
 if run_stage 2 "Pre-train the network by softmax"; then
-  mkdir -p "$experiment"
-  cp "$config" "$experiment/config.yaml"
+  keep_config
   train_network pretraining
 fi
 
 if run_stage 3 "Fine-tune it by triplets"; then
+  keep_config
   initial=(--initial-checkpoint "$experiment/pretraining/best.pt")
   train_network finetuning "${initial[@]}"
   [ "$control" = false ] || train_network pretraining_continued "${initial[@]}"

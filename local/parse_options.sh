@@ -20,18 +20,17 @@ _fail() { echo "$_script: $*" >&2; exit 1; }
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) _help; exit 0 ;;
-    --?*=*) _name=${1%%=*} _value=${1#*=}; shift ;;
-    --?*)
-      [ $# -ge 2 ] || _declared | grep -q "^$(tr - _ <<< "${1#--}")=" || _fail "unknown option $1; see --help"
-      [ $# -ge 2 ] || _fail "option $1 needs a value; see --help"
-      _name=$1 _value=$2
-      shift 2
-      ;;
+    --?*=*) _name=${1%%=*} _value=${1#*=} _words=1 ;;
+    --?*) _name=$1 _value=${2-} _words=2 ;;
     *) _fail "unexpected argument '$1'; options are --name value; see --help" ;;
   esac
   _variable=${_name#--}
   _variable=${_variable//-/_}
-  _declared | grep -q "^$_variable=" || _fail "unknown option $_name; see --help"
+  if ! [[ $_variable =~ ^[a-z_]+$ ]] || ! _declared | grep -q "^$_variable="; then
+    _fail "unknown option $_name; see --help"
+  fi
+  [ $# -ge $_words ] || _fail "option $_name needs a value; see --help"
+  shift $_words
   case ${!_variable} in
     true | false)
       case $_value in
@@ -41,11 +40,11 @@ while [ $# -gt 0 ]; do
       ;;
     [0-9]*)
       case $_value in
-        '' | *[!0-9]*) _fail "option $_name takes a whole number, got '$_value'" ;;
+        '' | *[!0-9]* | 0?*) _fail "option $_name takes a whole number, got '$_value'" ;;
       esac
       ;;
   esac
   printf -v "$_variable" %s "$_value"
 done
 unset -f _declared _help _fail
-unset -v _script _name _value _variable
+unset -v _script _name _value _variable _words

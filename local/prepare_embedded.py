@@ -23,6 +23,15 @@ def main() -> None:
     for name, default in (("test-speakers", 40), ("train-speakers", 300), ("utterances", 10)):
         parser.add_argument(f"--num-{name}", type=command.positive_int, default=default)
     options = parser.parse_args()
+    if (
+        options.num_utterances < 2
+        or options.num_test_speakers < 2
+        or options.num_train_speakers < 4
+    ):
+        raise ValueError(
+            "expected at least 2 utterances per speaker, 2 test and 4 training speakers, got "
+            f"{options.num_utterances}, {options.num_test_speakers}, {options.num_train_speakers}"
+        )
     audio = command.resolved_path(str(options.output / "wav"))
     num_speakers = options.num_train_speakers + options.num_test_speakers
     with replacing_directory(audio) as partial:

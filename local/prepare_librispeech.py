@@ -3,7 +3,7 @@
 
 By default every train-* part in --corpus-dir trains, and every test-* part tests (every dev-*
 part where there is no test-*, as in mini LibriSpeech). Without the folder, Lhotse downloads the
-parts named, or mini LibriSpeech, where the network allows.
+parts named, or mini LibriSpeech's, where the network allows.
 """
 
 import argparse
@@ -29,17 +29,24 @@ PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir", type=command.resolved_path, required=True, help="the folder LibriSpeech/"
-    )
+    parser.add_argument("--corpus-dir", type=command.resolved_path, help="the folder LibriSpeech/")
     parser.add_argument("--train-parts", nargs="+", choices=PARTS, help="default: all train-*")
     parser.add_argument("--test-parts", nargs="+", choices=PARTS, help="default: all test-*")
     options = parser.parse_args()
     folder = options.corpus_dir
+    if folder is None:
+        raise ValueError("corpus 'librispeech' needs --corpus-dir, the folder LibriSpeech/")
     if not folder.is_dir():
-        folder = download(folder, (options.train_parts or []) + (options.test_parts or []))
+        mini_train, mini_test = sorted(MINI_LIBRISPEECH, reverse=True)
+        wanted = (options.train_parts or [mini_train]) + (options.test_parts or [mini_test])
+        folder = download(folder, wanted)
     train = options.train_parts or find_parts(folder, "train-")
     test = options.test_parts or find_parts(folder, "test-") or find_parts(folder, "dev-")
+    if not train or not test:
+        raise ValueError(
+            f"{folder}: no train-* or no test-* or dev-* part in it; --corpus-dir is the folder "
+            "LibriSpeech/ itself (to download it anew, remove it)"
+        )
     sexes = read_sexes(folder / "SPEAKERS.TXT")
     corpus.write_corpus(
         options,
@@ -49,12 +56,12 @@ def main() -> None:
 
 
 def download(folder: Path, parts: list[str]) -> Path:
-    """Fetch the parts, or mini LibriSpeech, to `folder`, whose name must be LibriSpeech."""
+    """Fetch the parts to `folder`, whose name must be LibriSpeech."""
     if folder.name != "LibriSpeech":
         raise ValueError(f"{folder}: no such folder; to download it there, name it .../LibriSpeech")
     logging.info("%s: no such folder; downloading", folder)
     try:
-        return download_librispeech(folder.parent, parts or "mini_librispeech")
+        return download_librispeech(folder.parent, parts)
     except Exception as error:  # whatever the network, the server or the disk raises
         raise ValueError(
             f"{folder}: no such folder, and the download failed ({type(error).__name__}: {error}); "
@@ -88,14 +95,14 @@ def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Uttera
     if not lines:
         raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt with lines in it")
 
-    def parse(line: str) -> Utterance | str | None:
+    def parse(line: str) -> Utterance | str:
+        name = line.split()[0]
+        if not folder.joinpath(*name.split("-")[:-1], f"{name}.flac").is_file():
+            return "no such FLAC file"
         try:
-            parsed = parse_utterance(folder, line, {})
+            recording, supervision = parse_utterance(folder, line, {})
         except Exception as error:  # Lhotse tries several libraries, each with errors of its own
             return command.describe(error).split(" Details:")[0]
-        if parsed is None:
-            return None
-        recording, supervision = parsed
         info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
         path = Path(recording.sources[0].source)
         speaker = supervision.speaker

@@ -62,15 +62,16 @@ class FirstFrames(nn.Module):
 
 
 def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
-    experiment = make_experiment(normalisation={"mean": "none", "scale": 1})
+    experiment = make_experiment(
+        normalisation={"mean": "none", "scale": 1}, held_out={"segments_per_speaker": 3}
+    )
     frames = make_frames(5, 4)
     for key, values in frames.items():  # a direction per speaker, so that the error is no chance
         values -= 8
         values[:, int(key[1:3])] += 1.5
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
     speakers = ["s01", "s02", "s04"]
-    options = HeldOut(segments_per_speaker=3)
-    trials = HeldOutTrials(source, speakers, options, section_frames=20)
+    trials = HeldOutTrials(source, speakers, experiment)
     found, mean_cosine = trials.evaluate(FirstFrames().train(), CPU)
 
     kept = [f"{speaker}-{i}" for speaker in speakers for i in range(3)]
@@ -91,12 +92,16 @@ def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
 def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utterance(
     tmp_path: Path,
 ) -> None:
-    experiment = make_experiment(normalisation={"mean": "none", "scale": 1})
+    experiment = make_experiment(
+        normalisation={"mean": "none", "scale": 1},
+        held_out={"segments_per_speaker": 20},
+        pretraining={"chunk_frames": 10},
+    )
     frames = {f"s{i}-0": np.zeros((50, MELS), np.float32) for i in range(3)}
     for i in range(3):
         frames[f"s{i}-0"][:, i] = 1
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
-    trials = HeldOutTrials(source, ["s0", "s1", "s2"], HeldOut(), section_frames=10)
+    trials = HeldOutTrials(source, ["s0", "s1", "s2"], experiment)
     assert len(trials.sections) == 3 * 5
     error, mean_cosine = trials.evaluate(FirstFrames(), CPU)
     assert error == 0

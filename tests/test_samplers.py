@@ -100,9 +100,9 @@ def test_utterances_of_one_frame_still_fill_a_batch() -> None:
     assert {section.num_frames for section in sections} == {1}
 
 
-def test_chunks_in_one_pass_by_hand() -> None:
+def test_the_chunks_of_the_speech_by_hand() -> None:
     utterances = {"a": [Section("a-0", 0, 65), Section("a-1", 0, 7)], "b": [Section("b-0", 0, 40)]}
-    assert SpeakerBatches(utterances, 2, 1, CHUNK).chunks_in_one_pass == 3 + 1 + 2
+    assert SpeakerBatches(utterances, 2, 1, CHUNK).count_chunks(CHUNK) == 3 + 1 + 2
 
 
 def test_the_seed_decides_the_batches() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from deep_speaker.config import Experiment
+from deep_speaker.data_dir import missing_input
 from deep_speaker.files import replacing_file
 from deep_speaker.networks import build_network
 
@@ -50,7 +51,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         stage = 2 if path.parent.name == "pretraining" else 3
-        raise ValueError(f"{path} is missing: run stage {stage} first (./run.sh --stage {stage})")
+        raise ValueError(missing_input(path, stage))
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**content)

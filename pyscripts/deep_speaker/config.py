@@ -5,6 +5,7 @@ The YAML files comment each key with its unit; the defaults here are the Deep Sp
 """
 
 import difflib
+import re
 import types
 import typing
 from pathlib import Path
@@ -21,13 +22,13 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A part of an experiment file: an unknown key is an error, and values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Features(Section):
+class Features(ConfigSection):
     """Log-mel filterbanks with the meaning of Kaldi's compute-fbank-feats options."""
 
     sampling_rate: Count = 16000
@@ -63,7 +64,7 @@ class Features(Section):
         return self
 
 
-class VoiceActivity(Section):
+class VoiceActivity(ConfigSection):
     """Energy voice activity detection with the meaning of Kaldi's compute-vad options."""
 
     energy_threshold: float = 5.5
@@ -72,21 +73,21 @@ class VoiceActivity(Section):
     context: Whole = 2
 
 
-class Normalisation(Section):
+class Normalisation(ConfigSection):
     """What is taken from the voiced log-mel frames of an utterance before the network."""
 
     mean: Literal["utterance", "none"] = "utterance"
     scale: Literal["utterance"] | Positive = "utterance"
 
 
-class Network(Section):
+class Network(ConfigSection):
     name: Literal["rescnn"] = "rescnn"
     channels: tuple[Count, ...] = Field(default=(64, 128, 256, 512), min_length=1)
     blocks_per_stage: Count = 3
     embedding_dim: Count = 512
 
 
-class HeldOut(Section):
+class HeldOut(ConfigSection):
     """Training speakers set aside to judge every epoch by."""
 
     speaker_share: Share = 0.05
@@ -94,7 +95,7 @@ class HeldOut(Section):
     segments_per_speaker: Annotated[int, Field(ge=2, strict=True)] = 20
 
 
-class Augmentation(Section):
+class Augmentation(ConfigSection):
     """Random changes of training chunks, in the log-mel domain; 0 turns each off."""
 
     equaliser_db: NonNegative = 0
@@ -111,14 +112,14 @@ class Augmentation(Section):
         return self
 
 
-class Softmax(Section):
+class Softmax(ConfigSection):
     """Classification of the training speakers; `scale` makes the logits scaled cosines."""
 
     name: Literal["softmax"]
     scale: Positive | None = None
 
 
-class Triplet(Section):
+class Triplet(ConfigSection):
     """Cosine triplet loss. `negatives` name the mining of equal parts of the training in turn."""
 
     name: Literal["triplet"]
@@ -128,13 +129,13 @@ class Triplet(Section):
     )
 
 
-class Optimiser(Section):
+class Optimiser(ConfigSection):
     name: Literal["sgd", "adamw"] = "sgd"
     momentum: Share = 0.99
     weight_decay: NonNegative = 0
 
 
-class Schedule(Section):
+class Schedule(ConfigSection):
     """Learning rate over the steps of a phase: linear warm-up, then a fall to `final`."""
 
     shape: Literal["linear", "cosine"] = "linear"
@@ -143,7 +144,7 @@ class Schedule(Section):
     warmup_share: Share = 0
 
 
-class Training(Section):
+class Training(ConfigSection):
     """One phase of training."""
 
     loss: Annotated[Softmax | Triplet, Field(discriminator="name")]
@@ -177,7 +178,7 @@ class Training(Section):
         return self
 
 
-class Extraction(Section):
+class Extraction(ConfigSection):
     """Embeddings of whole utterances, or the mean over evenly spaced crops."""
 
     method: Literal["whole", "crops"] = "whole"
@@ -186,7 +187,7 @@ class Extraction(Section):
     crop_frames: Count = 300
 
 
-class Experiment(Section):
+class Experiment(ConfigSection):
     """All of `conf/<experiment>.yaml`."""
 
     seed: Whole = 0
@@ -198,6 +199,15 @@ class Experiment(Section):
     pretraining: Training
     finetuning: Training
     extraction: Extraction = Extraction()
+
+    @model_validator(mode="after")
+    def check_finetuning(self) -> "Experiment":
+        if self.finetuning.patience:
+            raise ValueError(
+                f"finetuning.patience {self.finetuning.patience}: leave it out, as the control "
+                "has to have the same number of steps"
+            )
+        return self
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -235,12 +245,18 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def _explain(detail: typing.Any) -> str:
-    # Members of a union appear in the location by their tags, which no user wrote.
-    location = [part for part in detail["loc"] if part not in ("softmax", "triplet")]
-    key = ".".join(str(part) for part in location)
+    # Members of a union appear in the location by their tags or types, which no user wrote.
+    location = [
+        part
+        for part in map(str, detail["loc"])
+        if part not in ("softmax", "triplet") and not re.match(r"literal\[|constrained-", part)
+    ]
+    key = ".".join(location)
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1)
+        near = difflib.get_close_matches(location[-1], _known_keys(), n=1)
         return f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    if detail["type"].startswith("union_tag"):
+        return f"{key}.name: expected softmax or triplet, got {detail['input']!r}"
     if detail["type"] == "missing":
         return f"{key}: missing"
     message = detail["msg"].removeprefix("Value error, ")

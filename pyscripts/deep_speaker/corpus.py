@@ -15,7 +15,7 @@ from deep_speaker.command import add_jobs_option, positive_int
 from deep_speaker.data_dir import Utterance, write_data_dir
 from deep_speaker.files import replacing_directory
 from deep_speaker.manifests import write_manifests
-from deep_speaker.trials import draw_one_plus_99, draw_trials, write_trials
+from deep_speaker.trials import TRIAL_LISTS, draw_one_plus_99, draw_trials, write_trials
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +75,7 @@ def write_corpus(
     """
     for name, utterances in (("train", train), ("test", test)):
         _check_utterances(name, utterances)
+        _check_place(options.output, utterances)
     shared = {item.speaker for item in train} & {item.speaker for item in test}
     if shared:
         raise ValueError(
@@ -90,8 +91,8 @@ def write_corpus(
         with replacing_directory(data_dir) as partial:
             write_data_dir(partial, utterances)
             if name == "test":
-                write_trials(partial / "trials", pairs)
-                write_trials(partial / "trials_one_plus_99", anchors)
+                write_trials(partial / TRIAL_LISTS["trials"], pairs)
+                write_trials(partial / TRIAL_LISTS["one_plus_99"], anchors)
         write_manifests(data_dir, utterances)
         hours = sum(item.info.duration for item in utterances) / 3600
         speakers = len({item.speaker for item in utterances})
@@ -107,6 +108,17 @@ def write_corpus(
         len(anchors) // max(1, sum(trial.target for trial in anchors)) - 1,
         sum(trial.target for trial in anchors),
     )
+
+
+def _check_place(output: Path, utterances: Sequence[Utterance]) -> None:
+    """Refuse audio inside the folders that are about to be replaced."""
+    for name in ("train", "test"):
+        folder = (output / name).resolve()
+        inside = [item.path for item in utterances if folder in item.path.resolve().parents]
+        if inside:
+            raise ValueError(
+                f"{inside[0]} lies in {folder}, which stage 0 replaces: move the audio elsewhere"
+            )
 
 
 def _check_utterances(name: str, utterances: Sequence[Utterance]) -> None:

@@ -37,6 +37,11 @@ class Utterance:
     text: str | None = None
 
 
+def missing_input(path: Path, stage: int) -> str:
+    """What to say of an absent input, and which stage makes it."""
+    return f"{path} is missing: run stage {stage} first (the same command with --stage {stage})"
+
+
 def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the (key, value) pairs of a table; the value is the rest of the line.
 
@@ -46,7 +51,7 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
     """
     if not path.is_file():
         stage = MADE_BY_STAGE.get(path.name, 0)
-        raise ValueError(f"{path} is missing: run stage {stage} first (./run.sh --stage {stage})")
+        raise ValueError(missing_input(path, stage))
     seen = set()
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):

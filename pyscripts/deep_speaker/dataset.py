@@ -87,7 +87,7 @@ def check_features(data_dir: Path, experiment: Experiment) -> None:
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise ValueError(
                 f"{path} is missing or differs from the experiment's options: run stage 1 with "
-                "this config (./run.sh --stage 1)"
+                "this config (the same command with --stage 1)"
             )
 
 

@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
 from deep_speaker.archives import write_vectors
-from deep_speaker.checkpoints import load_network
+from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
 from deep_speaker.data_dir import group_by_speaker, read_table, write_table
 from deep_speaker.dataset import FeatureSource, check_features, fit_length
@@ -95,12 +95,25 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     """Embed every utterance of a data directory into an x-vector directory."""
     utt2spk = read_table(extractor.data_dir / "utt2spk")
     check_features(extractor.data_dir, extractor.experiment)
+    check_unseen(load_checkpoint(extractor.checkpoint), extractor.data_dir, utt2spk)
     if extractor.device.type == "cpu":
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:  # one process keeps a GPU busy
         results = map(extractor, utt2spk)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
     write_xvectors(output, dict(bar), utt2spk)
+
+
+def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, str]) -> None:
+    """Refuse a set of which some, but not all, speakers trained the network: stage 0 split anew."""
+    speakers = set(utt2spk.values())
+    seen = speakers.intersection(checkpoint.speakers)
+    if seen and not speakers.issuperset(checkpoint.speakers):
+        raise ValueError(
+            f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
+            f"among the {len(checkpoint.speakers)} that trained the network: the data were "
+            "prepared anew since, so run from stage 2 on"
+        )
 
 
 def write_xvectors(

@@ -56,6 +56,8 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         write = partial(_write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
         bad = _report(folder, shards, len(wav_scp))
+        for scp in ARCHIVES.values():  # they point into the arks that are replaced now
+            (folder / scp).unlink(missing_ok=True)
     _write_tables(folder, shards, experiment)
     if bad:  # wav.scp last: an interrupted removal is then made good by the next run
         trials.remove_utterances(folder, set(bad))

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from deep_speaker.config import HeldOut
+from deep_speaker.config import Experiment, HeldOut
 from deep_speaker.dataset import FeatureSource, Section
-from deep_speaker.embeddings import embed
+from deep_speaker.embeddings import embed_utterance
 from deep_speaker.metrics import equal_error_rate, error_rates
 
 
@@ -36,11 +36,14 @@ class HeldOutTrials:
     """All pairs of the held-out speakers' sections; see `FeatureSource.sections_by_speaker`."""
 
     def __init__(
-        self, source: FeatureSource, speakers: Sequence[str], options: HeldOut, section_frames: int
+        self, source: FeatureSource, speakers: Sequence[str], experiment: Experiment
     ) -> None:
         self._source = source
+        self._extraction = experiment.extraction
         sections = source.sections_by_speaker(
-            speakers, section_frames, options.segments_per_speaker
+            speakers,
+            experiment.pretraining.chunk_frames,
+            experiment.held_out.segments_per_speaker,
         )
         self.sections: list[Section] = [part for parts in sections.values() for part in parts]
         labels = np.repeat(np.arange(len(sections)), [len(parts) for parts in sections.values()])
@@ -51,7 +54,10 @@ class HeldOutTrials:
         """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
         network.eval()
         embeddings = np.stack(
-            [embed(network, self._source.read(section), device) for section in self.sections]
+            [
+                embed_utterance(network, self._source.read(section), self._extraction, device)
+                for section in self.sections
+            ]
         )
         scores = (embeddings @ embeddings.T)[self._pairs]
         return equal_error_rate(error_rates(scores, self._is_target)), float(scores.mean())

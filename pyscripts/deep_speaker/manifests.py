@@ -33,9 +33,18 @@ def write_manifests(data_dir: Path, utterances: Sequence[Utterance]) -> None:
     ordered = sorted(utterances, key=lambda utterance: utterance.id)
     recordings = RecordingSet.from_recordings(_recording(utterance) for utterance in ordered)
     supervisions = SupervisionSet.from_segments(_supervision(utterance) for utterance in ordered)
-    recordings.to_file(manifest_path(data_dir, "recordings"))
-    supervisions.to_file(manifest_path(data_dir, "supervisions"))
+    _write(recordings, manifest_path(data_dir, "recordings"))
+    _write(supervisions, manifest_path(data_dir, "supervisions"))
     manifest_path(data_dir, "features").unlink(missing_ok=True)
+
+
+def _write(manifest: RecordingSet | SupervisionSet | FeatureSet, path: Path) -> None:
+    partial = path.with_name(f"partial_{path.name}")  # Lhotse goes by the suffix
+    try:
+        manifest.to_file(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _recording(utterance: Utterance) -> Recording:
@@ -72,7 +81,7 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
         return
     num_frames = read_table(data_dir / "utt2num_frames")
     durations = read_table(data_dir / "utt2dur")
-    FeatureSet.from_features(
+    feature_set = FeatureSet.from_features(
         Features(
             type="kaldi-fbank",
             num_frames=int(num_frames[key]),
@@ -88,7 +97,8 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             channels=0,
         )
         for key, entry in read_table(data_dir / "feats.scp").items()
-    ).to_file(manifest_path(data_dir, "features"))
+    )
+    _write(feature_set, manifest_path(data_dir, "features"))
 
 
 def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
@@ -97,4 +107,4 @@ def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
         path = manifest_path(data_dir, kind)
         if path.is_file():
             kept = [item for item in manifest.from_file(path) if item.id not in unwanted]
-            manifest.from_items(kept).to_file(path)
+            _write(manifest.from_items(kept), path)

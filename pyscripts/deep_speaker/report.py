@@ -18,10 +18,9 @@ from deep_speaker.metrics import (
     min_dcf,
 )
 from deep_speaker.scoring import read_scores
-from deep_speaker.trials import Trial, read_trials
+from deep_speaker.trials import TRIAL_LISTS, Trial, read_trials
 
 P_TARGETS = (0.01, 0.05, 0.001)
-TRIAL_LISTS = {"trials": "trials", "one_plus_99": "trials_one_plus_99"}
 BACKEND = "cosine"
 
 Row = dict[str, Any]
@@ -33,15 +32,20 @@ def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list
     for name, file_name in TRIAL_LISTS.items():
         trials = read_trials(data_dir / file_name)
         subsets = {"all": np.ones(len(trials), dtype=bool)}
+        scores_of = {
+            phase: read_scores(score_dir / f"{phase}.{file_name}.{BACKEND}", trials)
+            for phase in dict.fromkeys(phases)
+        }
         same_sex = find_same_sex(trials, data_dir)
         if same_sex is not None:
             subsets["same_sex"] = same_sex
-        for phase in phases:
-            scores = read_scores(score_dir / f"{phase}.{file_name}.{BACKEND}", trials)
+        for phase, scores in scores_of.items():
             for subset, chosen in subsets.items():
+                is_target = np.array([trial.target for trial in trials])[chosen]
+                if subset != "all" and len(set(is_target.tolist())) < 2:
+                    continue  # no same-sex targets, or no such nontargets
                 row = compute_row(name, trials, scores, chosen)
-                if row:
-                    rows.append({"phase": phase, "trials": name, "subset": subset} | row)
+                rows.append({"phase": phase, "trials": name, "subset": subset} | row)
     return sorted(rows, key=lambda row: phases.index(row["phase"]))
 
 
@@ -52,14 +56,17 @@ def find_same_sex(trials: Sequence[Trial], data_dir: Path) -> np.ndarray | None:
     if not set(utt2spk.values()) <= set(sexes):
         return None
     sex = {utterance: sexes[speaker] for utterance, speaker in utt2spk.items()} | sexes
+    unknown = sorted({key for trial in trials for key in trial[:2]} - sex.keys())
+    if unknown:
+        raise ValueError(
+            f"{data_dir}: trials name {len(unknown)} unknown ids, first {unknown[0]!r}"
+        )
     return np.array([sex[trial.enroll] == sex[trial.test] for trial in trials])
 
 
 def compute_row(name: str, trials: Sequence[Trial], scores: np.ndarray, chosen: np.ndarray) -> Row:
-    """The figures of a subset of trials; empty where it lacks targets or nontargets."""
+    """The figures of a subset of trials."""
     is_target = np.array([trial.target for trial in trials])[chosen]
-    if is_target.all() or not is_target.any():
-        return {}
     rates = error_rates(scores[chosen], is_target)
     row: Row = {
         "backend": BACKEND,

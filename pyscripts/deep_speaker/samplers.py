@@ -35,11 +35,10 @@ class SpeakerBatches:
         )
         self.chunk_frames = chunk_frames
 
-    @property
-    def chunks_in_one_pass(self) -> int:
-        """How many chunks the speech holds."""
+    def count_chunks(self, chunk_frames: int) -> int:
+        """How many chunks of some length the speech holds; at least one per utterance."""
         return sum(
-            max(1, section.num_frames // self.chunk_frames)
+            max(1, section.num_frames // chunk_frames)
             for sections in self.utterances
             for section in sections
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.archives import ArchiveTable
+from deep_speaker.data_dir import missing_input
 from deep_speaker.files import replacing_file
 from deep_speaker.trials import Trial, read_trials
 
@@ -73,7 +74,7 @@ def read_scores(path: Path, trials: Sequence[Trial]) -> np.ndarray:
             score.
     """
     if not path.is_file():
-        raise ValueError(f"{path} is missing: run stage 5 first (./run.sh --stage 5)")
+        raise ValueError(missing_input(path, 5))
     scores: dict[tuple[str, str], float] = {}
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):

@@ -164,7 +164,7 @@ def build_trainer(
     parameters = [*network.parameters(), *loss.parameters()]
     # A pass over the speech is counted in the batches of the phase that sets the epochs.
     paced_by = experiment.finetuning if phase == "pretraining_continued" else training
-    one_pass = sampler.chunks_in_one_pass // paced_by.batch_size
+    one_pass = sampler.count_chunks(paced_by.chunk_frames) // paced_by.batch_size
     steps = paced_by.steps_per_epoch or max(1, one_pass)
     logging.info(
         "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d batches of %d",
@@ -178,7 +178,7 @@ def build_trainer(
         source=source,
         speakers=speakers,
         sampler=sampler,
-        held_out=HeldOutTrials(source, held_out, experiment.held_out, training.chunk_frames),
+        held_out=HeldOutTrials(source, held_out, experiment),
         network=network,
         loss=loss,
         optimiser=build_optimiser(parameters, training.optimiser),

@@ -39,6 +39,8 @@ def train(
         last = check_same_run(partial, experiment, start)
     trainer = build_trainer(experiment, phase, data_dir, start, device)
     if last is None:
+        if partial.is_dir():
+            logging.warning("%s: an unfinished run is discarded (--resume keeps it)", partial)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.data_dir import group_by_speaker
+from deep_speaker.data_dir import group_by_speaker, missing_input
 from deep_speaker.files import replacing_file
 
 # Deep Speaker, section 4: each anchor meets 1 utterance of its speaker and 99 of others.
 NEGATIVES_PER_ANCHOR = 99
-TRIAL_LISTS = ("trials", "trials_one_plus_99")
+# The lists of a test set: their names in the results, and their files.
+TRIAL_LISTS = {"trials": "trials", "one_plus_99": "trials_one_plus_99"}
 
 
 class Trial(NamedTuple):
@@ -28,7 +29,7 @@ def read_trials(path: Path) -> list[Trial]:
         ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
     """
     if not path.is_file():
-        raise ValueError(f"{path} is missing: run stage 0 first (./run.sh --stage 0)")
+        raise ValueError(missing_input(path, 0))
     trials = []
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
@@ -169,15 +170,16 @@ def remove_utterances(folder: Path, unwanted: set[str]) -> None:
 
     An anchor of the 1 + 99 protocol that loses its positive is dropped whole.
     """
-    for name in TRIAL_LISTS:
-        if not (folder / name).is_file():
+    for name, file_name in TRIAL_LISTS.items():
+        path = folder / file_name
+        if not path.is_file():
             continue
         kept = [
             trial
-            for trial in read_trials(folder / name)
+            for trial in read_trials(path)
             if trial.enroll not in unwanted and trial.test not in unwanted
         ]
-        if name == "trials_one_plus_99":
+        if name == "one_plus_99":
             positives = Counter(trial.enroll for trial in kept if trial.target)
             kept = [trial for trial in kept if positives[trial.enroll]]
-        write_trials(folder / name, kept)
+        write_trials(path, kept)

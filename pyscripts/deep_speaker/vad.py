@@ -6,7 +6,11 @@ from deep_speaker.config import VoiceActivity
 
 
 def kaldi_options(options: VoiceActivity) -> str:
-    """The vad.conf with which compute-vad decides the same."""
+    """The vad.conf with which compute-vad decides the same.
+
+    It takes the energy from the first column of its input: of features that Kaldi computed with
+    --use-energy=true, not of the filterbanks of feats.scp.
+    """
     return (
         f"--vad-energy-threshold={options.energy_threshold:g}\n"
         f"--vad-energy-mean-scale={options.energy_mean_scale:g}\n"
