@@ -94,7 +94,7 @@ def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = read_table(folder / "wav.scp")
-    trials_before = {name: read_trials(folder / name) for name in trials.TRIAL_LISTS}
+    trials_before = {name: read_trials(folder / name) for name in trials.TRIAL_LISTS.values()}
     make_bad(folder)
     for utterance, change in ODD.items():
         change(audio_file(folder, utterance))
@@ -115,7 +115,7 @@ def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
     for name in TABLES:
         assert read_table(folder / name).keys() == good, name
     assert kaldi_checks.validate(folder) == "valid"
-    for name in trials.TRIAL_LISTS:
+    for name in trials.TRIAL_LISTS.values():
         assert not {key for trial in read_trials(folder / name) for key in trial[:2]} & BAD.keys()
     assert read_trials(folder / "trials") == [
         trial for trial in trials_before["trials"] if good >= {trial.enroll, trial.test}
@@ -279,7 +279,7 @@ def test_an_interruption_while_tables_are_replaced_is_mended_by_the_next_run(
     good = read_table(folder / "feats.scp").keys()
     assert not good & BAD.keys()
     assert kaldi_checks.validate(folder) == "valid"
-    for name in trials.TRIAL_LISTS:
+    for name in trials.TRIAL_LISTS.values():
         assert {key for trial in read_trials(folder / name) for key in trial[:2]} <= good
     for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
         assert {item.id for item in manifest.from_file(manifest_path(folder, kind))} == good
