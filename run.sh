@@ -76,8 +76,7 @@ if run_stage 1 "Compute filterbanks and voice activity"; then
   pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
 fi
 
-keep_config() {
-  mkdir -p "$experiment"
+keep_config() {  # beside the results it made
   [ "$config" -ef "$experiment/config.yaml" ] || cp "$config" "$experiment/config.yaml"
 }
 train_network() {
@@ -87,15 +86,15 @@ train_network() {
 resume_option=; [ "$resume" = false ] || resume_option=--resume
 
 if run_stage 2 "Pre-train the network by softmax"; then
-  keep_config
   train_network pretraining
+  keep_config
 fi
 
 if run_stage 3 "Fine-tune it by triplets"; then
-  keep_config
   initial=(--initial-checkpoint "$experiment/pretraining/best.pt")
   train_network finetuning "${initial[@]}"
   [ "$control" = false ] || train_network pretraining_continued "${initial[@]}"
+  keep_config
 fi
 
 if run_stage 4 "Extract embeddings"; then
