@@ -74,8 +74,34 @@ def test_preparing_again_takes_the_old_features_away(sets: Sets, tmp_path: Path)
     assert not manifest_path(output / "test", "features").exists()
 
 
+def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Path) -> None:
+    output = tmp_path / "tiny"
+    corpus.write_corpus(parse(output), *sets)
+    own = output / "test" / "trials_own"
+    own.write_text("test0-0 test0-1 target\ntest0-0 test1-1 nontarget\n")
+    (output / "test" / "trials_own.partial").touch()
+    before = snapshot(output / "test")
+    corpus.write_corpus(parse(output), *sets)
+    assert snapshot(output / "test") == {
+        name: text for name, text in before.items() if name != "trials_own.partial"
+    }
+    before = snapshot(output)
+    others = [replace(item, id=f"{item.id}b") for item in sets[1]]
+    with pytest.raises(ValueError, match=r"trials_own: 3 of 3 ids are not in .* first 'test0-0'"):
+        corpus.write_corpus(parse(output), sets[0], others)
+    assert snapshot(output) == before
+
+
 def spoil_shared(train: list[Utterance], test: list[Utterance]) -> None:
     train.append(replace(test[0], id="test0-new"))
+
+
+def spoil_file(train: list[Utterance], test: list[Utterance]) -> None:
+    train.append(replace(test[0], speaker="new", id="new-0"))
+
+
+def spoil_two_speakers(train: list[Utterance], test: list[Utterance]) -> None:
+    train.append(replace(train[0], speaker="new", id="new-0"))
 
 
 def spoil_twice(train: list[Utterance], test: list[Utterance]) -> None:
@@ -98,6 +124,11 @@ def spoil_trials(train: list[Utterance], test: list[Utterance]) -> None:
     ("spoil", "told"),
     [
         (spoil_shared, "1 speakers are in both train and test, first 'test0'"),
+        (
+            spoil_file,
+            r"test0/0\.wav is in the training set, as 'new-0', and once more as 'test0-0'",
+        ),
+        (spoil_two_speakers, r"train0/0\.wav is in the training set, as .* 'train0-0'"),
         (spoil_twice, r"'train0-0' comes twice, from .*train0/0\.wav and /elsewhere/x\.wav"),
         (spoil_prefix, "'0-train0' does not follow from 'train0'"),
         (spoil_speaker, "'train 0-1' does not follow from 'train 0'"),

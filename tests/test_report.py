@@ -33,9 +33,11 @@ c1 a1 nontarget 0.1
 """
 
 
-def write_scored(data_dir: Path, score_dir: Path, phases: dict[str, float]) -> None:
+def write_scored(
+    data_dir: Path, score_dir: Path, phases: dict[str, float], prefix: str = "trials"
+) -> None:
     """The trials, and per phase the scores times a factor."""
-    for name, text in (("trials", TRIALS), ("trials_one_plus_99", ONE_PLUS_99)):
+    for name, text in ((prefix, TRIALS), (f"{prefix}_one_plus_99", ONE_PLUS_99)):
         lines = [line.split() for line in text.splitlines()]
         (data_dir / name).write_text("".join(f"{a} {b} {kind}\n" for a, b, kind, _ in lines))
         for phase, factor in phases.items():
@@ -121,6 +123,18 @@ def test_without_the_sex_of_all_speakers_there_is_no_same_sex_row(
     assert [row["subset"] for row in rows] == ["all", "all"]
 
 
+def test_same_sex_rows_need_the_sexes_of_the_list_s_speakers_alone(data_dir: Path) -> None:
+    write_table(data_dir / "spk2gender", {"a": "m", "b": "m"})
+    lines = TRIALS.splitlines()[:2] + TRIALS.splitlines()[3:4]  # c is in none
+    (data_dir / "trials_men").write_text("".join(f"{line[:-4]}\n" for line in lines))
+    (data_dir.parent / "scores/good.trials_men.cosine").write_text("a1 a2 3\nb1 b2 2\na1 b1 1\n")
+    rows = compute_rows(data_dir, data_dir.parent / "scores", ["good"])
+    assert [(row["trials"], row["subset"]) for row in rows] == [
+        ("trials", "all"), ("one_plus_99", "all"), ("men", "all"), ("men", "same_sex"),
+    ]  # fmt: skip
+    assert rows[-1]["eer_percent"] == 0
+
+
 def test_a_subset_without_nontargets_has_no_row(data_dir: Path) -> None:
     write_table(data_dir / "spk2gender", {"a": "m", "b": "f", "c": "x"})
     rows = compute_rows(data_dir, data_dir.parent / "scores", ["good"])
@@ -173,6 +187,33 @@ def test_the_table_leaves_out_what_was_not_computed(data_dir: Path) -> None:
     assert "33.33" in format_table(rows[:1])
 
 
+def test_lists_have_rows_and_a_table_each(data_dir: Path) -> None:
+    scores = data_dir.parent / "scores"
+    plain = format_table(compute_rows(data_dir, scores, ["good"])).splitlines()
+    for name in ("trials", "trials_one_plus_99"):
+        (data_dir / name).unlink()
+    write_scored(data_dir, scores, {"good": 1, "reversed": -1}, "trials_ar")
+    write_scored(data_dir, scores, {"good": -1, "reversed": 1}, "trials_zh")
+    rows = compute_rows(data_dir, scores, ["reversed", "good"])
+    lists = ["ar", "ar_one_plus_99", "zh", "zh_one_plus_99"]
+    assert [(row["phase"], row["trials"], row["subset"]) for row in rows] == [
+        (phase, name, subset)
+        for phase in ("reversed", "good")
+        for name in lists
+        for subset in ("all", "same_sex")
+    ]
+    for row in rows:
+        assert ("identification_accuracy_percent" in row) == row["trials"].endswith("_99")
+    tables = [text.splitlines() for text in format_table(rows).split("\n\n")]
+    assert [table[0] for table in tables] == ["ar", "zh", tables[2][0]]
+    figures = plain[1].split()[1:]
+    assert tables[0][3].split() == ["good", *figures]
+    assert tables[1][2].split() == ["reversed", *figures]
+    assert [line.split(",")[0] for line in tables[2] if " target, " in line] == [
+        name for name in lists for _ in range(2)
+    ]
+
+
 def test_command_prints_the_table_and_writes_the_results(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,3 +224,13 @@ def test_command_prints_the_table_and_writes_the_results(
     assert json.loads((data_dir.parent / "results.json").read_text()) == rows
     assert capsys.readouterr().out == format_table(rows) + "\n"
     assert np.isfinite([row["eer_percent"] for row in rows]).all()
+
+
+def test_rows_name_the_backend_that_scored_the_phase(data_dir: Path) -> None:
+    scores = data_dir.parent / "scores"
+    expected = compute_rows(data_dir, scores, ["good"])
+    for path in scores.glob("good.*.cosine"):
+        path.rename(path.with_suffix(".crop_distance"))
+    rows = compute_rows(data_dir, scores, ["good", "reversed"])
+    assert rows[: len(expected)] == [row | {"backend": "crop_distance"} for row in expected]
+    assert {row["backend"] for row in rows[len(expected) :]} == {"cosine"}

@@ -11,6 +11,8 @@ from deep_speaker.trials import (
     Trial,
     draw_one_plus_99,
     draw_trials,
+    find_trial_lists,
+    read_known_trials,
     read_trials,
     remove_utterances,
     write_trials,
@@ -222,3 +224,69 @@ def test_removed_utterances_take_their_trials_and_anchors_with_them(tmp_path: Pa
 def test_a_training_set_without_lists_gets_none(tmp_path: Path) -> None:
     remove_utterances(tmp_path, {"s00-0"})
     assert not list(tmp_path.iterdir())
+
+
+def test_lists_are_found_by_name_each_before_its_one_plus_99(tmp_path: Path) -> None:
+    names = ("trials_b_one_plus_99", "trials_b", "trials_b_c", "trials", "trials_one_plus_99")
+    for name in (*names, "trials_half.partial", "trial", "trialsx", "wav.scp"):
+        (tmp_path / name).touch()
+    (tmp_path / "trials_folder").mkdir()
+    assert [(name, path.name) for name, path in find_trial_lists(tmp_path).items()] == [
+        ("trials", "trials"),
+        ("one_plus_99", "trials_one_plus_99"),
+        ("b", "trials_b"),
+        ("b_one_plus_99", "trials_b_one_plus_99"),
+        ("b_c", "trials_b_c"),
+    ]
+    (tmp_path / "trials_trials").touch()
+    with pytest.raises(ValueError, match=r"trials_trials would both be 'trials' in the results"):
+        find_trial_lists(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere"])
+def test_a_folder_without_lists_names_the_stage_that_makes_them(
+    folder: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="trials is missing: run stage 0 first"):
+        find_trial_lists(tmp_path / folder)
+
+
+def test_every_list_loses_the_removed_utterances(tmp_path: Path) -> None:
+    utt2spk = make_speakers(3, 3, 3)
+    anchors = draw_one_plus_99(utt2spk, 10**6, np.random.default_rng(0))
+    for name in ("a", "hard"):
+        write_trials(tmp_path / f"trials_{name}", draw(utt2spk))
+        write_trials(tmp_path / f"trials_{name}_one_plus_99", anchors)
+    remove_utterances(tmp_path, {"s00-0"})
+    for path in find_trial_lists(tmp_path).values():
+        assert "s00-0" not in path.read_text()
+    for name in ("a", "hard"):
+        for met in anchors_of(read_trials(tmp_path / f"trials_{name}_one_plus_99")).values():
+            assert count_targets(met) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("s00-0 s00-1 target\ns00-1 s01-0 nontarget\n", "trials_hard: all 1 target trials name"),
+        ("s00-1 s00-2 target\ns00-0 s01-0 nontarget\n", "trials_hard: all 1 nontarget trials name"),
+    ],
+)
+def test_a_list_that_would_lose_all_of_a_kind_is_refused_and_all_lists_stay(
+    lines: str, told: str, tmp_path: Path
+) -> None:
+    write_trials(tmp_path / "trials", draw(make_speakers(3, 3, 3)))
+    (tmp_path / "trials_hard").write_text(lines)
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=f"{told}.*mend those listed in .*bad_utterances"):
+        remove_utterances(tmp_path, {"s00-0"})
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_trials_of_strangers_are_refused(tmp_path: Path) -> None:
+    utt2spk = make_speakers(2, 2)
+    (tmp_path / "trials_own").write_text("s00 s00-1 target\ns00-0 s01-0 nontarget\n")
+    assert len(read_known_trials(tmp_path / "trials_own", utt2spk)) == 2
+    (tmp_path / "trials_own").write_text("s00-0 s07-1 target\ns00-0 s01-0 nontarget\n")
+    with pytest.raises(ValueError, match=r"trials_own: 1 of 3 ids .*first 's07-1': mend or remove"):
+        read_known_trials(tmp_path / "trials_own", utt2spk)

@@ -20,6 +20,9 @@ from lhotse import (
 from deep_speaker.config import Features as FeatureConfig
 from deep_speaker.data_dir import Utterance, read_table
 
+# Front ends' names in feature manifests.
+TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
+
 
 def manifest_path(data_dir: Path, kind: str) -> Path:
     """Where the manifest of `kind` of a data directory lies."""
@@ -72,10 +75,20 @@ def _supervision(utterance: Utterance) -> SupervisionSegment:
     )
 
 
+def read_texts(data_dir: Path) -> dict[str, str | None]:
+    """What is said in the utterances of a data directory; empty where it has no manifests."""
+    path = manifest_path(data_dir, "supervisions")
+    if not path.is_file():
+        return {}
+    return {segment.id: segment.text for segment in SupervisionSet.from_file(path)}
+
+
 def write_features(data_dir: Path, config: FeatureConfig) -> None:
     """Write a feature manifest that points into the arks of feats.scp.
 
-    Lhotse reads them through kaldi_native_io. A data directory without manifests gets none.
+    Lhotse reads them through kaldi_native_io. A data directory without manifests gets none. Their
+    duration is that of the frames, by up to a frame longer than the audio or a few shorter, where
+    a front end does not count frames as Lhotse (and Kaldi) does: Lhotse checks that they agree.
     """
     if not manifest_path(data_dir, "recordings").is_file():
         return
@@ -83,13 +96,17 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     durations = read_table(data_dir / "utt2dur")
     feature_set = FeatureSet.from_features(
         Features(
-            type="kaldi-fbank",
+            type=TYPES[config.front_end],
             num_frames=int(num_frames[key]),
-            num_features=config.num_mels,
+            num_features=config.num_bins,
             frame_shift=config.frame_shift_ms / 1000,
             sampling_rate=config.sampling_rate,
             start=0,
-            duration=float(durations[key]),
+            duration=(
+                float(durations[key])
+                if config.front_end == "kaldi"
+                else int(num_frames[key]) * config.frame_shift_ms / 1000
+            ),
             storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
             storage_path=entry,
             storage_key=key,

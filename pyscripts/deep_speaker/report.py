@@ -17,50 +17,45 @@ from deep_speaker.metrics import (
     identification_accuracy,
     min_dcf,
 )
-from deep_speaker.scoring import read_scores
-from deep_speaker.trials import TRIAL_LISTS, Trial, read_trials
+from deep_speaker.scoring import find_scores, read_scores
+from deep_speaker.trials import Trial, base_list, find_trial_lists, read_trials
 
 P_TARGETS = (0.01, 0.05, 0.001)
-BACKEND = "cosine"
 
 Row = dict[str, Any]
 
 
 def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list[Row]:
-    """The rows of results.json; same-sex rows where the sex of all speakers is known."""
+    """The rows of results.json; same-sex rows where the sex of all speakers of a list is known."""
     rows = []
-    for name, file_name in TRIAL_LISTS.items():
-        trials = read_trials(data_dir / file_name)
+    for name, trial_list in find_trial_lists(data_dir).items():
+        trials = read_trials(trial_list)
         subsets = {"all": np.ones(len(trials), dtype=bool)}
-        scores_of = {
-            phase: read_scores(score_dir / f"{phase}.{file_name}.{BACKEND}", trials)
-            for phase in dict.fromkeys(phases)
-        }
+        scored = {}
+        for phase in dict.fromkeys(phases):
+            backend, path = find_scores(score_dir / phase, trial_list)
+            scored[phase] = backend, read_scores(path, trials)
         same_sex = find_same_sex(trials, data_dir)
         if same_sex is not None:
             subsets["same_sex"] = same_sex
-        for phase, scores in scores_of.items():
+        for phase, (backend, scores) in scored.items():
             for subset, chosen in subsets.items():
                 is_target = np.array([trial.target for trial in trials])[chosen]
                 if subset != "all" and len(set(is_target.tolist())) < 2:
                     continue  # no same-sex targets, or no such nontargets
                 row = compute_row(name, trials, scores, chosen)
-                rows.append({"phase": phase, "trials": name, "subset": subset} | row)
+                names = {"phase": phase, "trials": name, "subset": subset, "backend": backend}
+                rows.append(names | row)
     return sorted(rows, key=lambda row: phases.index(row["phase"]))
 
 
 def find_same_sex(trials: Sequence[Trial], data_dir: Path) -> np.ndarray | None:
-    """Which trials pair speakers of one sex: bool, shape (trials,)."""
-    sexes = read_optional_table(data_dir / "spk2gender")
+    """Which trials pair speakers of one sex: bool, shape (trials,); None where one is not known."""
     utt2spk = read_table(data_dir / "utt2spk")
-    if not set(utt2spk.values()) <= set(sexes):
+    sexes = read_optional_table(data_dir / "spk2gender")
+    sex = {key: sexes.get(utt2spk.get(key, key)) for trial in trials for key in trial[:2]}
+    if None in sex.values():
         return None
-    sex = {utterance: sexes[speaker] for utterance, speaker in utt2spk.items()} | sexes
-    unknown = sorted({key for trial in trials for key in trial[:2]} - sex.keys())
-    if unknown:
-        raise ValueError(
-            f"{data_dir}: trials name {len(unknown)} unknown ids, first {unknown[0]!r}"
-        )
     return np.array([sex[trial.enroll] == sex[trial.test] for trial in trials])
 
 
@@ -69,13 +64,12 @@ def compute_row(name: str, trials: Sequence[Trial], scores: np.ndarray, chosen: 
     is_target = np.array([trial.target for trial in trials])[chosen]
     rates = error_rates(scores[chosen], is_target)
     row: Row = {
-        "backend": BACKEND,
         "eer_percent": round(100 * equal_error_rate(rates), 4),
         "min_dcf": {f"{p:g}": round(min_dcf(rates, p), 5) for p in P_TARGETS},
         "num_target": int(is_target.sum()),
         "num_nontarget": int((~is_target).sum()),
     }
-    if name == "one_plus_99":
+    if base_list(name) != name:  # of the 1 + 99 protocol
         anchors = [trial.enroll for trial, kept in zip(trials, chosen, strict=True) if kept]
         accuracy = identification_accuracy(anchors, scores[chosen], is_target)
         row["identification_accuracy_percent"] = round(100 * accuracy, 4)
@@ -89,29 +83,15 @@ def write_results(path: Path, rows: Sequence[Row]) -> None:
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """One line per phase, and below the table the conventions and counts behind it."""
-    found = {(row["phase"], row["trials"], row["subset"]): row for row in rows}
-    header = ["phase", "EER %", "same-sex EER %", *(f"minDCF({p:g})" for p in P_TARGETS), "ACC %"]
-    lines = [header]
-    for phase in dict.fromkeys(row["phase"] for row in rows):
-        everything = found.get((phase, "trials", "all"), {})
-        same_sex = found.get((phase, "trials", "same_sex"), {})
-        anchors = found.get((phase, "one_plus_99", "all"), {})
-        costs = everything.get("min_dcf", {})
-        lines.append(
-            [
-                phase,
-                _cell(everything.get("eer_percent"), 2),
-                _cell(same_sex.get("eer_percent"), 2),
-                *(_cell(costs.get(f"{p:g}"), 3) for p in P_TARGETS),
-                _cell(anchors.get("identification_accuracy_percent"), 2),
-            ]
-        )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    table = [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
-        for line in lines
-    ]
+    """A table per trial list, one line per phase; below, the conventions and counts behind them.
+
+    A list and its partner of the 1 + 99 protocol share a table.
+    """
+    lists = list(dict.fromkeys(base_list(row["trials"]) for row in rows))
+    tables = []
+    for name in lists:
+        lines = _table_lines(name, [row for row in rows if base_list(row["trials"]) == name])
+        tables += [*([name] if len(lists) > 1 else []), *lines, ""]
     counts = {(row["trials"], row["subset"]): row for row in rows}
     notes = [
         f"{trials}, {subset}: {row['num_target']} target, {row['num_nontarget']} nontarget trials"
@@ -123,7 +103,33 @@ def format_table(rows: Sequence[Row]) -> str:
         "ACC: share of anchors whose positive scores above all their negatives (1 + 99 protocol).\n"
         "statistics: the floor, no network; _no_mean: without the mean, which is mostly channel."
     )
-    return "\n".join([*table, "", *notes, conventions])
+    return "\n".join([*tables, *notes, conventions])
+
+
+def _table_lines(name: str, rows: Sequence[Row]) -> list[str]:
+    """The header and a line per phase, from the rows of a list and of its 1 + 99 partner."""
+    found = {(row["phase"], row["trials"] == name, row["subset"]): row for row in rows}
+    header = ["phase", "EER %", "same-sex EER %", *(f"minDCF({p:g})" for p in P_TARGETS), "ACC %"]
+    lines = [header]
+    for phase in dict.fromkeys(row["phase"] for row in rows):
+        everything = found.get((phase, True, "all"), {})
+        same_sex = found.get((phase, True, "same_sex"), {})
+        anchors = found.get((phase, False, "all"), {})
+        costs = everything.get("min_dcf", {})
+        lines.append(
+            [
+                phase,
+                _cell(everything.get("eer_percent"), 2),
+                _cell(same_sex.get("eer_percent"), 2),
+                *(_cell(costs.get(f"{p:g}"), 3) for p in P_TARGETS),
+                _cell(anchors.get("identification_accuracy_percent"), 2),
+            ]
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return [
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
+        for line in lines
+    ]
 
 
 def _cell(value: float | None, digits: int) -> str:

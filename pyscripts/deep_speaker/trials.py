@@ -12,14 +12,55 @@ from deep_speaker.files import replacing_file
 
 # Deep Speaker, section 4: each anchor meets 1 utterance of its speaker and 99 of others.
 NEGATIVES_PER_ANCHOR = 99
-# The lists of a test set: their names in the results, and their files.
-TRIAL_LISTS = {"trials": "trials", "one_plus_99": "trials_one_plus_99"}
+# How the file of a list of that protocol ends.
+ONE_PLUS_99 = "_one_plus_99"
 
 
 class Trial(NamedTuple):
     enroll: str
     test: str
     target: bool
+
+
+def find_trial_lists(folder: Path) -> dict[str, Path]:
+    """The trial lists of a test directory, by their names in the results.
+
+    The file `trials` is the list `trials`, a file `trials_<name>` the list `<name>`. A list comes
+    just before its partner of the 1 + 99 protocol.
+
+    Raises:
+        ValueError: there is none, or two files have one name.
+    """
+    lists: dict[str, Path] = {}
+    for path in list_trial_files(folder):
+        name = path.name.removeprefix("trials_")
+        if name in lists:
+            raise ValueError(
+                f"{lists[name]} and {path.name} would both be {name!r} in the results: rename one"
+            )
+        lists[name] = path
+    if not lists:
+        raise ValueError(missing_input(folder / "trials", 0))
+    return lists
+
+
+def list_trial_files(folder: Path) -> list[Path]:
+    """The files `trials` and `trials_<name>` of a folder, without those still being written."""
+    found = [
+        path
+        for path in [folder / "trials", *folder.glob("trials_*")]
+        if path.is_file() and path.suffix != ".partial"
+    ]
+    return sorted(found, key=lambda path: (path.name.removesuffix(ONE_PLUS_99), path.name))
+
+
+def base_list(name: str) -> str:
+    """The list to which a list of the 1 + 99 protocol belongs; any other is its own.
+
+    >>> base_list("one_plus_99"), base_list("hard_one_plus_99"), base_list("hard")
+    ('trials', 'hard', 'hard')
+    """
+    return f"_{name}".removesuffix(ONE_PLUS_99).removeprefix("_") or "trials"
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -41,6 +82,23 @@ def read_trials(path: Path) -> list[Trial]:
             trials.append(Trial(fields[0], fields[1], fields[2] == "target"))
     if not trials:
         raise ValueError(f"{path}: no trials")
+    return trials
+
+
+def read_known_trials(path: Path, utt2spk: Mapping[str, str]) -> list[Trial]:
+    """Read a trial list of a test set, which may name utterances and speakers.
+
+    Raises:
+        ValueError: as `read_trials`, or an id is of neither.
+    """
+    trials = read_trials(path)
+    named = {key for trial in trials for key in trial[:2]}
+    unknown = sorted(named - utt2spk.keys() - set(utt2spk.values()))
+    if unknown:
+        raise ValueError(
+            f"{path}: {len(unknown)} of {len(named)} ids are not in the test set, first "
+            f"{unknown[0]!r}: mend or remove this list"
+        )
     return trials
 
 
@@ -166,20 +224,32 @@ def draw_one_plus_99(
 
 
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:
-    """Drop the trials of utterances from the lists of a data directory.
+    """Drop the trials of utterances from the lists of a data directory, if it has any.
 
     An anchor of the 1 + 99 protocol that loses its positive is dropped whole.
+
+    Raises:
+        ValueError: a list would lose all its targets or nontargets; none is changed then.
     """
-    for name, file_name in TRIAL_LISTS.items():
-        path = folder / file_name
-        if not path.is_file():
-            continue
-        kept = [
-            trial
-            for trial in read_trials(path)
-            if trial.enroll not in unwanted and trial.test not in unwanted
-        ]
-        if name == "one_plus_99":
-            positives = Counter(trial.enroll for trial in kept if trial.target)
-            kept = [trial for trial in kept if positives[trial.enroll]]
-        write_trials(path, kept)
+    kept = {path: _without(path, unwanted) for path in list_trial_files(folder)}
+    for path, trials in kept.items():
+        write_trials(path, trials)
+
+
+def _without(path: Path, unwanted: set[str]) -> list[Trial]:
+    trials = read_trials(path)
+    kept = [
+        trial for trial in trials if trial.enroll not in unwanted and trial.test not in unwanted
+    ]
+    if path.name.endswith(ONE_PLUS_99):
+        positives = Counter(trial.enroll for trial in kept if trial.target)
+        kept = [trial for trial in kept if positives[trial.enroll]]
+    for kind, target in (("target", True), ("nontarget", False)):
+        before, after = (sum(trial.target == target for trial in some) for some in (trials, kept))
+        if before and not after:
+            raise ValueError(
+                f"{path}: all {before} {kind} trials name bad utterances, or anchors that lose "
+                f"their positive to them: mend those listed in {path.parent / 'bad_utterances'} "
+                "and run stage 0, or remove this list"
+            )
+    return kept
