@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 4: embeddings of a data directory by a checkpoint, as a Kaldi x-vector directory."""
+"""Stage 4: embeddings by a checkpoint, a Kaldi x-vector directory for each data directory."""
 
 import argparse
 from pathlib import Path
@@ -16,16 +16,13 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_jobs_option(parser)
     parser.add_argument("checkpoint", type=Path, help="of any phase, for example .../best.pt")
-    parser.add_argument("data_dir", type=Path, help="data directory with features")
-    parser.add_argument("output", type=Path, help="folder for xvector.scp and the rest")
+    parser.add_argument("output", type=Path, help="gets xvectors_<data directory's name>/")
+    parser.add_argument("data_dirs", type=Path, nargs="+", help="data directories with features")
     options = parser.parse_args()
-    extractor = Extractor(
-        options.checkpoint,
-        options.data_dir,
-        read_experiment(options.config),
-        choose_device(options.device),
-    )
-    extract(extractor, options.output, options.nj)
+    experiment, device = read_experiment(options.config), choose_device(options.device)
+    for data_dir in options.data_dirs:
+        extractor = Extractor(options.checkpoint, data_dir, experiment, device)
+        extract(extractor, options.output / f"xvectors_{data_dir.name}", options.nj)
 
 
 if __name__ == "__main__":

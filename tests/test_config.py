@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 import yaml
 
-from deep_speaker.config import Experiment, Features, Softmax, Triplet, read_experiment
+from deep_speaker.config import (
+    Experiment,
+    Fall,
+    KaldiFilterbank,
+    Plateau,
+    Softmax,
+    Step,
+    Triplet,
+    read_experiment,
+)
+from deep_speaker.config.networks import ResCNN
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -42,8 +52,10 @@ def assert_contains(loaded: Any, written: Any) -> None:
 
 def test_the_paper_s_numbers() -> None:
     experiment = read_experiment(CONF / "deep_speaker.yaml")
+    assert experiment.finetuning is not None
     for phase in (experiment.pretraining, experiment.finetuning):
         assert phase.optimiser.momentum == 0.99
+        assert isinstance(phase.schedule, Fall)
         assert (phase.schedule.initial, phase.schedule.final) == (0.05, 0.005)
         assert phase.schedule.shape == "linear"
     assert (experiment.pretraining.epochs, experiment.finetuning.epochs) == (10, 15)
@@ -52,6 +64,7 @@ def test_the_paper_s_numbers() -> None:
     assert isinstance(experiment.finetuning.loss, Triplet)
     assert experiment.finetuning.loss.margin == 0.1
     assert experiment.features.num_mels == 64
+    assert isinstance(experiment.network, ResCNN)
     assert experiment.network.channels == (64, 128, 256, 512)
     assert experiment.network.embedding_dim == 512
 
@@ -99,9 +112,13 @@ def test_an_unknown_key_unlike_all_others_names_only_itself(tmp_path: Path) -> N
         ("network.channels", 64),
         ("network.channels", []),
         ("held_out.segments_per_speaker", 1),
-        ("pretraining.loss", {"name": "softmx"}),
-        ("pretraining.optimiser.name", "adam"),
-        ("pretraining.schedule.shape", "step"),
+        ("network.pooling", "mean"),
+        ("pretraining.loss", 3),
+        ("pretraining.optimiser.name", "adagrad"),
+        ("pretraining.schedule", "cosine"),
+        ("pretraining.schedule.shape", "stairs"),
+        ("pretraining.sampling", "even"),
+        ("extraction.scoring", "plda"),
         ("pretraining.augmentation.noise_snr_db", [1, 2, 3]),
         ("finetuning.loss.negatives", ["easy"]),
         ("finetuning.epochs", -1),
@@ -135,9 +152,190 @@ def test_values_that_cannot_go_together_are_refused(
     assert f"{key.split('.')[0]}: " in str(caught.value)
 
 
+# Sections of which there are kinds: front ends, networks, losses, schedules
+
+LOSSES = (
+    "'softmax', 'am_softmax', 'aam_softmax', 'ge2e', 'prototypical', 'angular_prototypical', "
+    "'triplet', 'lossless_triplet', 'contrastive'"
+)
+BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn'"
+TORCHAUDIO = {"front_end": "torchaudio"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("pretraining.loss.name", "softmx", f"expected {LOSSES}, got 'softmx'"),
+        ("network.name", "resnet", f"expected {BASES}, 'window_average', got 'resnet'"),
+        ("network", {"name": "window_average"}, "network.base: missing"),
+        ("network", {"name": "window_average", "base": {}}, "network.base.name: missing"),
+        (
+            "network",
+            {"name": "window_average", "base": {"name": "window_average"}},
+            f"network.base.name: expected {BASES}, got 'window_average'",
+        ),
+        ("network", {"channels": [8]}, "network.name: missing"),
+        ("features.front_end", "mfcc", "expected 'kaldi', 'torchaudio', got 'mfcc'"),
+        ("pretraining.schedule.shape", "stairs",
+         "expected 'linear', 'cosine', 'step', 'plateau', got 'stairs'"),
+    ],
+)  # fmt: skip
+def test_a_kind_that_there_is_not_names_those_that_there_are(
+    tmp_path: Path, key: str, value: object, line: str
+) -> None:
+    path = edit(tmp_path, key, value)
+    with pytest.raises(ValueError, match="") as caught:
+        read_experiment(path)
+    expected = line if line.startswith("network") else f"{key}: {line}"
+    assert str(caught.value) == f"{path}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "line"),
+    [
+        ("features", TORCHAUDIO | {"low_freq": 20}, "features.low_freq: unknown key in this place"),
+        ("features", TORCHAUDIO | {"windw": "hann"},
+         "features.windw: unknown key; did you mean window?"),
+        ("features", TORCHAUDIO | {"power": 3}, "features.power: Input should be 1 or 2, got 3"),
+        ("features", TORCHAUDIO | {"fft_length": 256},
+         "features: fft_length 256 is less than a frame of 25 ms, which has 400 samples"),
+        ("features", TORCHAUDIO | {"log": False},
+         "features: log false with compression two_byte, the default: its equal steps would wipe "
+         "out the small values; set compression to none"),
+        ("features", TORCHAUDIO | {"log": False, "compression": "none"},
+         "pretraining.augmentation: equaliser_db and noise_probability are of log features: set "
+         "both to 0 where features.log is false"),
+        ("features", 3, "features: expected keys and values, got 3"),
+        ("normalisation", {"mean": "chunk"},
+         "normalisation: mean chunk, scale utterance: chunk goes for both or for neither"),
+        ("normalisation", {"mean": "utterance", "scale": "chunk"},
+         "normalisation: mean utterance, scale chunk: chunk goes for both or for neither"),
+        ("pretraining.loss", {"name": "aam_softmax", "margin_from": 0.5, "margin_to": 0.25},
+         "pretraining.loss: margin_from 0.5 lies after margin_to 0.25"),
+        ("pretraining.loss", {"name": "softmax", "scale": 20, "hidden_dims": [512]},
+         "pretraining.loss: scale 20 with hidden_dims [512]: scaled cosines are of the embedding "
+         "itself; leave one of them out"),
+        ("pretraining.schedule", {"shape": "step", "final": 0},
+         "pretraining.schedule.final: unknown key in this place"),
+        ("pretraining.schedule", {"shape": "plateau", "factor": 2},
+         "pretraining.schedule.factor: Input should be less than or equal to 1, got 2"),
+        ("pretraining.sampling", "pairs",
+         "pretraining: sampling pairs is for the contrastive loss, not for softmax"),
+        ("pretraining.pieces_per_chunk", 3,
+         "pretraining: chunk_frames 160 is not a multiple of pieces_per_chunk 3"),
+        ("finetuning.patience", 3,
+         "finetuning.patience 3: leave it out, as the control has to have the same number of "
+         "steps"),
+        ("extraction.scoring", "crop_distance",
+         "extraction: scoring crop_distance needs the method crops"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_said_in_one_line(
+    tmp_path: Path, section: str, value: object, line: str
+) -> None:
+    path = edit(tmp_path, section, value)
+    with pytest.raises(ValueError, match="") as caught:
+        read_experiment(path)
+    assert str(caught.value) == f"{path}: {line}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ge2e", "prototypical", "angular_prototypical", "triplet", "lossless_triplet", "contrastive"],
+)
+def test_losses_of_pairs_need_two_utterances_of_two_speakers(tmp_path: Path, name: str) -> None:
+    for key, missing in (
+        ("utterances_per_speaker", "positive"),
+        ("speakers_per_batch", "negative"),
+    ):
+        content = yaml.safe_load(edit(tmp_path, "finetuning.loss", {"name": name}).read_text())
+        Experiment.model_validate(content)
+        content["finetuning"][key] = 1
+        with pytest.raises(
+            ValueError, match=f"{key} 1 leaves the {name} loss without its {missing}"
+        ):
+            Experiment.model_validate(content)
+
+
+def test_pairs_are_sampled_for_the_contrastive_loss(tmp_path: Path) -> None:
+    content = yaml.safe_load(edit(tmp_path, "finetuning.sampling", "pairs").read_text())
+    content["finetuning"]["loss"] = {"name": "contrastive"}
+    finetuning = Experiment.model_validate(content).finetuning
+    assert finetuning is not None
+    assert finetuning.sampling == "pairs"
+
+
+def test_the_front_ends_count_their_columns(tmp_path: Path) -> None:
+    columns = {
+        "kaldi": ({}, 64),
+        "mels": (TORCHAUDIO, 40),
+        "spectrum": (TORCHAUDIO | {"num_mels": None}, 257),
+        "short": (TORCHAUDIO | {"num_mels": None, "fft_length": 400}, 201),
+    }
+    for options, num_bins in columns.values():
+        features = read_experiment(edit(tmp_path, "features", options)).features
+        assert features.num_bins == num_bins
+        assert features.log
+
+
+def test_features_without_logarithm_may_be_masked(tmp_path: Path) -> None:
+    path = edit(tmp_path, "features", TORCHAUDIO | {"log": False, "compression": "none"})
+    content = yaml.safe_load(path.read_text())
+    for phase in ("pretraining", "finetuning"):
+        content[phase]["augmentation"] = {"frequency_mask_bins": 3, "time_mask_frames": 3}
+    assert not Experiment.model_validate(content).features.log
+    content["finetuning"]["augmentation"] = {"noise_probability": 0.1}
+    with pytest.raises(ValueError, match=r"finetuning\.augmentation: .* features\.log is false"):
+        Experiment.model_validate(content)
+
+
+def test_the_network_normalises_where_the_chunk_is_named(tmp_path: Path) -> None:
+    chunk = {"mean": "chunk", "scale": "chunk"}
+    assert read_experiment(edit(tmp_path, "normalisation", chunk)).normalisation.inside_network
+    for other in ({}, {"mean": "none", "scale": 3}):
+        options = read_experiment(edit(tmp_path, "normalisation", other)).normalisation
+        assert not options.inside_network
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"initial": 0.1}, Fall),
+        ({"shape": "linear"}, Fall),
+        ({"shape": "cosine", "final": 0}, Fall),
+        ({"shape": "step", "factor": 0.95, "every_epochs": 10}, Step),
+        ({"shape": "plateau", "warmup_share": 0.1}, Plateau),
+    ],
+)
+def test_schedules_are_told_apart_by_their_shape(
+    tmp_path: Path, value: dict[str, Any], kind: type
+) -> None:
+    schedule = read_experiment(edit(tmp_path, "pretraining.schedule", value)).pretraining.schedule
+    assert type(schedule) is kind
+    assert {name: getattr(schedule, name) for name in value} == value
+
+
+def test_a_window_average_has_the_size_of_its_base(tmp_path: Path) -> None:
+    base = {"name": "gru", "embedding_dim": 100}
+    path = edit(tmp_path, "network", {"name": "window_average", "base": base})
+    assert read_experiment(path).network.embedding_dim == 100
+
+
+def test_an_experiment_may_end_after_pretraining(tmp_path: Path) -> None:
+    assert read_experiment(edit(tmp_path, "finetuning", None)).finetuning is None
+
+
+def test_crops_are_scored_by_their_distances(tmp_path: Path) -> None:
+    options = {"method": "crops", "scoring": "crop_distance"}
+    extraction = read_experiment(edit(tmp_path, "extraction", options)).extraction
+    assert (extraction.num_crops, extraction.crop_frames) == (10, 300)
+
+
 def test_the_highest_edge_may_be_half_the_sampling_rate() -> None:
-    assert Features(sampling_rate=8000, high_freq=4000).high_freq == 4000
-    assert Features(sampling_rate=8000, high_freq=0).high_freq == 0  # Kaldi: 0 below the half
+    assert KaldiFilterbank(sampling_rate=8000, high_freq=4000).high_freq == 4000
+    assert (
+        KaldiFilterbank(sampling_rate=8000, high_freq=0).high_freq == 0
+    )  # Kaldi: 0 below the half
 
 
 def test_values_never_change() -> None:
@@ -152,7 +350,7 @@ def test_values_never_change() -> None:
         ("features: [\n", "not YAML"),
         ("", "expected keys and values"),
         ("embedded\n", "expected keys and values, found 'embedded'"),
-        ("seed: 1\n", "pretraining: missing; finetuning: missing"),
+        ("seed: 1\n", "pretraining: missing"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, content: str, told: str) -> None:
@@ -175,8 +373,10 @@ def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
         read_experiment(path)
 
 
-def test_defaults_need_only_the_two_losses() -> None:
-    phase = {"loss": {"name": "softmax"}}
-    experiment = Experiment.model_validate({"pretraining": phase, "finetuning": phase})
-    assert experiment.features == Features()
+def test_defaults_need_only_a_loss() -> None:
+    experiment = Experiment.model_validate({"pretraining": {"loss": {"name": "softmax"}}})
+    assert experiment.finetuning is None
+    assert experiment.network.name == "rescnn"
+    assert isinstance(experiment.pretraining.schedule, Fall)
+    assert experiment.features == KaldiFilterbank()
     assert experiment.extraction.method == "whole"

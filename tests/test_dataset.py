@@ -52,6 +52,22 @@ def test_voiced_frames_equal_a_direct_computation_from_the_arks(
         assert source.read_stored(part) == pytest.approx(voiced[5:17], abs=1e-5)
 
 
+@pytest.mark.parametrize("compression", ["none", "two_byte"])
+def test_frames_that_the_network_normalises_are_those_stored(
+    compression: str, tmp_path: Path
+) -> None:
+    experiment = make_experiment(
+        features={"compression": compression}, normalisation={"mean": "chunk", "scale": "chunk"}
+    )
+    source = FeatureSource(write_features(tmp_path / "d", FRAMES, experiment, VOICED), experiment)
+    stored = kaldiio.load_scp(str(tmp_path / "d/feats.scp"))
+    for key in FRAMES:
+        found = source.read(source.whole(key))
+        assert found.dtype == np.float32
+        assert found == pytest.approx(stored[key][VOICED[key]], abs=1e-5)
+        assert np.array_equal(source.read(Section(key, 5, 17)), found[5:17])
+
+
 def test_a_bin_that_hardly_varies_is_not_blown_up() -> None:
     frames = np.array([[0.0, 5.0], [2.0, 5.001]], np.float32)
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
@@ -101,6 +117,7 @@ def test_a_single_utterance_is_cut_into_disjoint_parts(
         {"features": {"low_freq": 40}},
         {"features": {"num_mels": MELS + 1}},
         {"voice_activity": {"energy_threshold": 9.5}},
+        {"features": {"front_end": "torchaudio"}},
     ],
 )
 def test_features_of_another_config_are_refused(

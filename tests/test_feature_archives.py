@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import kaldi_native_io
+import lhotse
 import numpy as np
 import pytest
 from lhotse import FeatureSet, RecordingSet, SupervisionSet
@@ -18,7 +19,9 @@ import compute_features
 import kaldi_checks
 from deep_speaker import data_dir, feature_archives, manifests, trials
 from deep_speaker.archives import ArchiveTable
+from deep_speaker.config import Experiment
 from deep_speaker.data_dir import read_table, write_data_dir
+from deep_speaker.dataset import check_features
 from deep_speaker.feature_archives import analyse, compute_data_dir
 from deep_speaker.manifests import manifest_path, write_manifests
 from deep_speaker.trials import Trial, draw_one_plus_99, draw_trials, read_trials, write_trials
@@ -94,7 +97,7 @@ def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = read_table(folder / "wav.scp")
-    trials_before = {name: read_trials(folder / name) for name in trials.TRIAL_LISTS.values()}
+    pairs_before = read_trials(folder / "trials")
     make_bad(folder)
     for utterance, change in ODD.items():
         change(audio_file(folder, utterance))
@@ -115,10 +118,10 @@ def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
     for name in TABLES:
         assert read_table(folder / name).keys() == good, name
     assert kaldi_checks.validate(folder) == "valid"
-    for name in trials.TRIAL_LISTS.values():
-        assert not {key for trial in read_trials(folder / name) for key in trial[:2]} & BAD.keys()
+    for path in trials.find_trial_lists(folder).values():
+        assert not {key for trial in read_trials(path) for key in trial[:2]} & BAD.keys()
     assert read_trials(folder / "trials") == [
-        trial for trial in trials_before["trials"] if good >= {trial.enroll, trial.test}
+        trial for trial in pairs_before if good >= {trial.enroll, trial.test}
     ]
     assert anchors_are_whole(read_trials(folder / "trials_one_plus_99"))
     for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
@@ -160,6 +163,59 @@ def test_the_arks_hold_what_the_audio_gives(folder: Path) -> None:
     entry = read_table(folder / "utt_cmvn.scp")["spk0-0"]
     kaldi_statistics = kaldi_native_io.DoubleMatrix.read(entry).numpy()
     np.testing.assert_array_equal(kaldi_statistics, statistics["spk0-0"])
+
+
+def with_torchaudio(**changes: Any) -> Experiment:
+    """voxceleb_trainer's front end, every frame voiced."""
+    features = {"front_end": "torchaudio"} | changes
+    content = EXPERIMENT.model_dump() | {
+        "features": features,
+        "voice_activity": {"proportion": 0},
+        "normalisation": {"mean": "chunk", "scale": "chunk"},
+    }
+    if not features.get("log", True):
+        content["pretraining"]["augmentation"] = content["finetuning"]["augmentation"] = {}
+    return Experiment.model_validate(content)
+
+
+SPECTRUM = {"num_mels": None, "power": 1, "centred": False, "log": False, "compression": "none"}
+
+
+@pytest.mark.parametrize(("changes", "num_bins"), [({}, 40), (SPECTRUM, 257)])
+def test_the_front_end_of_voxceleb_trainer(
+    folder: Path, changes: dict[str, Any], num_bins: int
+) -> None:
+    experiment = with_torchaudio(**changes)
+    too_short = audio_file(folder, "spk7-0")
+    write_audio(too_short, make_speech(0)[:256])
+    compute_data_dir(folder, experiment, 2)
+    assert read_table(folder / "bad_utterances").keys() == {"spk7-0"}
+    assert "too short: 256 samples" in read_table(folder / "bad_utterances")["spk7-0"]
+
+    feats, voices, statistics = (read_arrays(folder, name) for name in SCPS)
+    for key, entry in read_table(folder / "wav.scp").items():
+        spectrogram, _, _ = analyse(entry, experiment)
+        step = np.ptp(spectrogram) / 65535 if experiment.features.log else 0
+        np.testing.assert_allclose(feats[key], spectrogram, rtol=0, atol=step)
+        assert voices[key].tolist() == [1] * len(spectrogram)
+        assert statistics[key].shape == (2, num_bins + 1)
+    assert kaldi_checks.validate(folder) == "valid"
+    for item in FeatureSet.from_file(manifest_path(folder, "features")):
+        lhotse.validate(item, read_data=True)
+        assert (item.type, item.num_features) == ("torchaudio-spectrogram", num_bins)
+        assert item.num_frames == len(feats[item.recording_id])
+
+
+def test_only_the_options_of_the_last_front_end_stay(folder: Path) -> None:
+    names = {EXPERIMENT: "fbank.conf", with_torchaudio(): "spectrogram.conf"}
+    for experiment in (*names, EXPERIMENT):
+        compute_data_dir(folder, experiment, 2)
+        kept = {path.name for path in (folder / "conf").iterdir()}
+        assert kept == {names[experiment], "vad.conf"}
+        check_features(folder, experiment)
+        for other in names.keys() - {experiment}:
+            with pytest.raises(ValueError, match=f"{names[other]} is missing .* run stage 1"):
+                check_features(folder, other)
 
 
 def test_any_number_of_jobs_gives_the_same(folder: Path) -> None:
@@ -279,8 +335,8 @@ def test_an_interruption_while_tables_are_replaced_is_mended_by_the_next_run(
     good = read_table(folder / "feats.scp").keys()
     assert not good & BAD.keys()
     assert kaldi_checks.validate(folder) == "valid"
-    for name in trials.TRIAL_LISTS.values():
-        assert {key for trial in read_trials(folder / name) for key in trial[:2]} <= good
+    for path in trials.find_trial_lists(folder).values():
+        assert {key for trial in read_trials(path) for key in trial[:2]} <= good
     for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
         assert {item.id for item in manifest.from_file(manifest_path(folder, kind))} == good
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from lhotse import Fbank, FbankConfig
 
-from deep_speaker.config import Features
-from deep_speaker.features import compute_filterbanks, kaldi_options, mel_filterbank
+from deep_speaker.config import KaldiFilterbank
+from deep_speaker.features import compute_filterbanks
+from deep_speaker.features.kaldi import kaldi_options, mel_filterbank
 from speech import make_speech
 
-DEFAULT = Features()
+DEFAULT = KaldiFilterbank()
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
@@ -24,7 +25,7 @@ def slow_mel(frequency: float) -> float:
     return float(1127 * np.log(1 + frequency / 700))
 
 
-def slow_mel_weights(options: Features, padded: int) -> np.ndarray:
+def slow_mel_weights(options: KaldiFilterbank, padded: int) -> np.ndarray:
     """Triangles on the mel scale, number by number; shape (padded / 2, mels)."""
     rate = options.sampling_rate
     low = slow_mel(options.low_freq)
@@ -39,7 +40,9 @@ def slow_mel_weights(options: Features, padded: int) -> np.ndarray:
     return weights
 
 
-def slow_filterbanks(samples: np.ndarray, options: Features) -> tuple[np.ndarray, np.ndarray]:
+def slow_filterbanks(
+    samples: np.ndarray, options: KaldiFilterbank
+) -> tuple[np.ndarray, np.ndarray]:
     """Kaldi's feature-window.cc and mel-computations.cc, frame by frame in float64."""
     rate = options.sampling_rate
     length = int(rate * 0.001 * options.frame_length_ms)
@@ -62,7 +65,7 @@ def slow_filterbanks(samples: np.ndarray, options: Features) -> tuple[np.ndarray
     return np.array(filterbanks).reshape(-1, options.num_mels), np.array(energies)
 
 
-def assert_close(computed: np.ndarray, exact: np.ndarray, options: Features) -> None:
+def assert_close(computed: np.ndarray, exact: np.ndarray, options: KaldiFilterbank) -> None:
     """Within 1e-3, but where a bin is 1e-6 of its frame's strongest: float32 leaks there."""
     assert computed.shape == exact.shape
     faint = exact < exact.max(axis=-1, keepdims=True) - 14
@@ -74,14 +77,14 @@ def assert_close(computed: np.ndarray, exact: np.ndarray, options: Features) -> 
     "options",
     [
         DEFAULT,
-        Features(sampling_rate=8000, num_mels=40),
-        Features(sampling_rate=44100),  # an even frame length and an odd shift
-        Features(sampling_rate=22050, low_freq=0, high_freq=7600),
-        Features(frame_length_ms=20, frame_shift_ms=12.5, high_freq=0),
+        KaldiFilterbank(sampling_rate=8000, num_mels=40),
+        KaldiFilterbank(sampling_rate=44100),  # an even frame length and an odd shift
+        KaldiFilterbank(sampling_rate=22050, low_freq=0, high_freq=7600),
+        KaldiFilterbank(frame_length_ms=20, frame_shift_ms=12.5, high_freq=0),
     ],
     ids=["default", "8 kHz", "44.1 kHz", "22 kHz", "other frames"],
 )
-def test_filterbanks_and_energies_are_kaldi_s_formula(options: Features) -> None:
+def test_filterbanks_and_energies_are_kaldi_s_formula(options: KaldiFilterbank) -> None:
     rate = options.sampling_rate
     for samples in (int16(make_speech(3, 0.2, rate)), noise(rate // 8)):
         filterbanks, energies = compute_filterbanks(samples, options)
@@ -194,7 +197,7 @@ def test_mel_filters_are_triangles_that_sum_to_one_between_their_outer_centres()
 
 
 def test_the_options_for_kaldi_say_what_is_computed() -> None:
-    options = Features(sampling_rate=8000, num_mels=23, frame_shift_ms=12.5, high_freq=3700)
+    options = KaldiFilterbank(sampling_rate=8000, num_mels=23, frame_shift_ms=12.5, high_freq=3700)
     lines = dict(line.split("=") for line in kaldi_options(options).splitlines())
     assert lines["--sample-frequency"] == "8000"
     assert lines["--num-mel-bins"] == "23"

@@ -1,17 +1,18 @@
-"""The pool of processes: order, errors and threads."""
+"""The pool of processes: order, errors and threads; and the thread that is ahead."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np  # its libraries have threads to limit
 import pytest
 from threadpoolctl import threadpool_info
 
-from deep_speaker.parallel import map_in_processes
+from deep_speaker.parallel import map_in_processes, map_in_thread
 
 
 def sleep_then_square(number: int) -> tuple[int, int]:
@@ -78,3 +79,24 @@ def test_a_worker_killed_for_memory_ends_the_run(tmp_path: Path) -> None:
         pytest.fail("waits for ever for a worker that was killed")
     assert process.returncode > 0
     assert messages
+
+
+def test_a_thread_is_so_many_items_ahead_and_no_more() -> None:
+    asked = []
+
+    def ask() -> Iterator[int]:
+        for number in range(10):
+            asked.append(number)
+            yield number
+
+    results = map_in_thread(lambda number: number**2, ask(), 3)
+    assert next(results) == 0
+    assert asked == [0, 1, 2, 3]
+    assert list(results) == [number**2 for number in range(1, 10)]
+
+
+def test_an_error_in_the_thread_is_raised_in_its_place() -> None:
+    results = map_in_thread(fail_at_two, range(10), 5)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="bad item 2"):
+        next(results)

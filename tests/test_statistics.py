@@ -92,6 +92,19 @@ def test_statistics_are_of_the_voiced_frames_as_stored(tmp_path: Path) -> None:
     assert both == pytest.approx(np.concatenate([chosen.mean(axis=0), deviation]), abs=1e-5)
 
 
+def test_energies_without_logarithm_give_the_statistics_of_their_logarithm(tmp_path: Path) -> None:
+    frames = {"a-1": np.exp(np.random.default_rng(0).normal(-5, 4, (30, MELS))).astype(np.float32)}
+    options = {"front_end": "torchaudio", "log": False, "compression": "none"}
+    experiment = make_experiment(
+        features=options, pretraining={"augmentation": {"time_mask_frames": 4}}
+    )
+    source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
+    logarithm = np.log(frames["a-1"].astype(np.float64) + 1e-6)
+    both = section_statistics(source, source.whole("a-1"), True)
+    expected = np.concatenate([logarithm.mean(axis=0), logarithm.std(axis=0)])
+    assert both == pytest.approx(expected, abs=1e-4)
+
+
 def test_lda_ignores_units_and_weighs_directions_by_what_they_tell() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 8)

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import yaml
 
-from deep_speaker import features, vad
 from deep_speaker.archives import ArchiveWriter, write_scp
 from deep_speaker.config import Experiment
 from deep_speaker.data_dir import write_spk2utt, write_table
-from deep_speaker.feature_archives import ARCHIVES, cmvn_statistics
+from deep_speaker.feature_archives import ARCHIVES, cmvn_statistics, write_options
 
 MELS = 16
 
 EXPERIMENT: dict[str, dict[str, Any]] = {
     "features": {"num_mels": MELS, "compression": "none"},
     "normalisation": {"mean": "utterance", "scale": 3},
-    "network": {"channels": [4, 8], "blocks_per_stage": 1, "embedding_dim": 8},
+    "network": {"name": "rescnn", "channels": [4, 8], "blocks_per_stage": 1, "embedding_dim": 8},
     "held_out": {"speaker_share": 0.4},
     "pretraining": {
         "loss": {"name": "softmax", "scale": 10},
@@ -88,7 +87,7 @@ def write_features(
     voiced: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Write what stage 1 leaves of utterances `<speaker>-<utterance>`; all voiced by default."""
-    (folder / "conf").mkdir(parents=True)
+    folder.mkdir(parents=True)
     utt2spk = {key: key.split("-")[0] for key in frames}
     write_table(folder / "utt2spk", utt2spk)
     write_spk2utt(folder / "spk2utt", utt2spk)
@@ -106,6 +105,5 @@ def write_features(
     for name, writer in writers.items():
         with writer:
             write_scp(folder / ARCHIVES[name], writer.scp)
-    (folder / "conf/fbank.conf").write_text(features.kaldi_options(experiment.features))
-    (folder / "conf/vad.conf").write_text(vad.kaldi_options(experiment.voice_activity))
+    write_options(folder, experiment)
     return folder

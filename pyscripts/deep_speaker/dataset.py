@@ -34,6 +34,7 @@ class FeatureSource:
         self.data_dir = data_dir
         self.utt2spk = read_table(data_dir / "utt2spk")
         check_features(data_dir, experiment)
+        self.options = experiment.features
         self._normalisation = experiment.normalisation
         utterances = list(self.utt2spk)
         self._feats = ArchiveTable(data_dir / "feats.scp", utterances)
@@ -48,12 +49,12 @@ class FeatureSource:
         return Section(utterance, 0, self.num_voiced(utterance))
 
     def read(self, section: Section) -> np.ndarray:
-        """Normalised voiced frames: float32, shape (section.num_frames, mels)."""
+        """Normalised voiced frames: float32, shape (section.num_frames, bins)."""
         mean, deviation = voiced_statistics(self._cmvn.rows(section.utterance))
         return normalise(self.read_stored(section), mean, deviation, self._normalisation)
 
     def read_stored(self, section: Section) -> np.ndarray:
-        """Voiced frames as stage 1 stored them: float32, shape (section.num_frames, mels)."""
+        """Voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
         voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
         frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
         return frames[voiced - voiced[0]]
@@ -80,7 +81,7 @@ class FeatureSource:
 def check_features(data_dir: Path, experiment: Experiment) -> None:
     """Refuse features that stage 1 computed with other options than the experiment's."""
     for name, text in (
-        ("fbank.conf", features.kaldi_options(experiment.features)),
+        features.options_file(experiment.features),
         ("vad.conf", vad.kaldi_options(experiment.voice_activity)),
     ):
         path = data_dir / "conf" / name
@@ -92,7 +93,7 @@ def check_features(data_dir: Path, experiment: Experiment) -> None:
 
 
 def voiced_statistics(cmvn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation from Kaldi's CMVN statistics, shape (2, mels + 1)."""
+    """Mean and standard deviation from Kaldi's CMVN statistics, shape (2, bins + 1)."""
     count = cmvn[0, -1]
     mean = cmvn[0, :-1] / count
     variance = cmvn[1, :-1] / count - mean**2
@@ -102,7 +103,12 @@ def voiced_statistics(cmvn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def normalise(
     frames: np.ndarray, mean: np.ndarray, deviation: np.ndarray, options: Normalisation
 ) -> np.ndarray:
-    """Take the utterance's mean from frames (frames, mels), and scale them, as configured."""
+    """Take the utterance's mean from frames (frames, bins), and scale them, as configured.
+
+    Frames that the network itself normalises, chunk by chunk, stay as they are.
+    """
+    if options.inside_network:
+        return frames
     if options.mean == "utterance":
         frames = frames - mean
     if options.scale == "utterance":
@@ -118,12 +124,12 @@ def split_section(section: Section, count: int) -> list[Section]:
 
 
 def fit_length(frames: np.ndarray, num_frames: int) -> np.ndarray:
-    """Repeat frames (frames, mels) from their beginning up to `num_frames`."""
+    """Repeat frames (frames, bins) from their beginning up to `num_frames`."""
     if len(frames) == num_frames:
         return frames
     return frames[np.arange(num_frames) % len(frames)]
 
 
 def read_chunks(source: FeatureSource, sections: Sequence[Section], num_frames: int) -> np.ndarray:
-    """Stack sections of at most `num_frames` as float32, shape (sections, num_frames, mels)."""
+    """Stack sections of at most `num_frames` as float32, shape (sections, num_frames, bins)."""
     return np.stack([fit_length(source.read(section), num_frames) for section in sections])

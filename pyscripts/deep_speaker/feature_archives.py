@@ -104,7 +104,7 @@ def _write_shard(
 
 
 def analyse(entry: str, experiment: Experiment) -> tuple[np.ndarray, np.ndarray, AudioInfo]:
-    """Filterbanks (frames, mels) and voice activity (frames,) of one entry of wav.scp.
+    """Filterbanks (frames, bins) and voice activity (frames,) of one entry of wav.scp.
 
     Raises:
         ValueError: the audio cannot be used; the message says why.
@@ -125,10 +125,10 @@ def cmvn_statistics(frames: np.ndarray) -> np.ndarray:
     """Sums and sums of squares of frames, in the form of Kaldi's CMVN statistics.
 
     Args:
-        frames: shape (frames, mels).
+        frames: shape (frames, bins).
 
     Returns:
-        float64, shape (2, mels + 1).
+        float64, shape (2, bins + 1).
     """
     statistics = np.zeros((2, frames.shape[1] + 1))
     statistics[0, :-1] = frames.sum(axis=0, dtype=np.float64)
@@ -174,10 +174,18 @@ def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> 
         write_scp(folder / scp, entries)
     num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}
     write_table(folder / "utt2num_frames", num_frames)
-    for path, text in (
-        ("frame_shift", f"{experiment.features.frame_shift_ms / 1000:g}\n"),
-        ("conf/fbank.conf", features.kaldi_options(experiment.features)),
-        ("conf/vad.conf", vad.kaldi_options(experiment.voice_activity)),
-    ):
-        with replacing_file(folder / path) as file:
+    with replacing_file(folder / "frame_shift") as file:
+        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
+    write_options(folder, experiment)
+
+
+def write_options(folder: Path, experiment: Experiment) -> None:
+    """Write conf/ of a data directory: vad.conf, and the file of this front end alone."""
+    name, text = features.options_file(experiment.features)
+    for other in features.OPTION_FILES:
+        if other != name:
+            (folder / "conf" / other).unlink(missing_ok=True)
+    options = {name: text, "vad.conf": vad.kaldi_options(experiment.voice_activity)}
+    for name, text in options.items():
+        with replacing_file(folder / "conf" / name) as file:
             file.write(text)

@@ -1,11 +1,11 @@
-"""A pool of processes with one thread each."""
+"""Work beside the caller's: processes with one thread each, and a thread that is ahead."""
 
 import multiprocessing
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -45,6 +45,23 @@ def map_in_processes(
             raise OSError(
                 "a worker process was killed, perhaps for want of memory: take fewer with --nj"
             ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def map_in_thread(
+    function: Callable[[Item], Result], items: Iterable[Item], num_ahead: int
+) -> Iterator[Result]:
+    """Yield `function(item)` in the order of `items`; a thread is up to `num_ahead` items ahead."""
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > num_ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""The floor that a network has to beat: statistics of the log-mel frames and LDA, no network.
+"""The floor that a network has to beat: statistics of the log frames and LDA, no network.
 
 In small corpora every speaker sits in one recording condition, and the mean spectrum, which is
 mostly the channel, tells speakers apart. The variant without it shows what is left of that.
@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from deep_speaker.config import Experiment
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.embeddings import unit_length, write_xvectors
+from deep_speaker.features.torchaudio import LOG_OFFSET
 
 
 def extract_statistics(
@@ -42,8 +43,10 @@ def extract_statistics(
 
 
 def section_statistics(source: FeatureSource, section: Section, with_mean: bool) -> np.ndarray:
-    """Standard deviation, after the mean unless that is left out, of the voiced log-mel frames."""
+    """Standard deviation, after the mean unless that is left out, of the voiced log frames."""
     frames = source.read_stored(section)
+    if not source.options.log:
+        frames = np.log(frames + np.float32(LOG_OFFSET))
     deviation = frames.std(axis=0)
     return np.concatenate([frames.mean(axis=0), deviation]) if with_mean else deviation
 

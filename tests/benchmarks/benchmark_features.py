@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from deep_speaker.archives import ArchiveWriter
 from deep_speaker.audio import AUDIO_SUFFIXES, load_audio, read_info, wav_entry
-from deep_speaker.config import Features
+from deep_speaker.config import KaldiFilterbank
 from deep_speaker.features import compute_filterbanks
 
 ROUNDS = 7
@@ -37,7 +37,7 @@ def run_lhotse(recordings: list[Recording], folder: Path) -> None:
 
 
 def run_ours(entries: dict[str, str], folder: Path) -> None:
-    features = Features()
+    features = KaldiFilterbank()
     with ArchiveWriter(folder / "feats.ark", compress=True) as writer:
         for key, entry in entries.items():
             samples, _ = load_audio(entry, features.sampling_rate)

@@ -12,14 +12,14 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from deep_speaker.config import Features
+from deep_speaker.config import KaldiFilterbank
+from deep_speaker.features.frames import ENERGY_FLOOR, frame_samples
 
 PREEMPHASIS = 0.97
 BLOCK_FRAMES = 256
-ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor of a mel energy
 
 
-def kaldi_options(features: Features) -> str:
+def kaldi_options(features: KaldiFilterbank) -> str:
     """The fbank.conf with which compute-fbank-feats gives the same features."""
     return (
         f"--sample-frequency={features.sampling_rate}\n"
@@ -35,7 +35,9 @@ def kaldi_options(features: Features) -> str:
     )
 
 
-def compute_filterbanks(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
+def compute_filterbanks(
+    samples: np.ndarray, features: KaldiFilterbank
+) -> tuple[np.ndarray, np.ndarray]:
     """Log-mel filterbanks and log energies of an utterance.
 
     Args:
@@ -79,12 +81,6 @@ def compute_filterbanks(samples: np.ndarray, features: Features) -> tuple[np.nda
     return filterbanks, log_energies
 
 
-def frame_samples(features: Features) -> tuple[int, int]:
-    """Length and shift of a frame in samples."""
-    per_ms = features.sampling_rate / 1000
-    return int(features.frame_length_ms * per_ms), int(features.frame_shift_ms * per_ms)
-
-
 def _fft_length(frame_length: int) -> int:
     """The next power of two."""
     return 1 << (frame_length - 1).bit_length()
@@ -115,7 +111,7 @@ def _window(length: int) -> np.ndarray:
 
 
 @lru_cache
-def mel_filterbank(features: Features) -> np.ndarray:
+def mel_filterbank(features: KaldiFilterbank) -> np.ndarray:
     """Triangular filters, equally spaced in mel = 1127 ln(1 + f / 700).
 
     Returns:

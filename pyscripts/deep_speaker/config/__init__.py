@@ -1,0 +1,46 @@
+"""Experiment files: the sections, each in its module, and their reader."""
+
+from deep_speaker.config.experiment import Experiment, Extraction
+from deep_speaker.config.features import (
+    Features,
+    KaldiFilterbank,
+    Normalisation,
+    TorchaudioSpectrogram,
+    VoiceActivity,
+)
+from deep_speaker.config.losses import (
+    CLASSIFICATION_LOSSES,
+    GE2E,
+    AAMSoftmax,
+    AMSoftmax,
+    AngularPrototypical,
+    Contrastive,
+    Loss,
+    LosslessTriplet,
+    MarginSoftmax,
+    Mined,
+    Prototypical,
+    Softmax,
+    Triplet,
+)
+from deep_speaker.config.networks import Network, Pooling
+from deep_speaker.config.reading import override_experiment, read_experiment
+from deep_speaker.config.training import (
+    AnySchedule,
+    Augmentation,
+    Fall,
+    HeldOut,
+    Optimiser,
+    Plateau,
+    Step,
+    Training,
+)
+
+__all__ = [
+    "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax", "AngularPrototypical",
+    "AnySchedule", "Augmentation", "Contrastive", "Experiment", "Extraction", "Fall", "Features",
+    "HeldOut", "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network",
+    "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical", "Softmax", "Step",
+    "TorchaudioSpectrogram", "Training", "Triplet", "VoiceActivity", "override_experiment",
+    "read_experiment",
+]  # fmt: skip

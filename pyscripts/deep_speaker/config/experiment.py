@@ -1,0 +1,74 @@
+"""One experiment: every hyper-parameter of `conf/<experiment>.yaml`, typed and strict.
+
+The YAML files comment each key with its unit; the defaults here are those of the papers where they
+state one, above all Deep Speaker's (Li et al. 2017, arXiv 1705.02304).
+"""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from deep_speaker.config.features import (
+    Features,
+    KaldiFilterbank,
+    Normalisation,
+    VoiceActivity,
+)
+from deep_speaker.config.networks import Network, ResCNN
+from deep_speaker.config.section import ConfigSection, Count, Whole
+from deep_speaker.config.training import HeldOut, Training
+
+
+class Extraction(ConfigSection):
+    """Embeddings of whole utterances, or of evenly spaced crops.
+
+    Attributes:
+        scoring: `cosine` of embeddings, of the mean over crops; `crop_distance`: minus the mean
+            Euclidean distance over all pairs of crops, as voxceleb_trainer scores.
+    """
+
+    method: Literal["whole", "crops"] = "whole"
+    max_frames: Count = 10000
+    num_crops: Count = 10
+    crop_frames: Count = 300
+    scoring: Literal["cosine", "crop_distance"] = "cosine"
+
+    @model_validator(mode="after")
+    def check_scoring(self) -> "Extraction":
+        if self.scoring == "crop_distance" and self.method != "crops":
+            raise ValueError("scoring crop_distance needs the method crops")
+        return self
+
+
+class Experiment(ConfigSection):
+    """All of `conf/<experiment>.yaml`; without `finetuning`, stage 3 has nothing to do."""
+
+    seed: Whole = 0
+    features: Features = KaldiFilterbank()
+    voice_activity: VoiceActivity = VoiceActivity()
+    normalisation: Normalisation = Normalisation()
+    network: Network = Field(default=ResCNN(name="rescnn"))
+    held_out: HeldOut = HeldOut()
+    pretraining: Training
+    finetuning: Training | None = None
+    extraction: Extraction = Extraction()
+
+    @model_validator(mode="after")
+    def check_augmentation(self) -> "Experiment":
+        for name, phase in (("pretraining", self.pretraining), ("finetuning", self.finetuning)):
+            options = phase.augmentation if phase else None
+            if options and options.of_log_features and not self.features.log:
+                raise ValueError(
+                    f"{name}.augmentation: equaliser_db and noise_probability are of log features: "
+                    "set both to 0 where features.log is false"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def check_finetuning(self) -> "Experiment":
+        if self.finetuning and self.finetuning.patience:
+            raise ValueError(
+                f"finetuning.patience {self.finetuning.patience}: leave it out, as the control "
+                "has to have the same number of steps"
+            )
+        return self

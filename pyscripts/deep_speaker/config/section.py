@@ -1,0 +1,18 @@
+"""What every section of an experiment file shares."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+# Whole numbers are strict, so that `true` is not 1; others are not: YAML reads 3e-3 as text.
+Count = Annotated[int, Field(ge=1, strict=True)]
+Whole = Annotated[int, Field(ge=0, strict=True)]
+
+
+class ConfigSection(BaseModel):
+    """A part of an experiment file: an unknown key is an error, and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
