@@ -1,0 +1,95 @@
+"""What the networks share: checks, normalisation of the input, pooling, and the affine layer."""
+
+import torch
+from torch import Tensor, nn
+
+from deep_speaker.networks.layers import TimeSequential
+from deep_speaker.pooling import POOLINGS, equal_weights
+
+VARIANCE_OFFSET = 1e-5  # of torch's InstanceNorm1d
+
+
+class InstanceNorm(nn.Module):
+    """Zero mean and unit variance of each bin over the frames given."""
+
+    def forward(self, fbanks: Tensor, lengths: Tensor | None = None) -> Tensor:
+        features = fbanks.transpose(1, 2)  # (batch, bins, frames)
+        weights = equal_weights(features, lengths)
+        centred = features - (features * weights).sum(dim=2, keepdim=True)
+        variance = (centred.square() * weights).sum(dim=2, keepdim=True)
+        return (centred * (variance + VARIANCE_OFFSET).rsqrt()).transpose(1, 2)
+
+
+class SpeakerNetwork(nn.Module):
+    """Layers on frames (the trunk), pooling over time, and an affine layer.
+
+    Attributes:
+        num_bins: of the frames it takes.
+        fewest_frames: the fewest it takes.
+        embedding_dim: of the vectors it gives.
+    """
+
+    def __init__(
+        self,
+        trunk: TimeSequential,
+        dim: int,
+        pooling: str,
+        embedding_dim: int,
+        num_bins: int,
+        normalise_input: bool,
+    ) -> None:
+        """`trunk` maps images (batch, 1, frames, bins) to features (batch, dim, frames)."""
+        super().__init__()
+        self.num_bins = num_bins
+        self.embedding_dim = embedding_dim
+        self.fewest_frames = trunk.frames_needed(1)
+        self.normalisation = InstanceNorm() if normalise_input else None
+        self.trunk = trunk
+        self.pooling = POOLINGS[pooling](dim)
+        self.affine = nn.Linear(self.pooling.output_dim(dim), embedding_dim)
+
+    def forward(self, fbanks: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map filterbanks to speaker embeddings before length normalisation.
+
+        Args:
+            fbanks: shape (batch, frames, bins).
+            lengths: shape (batch,), the frames of each utterance in a batch padded with zeros;
+                None: all are as long as the batch. In evaluation mode an embedding is that of the
+                utterance alone; in training mode the statistics of batch normalisation include
+                the padding.
+
+        Returns:
+            float32, shape (batch, embedding_dim). The losses and the extraction of embeddings
+            normalise the length; pre-training with a plain softmax does not (Deep Speaker,
+            section 3.5).
+
+        Raises:
+            ValueError: another number of bins, or fewer frames than `fewest_frames`.
+        """
+        check_input(fbanks, lengths, self.num_bins, self.fewest_frames)
+        if self.normalisation is not None:
+            fbanks = self.normalisation(fbanks, lengths)
+        images = fbanks.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        features, lengths = self.trunk(images, lengths)
+        with torch.autocast(fbanks.device.type, enabled=False):
+            pooled = self.pooling(features.to(self.affine.weight.dtype), lengths)
+            return self.affine(pooled).float()
+
+
+def check_input(fbanks: Tensor, lengths: Tensor | None, num_bins: int, fewest_frames: int) -> None:
+    """Refuse what a network was not built for."""
+    batch, frames, bins = fbanks.shape
+    if bins != num_bins:
+        raise ValueError(f"frames of {bins} bins: the network is built for {num_bins}")
+    shortest = frames
+    if lengths is not None:
+        shortest, longest = int(lengths.min()), int(lengths.max())
+        if lengths.shape != (batch,) or longest > frames:
+            raise ValueError(
+                f"lengths of shape {tuple(lengths.shape)} up to {longest} for a batch of {batch} "
+                f"with {frames} frames: give one per utterance, of at most its frames"
+            )
+    if shortest < fewest_frames:
+        raise ValueError(
+            f"an utterance of {shortest} frames: the network takes {fewest_frames} or more"
+        )

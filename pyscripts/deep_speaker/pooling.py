@@ -1,0 +1,140 @@
+"""Pooling: from features of every frame to one vector per utterance.
+
+Features are (batch, dim, frames). Where utterances of a batch differ in length, `lengths`, shape
+(batch,), counts the frames of each, at least 1; what lies beyond them has no influence.
+"""
+
+import torch
+from torch import Tensor, nn
+
+# Of a single frame, and of a feature that never varies, the deviation is the root of this: the
+# gradient of the root of 0 is infinite.
+VARIANCE_FLOOR = 1e-5
+
+
+def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
+    """Whether each frame lies within its utterance: shape (batch, num_frames).
+
+    >>> valid_frames(torch.tensor([1, 3]), 3).int().tolist()
+    [[1, 0, 0], [1, 1, 1]]
+    """
+    return torch.arange(num_frames, device=lengths.device) < lengths[:, None]
+
+
+def equal_weights(features: Tensor, lengths: Tensor | None) -> Tensor:
+    """One over the number of frames, 0 beyond the end: shape (batch, 1, frames)."""
+    num_frames = features.shape[2]
+    if lengths is None:
+        return features.new_full((1, 1, num_frames), 1 / num_frames)
+    return (valid_frames(lengths, num_frames) / lengths[:, None])[:, None].to(features.dtype)
+
+
+def mean_and_deviation(features: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean and standard deviation over time, one after the other: (batch, 2 dim)."""
+    mean = (features * weights).sum(dim=2, keepdim=True)
+    variance = ((features - mean).square() * weights).sum(dim=2)
+    return torch.cat([mean.squeeze(2), variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
+
+
+class Average(nn.Module):
+    """The mean over time (TAP)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return dim
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is None:
+            return features.mean(dim=2)
+        return (features * equal_weights(features, lengths)).sum(dim=2)
+
+
+class Maximum(nn.Module):
+    """The largest value over time (MAX)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return dim
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is not None:
+            valid = valid_frames(lengths, features.shape[2])
+            features = features.masked_fill(~valid[:, None], -torch.inf)
+        return features.amax(dim=2)
+
+
+class Statistics(nn.Module):
+    """Mean and standard deviation over time, as Kaldi's x-vector network has it."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return 2 * dim
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is not None:
+            return mean_and_deviation(features, equal_weights(features, lengths))
+        variance, mean = torch.var_mean(features, dim=2, correction=0)
+        return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
+
+
+class SelfAttentive(nn.Module):
+    """The mean weighted by attention (SAP, Cai et al. 2018, arXiv 1804.05160, equations 3 to 6).
+
+    The weight of frame h is the softmax over time of a . tanh(W h + b), which voxceleb_trainer
+    calls SAP as well.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+        self.attention = nn.Parameter(nn.init.xavier_normal_(torch.empty(dim, 1)))
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return dim
+
+    def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """Weights that sum to 1 over the frames of each utterance: shape (batch, 1, frames)."""
+        hidden = torch.tanh(self.linear(features.transpose(1, 2)))  # (batch, frames, dim)
+        scores = (hidden @ self.attention).transpose(1, 2)  # (batch, 1, frames)
+        if lengths is not None:
+            valid = valid_frames(lengths, features.shape[2])
+            scores = scores.masked_fill(~valid[:, None], -torch.inf)
+        return scores.softmax(dim=2)
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return (features * self.weights(features, lengths)).sum(dim=2)
+
+
+class AttentiveStatistics(SelfAttentive):
+    """Mean and standard deviation weighted by attention (ASP, Okabe et al. 2018, 1803.10963).
+
+    The attention is that of SAP, as in voxceleb_trainer.
+    """
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return 2 * dim
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return mean_and_deviation(features, self.weights(features, lengths))
+
+
+Pooling = Average | Maximum | Statistics | SelfAttentive
+
+POOLINGS: dict[str, type[Pooling]] = {
+    "average": Average,
+    "maximum": Maximum,
+    "self_attentive": SelfAttentive,
+    "attentive_statistics": AttentiveStatistics,
+    "statistics": Statistics,
+}
