@@ -6,12 +6,13 @@ the loss of pre-training: the control for what fine-tuning adds) start from --in
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from deep_speaker import command
+from deep_speaker import command, distributed
 from deep_speaker.config import read_experiment
 from deep_speaker.devices import choose_device
-from deep_speaker.trainer import PHASES
+from deep_speaker.phases import PHASES
 from deep_speaker.training import train
 
 
@@ -24,16 +25,25 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("data_dir", type=Path, help="data/<corpus>/train, with features")
     parser.add_argument("output", type=Path, help="folder of the checkpoints and logs")
-    options = parser.parse_args()
-    train(
-        read_experiment(options.config),
-        options.phase,
-        options.data_dir,
-        options.output,
-        options.initial_checkpoint,
-        options.resume,
-        choose_device(options.device),
+    parser.add_argument(
+        "--ranks",
+        type=command.positive_int,
+        default=1,
+        help="processes that train together, each on a part of every batch and a GPU of its own",
     )
+    options = parser.parse_args()
+    if options.ranks > 1 and not distributed.is_launched():
+        sys.exit(distributed.launch(options.ranks))
+    with distributed.start(choose_device(options.device)) as device:
+        train(
+            read_experiment(options.config),
+            options.phase,
+            options.data_dir,
+            options.output,
+            options.initial_checkpoint,
+            options.resume,
+            device,
+        )
 
 
 if __name__ == "__main__":

@@ -1,144 +1,32 @@
-"""Losses by hand, and their gradients against the written-out formulas in float64."""
+"""What every loss keeps to: precision, degenerate batches, and that training by it separates."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from deep_speaker.config import Softmax, Triplet
-from deep_speaker.losses import SoftmaxLoss, TripletLoss, build_loss
+from deep_speaker.losses import LOSSES, carry_over
+from loss_cases import CENTROIDS, CLASSIFICATION, MINED, make_loss
 
-LABELS = torch.tensor([0, 0, 1, 1])
-
-
-def on_circle(*degrees: float) -> Tensor:
-    """Vectors of different lengths; the losses on cosines must not see these."""
-    angles = torch.tensor(degrees) * math.pi / 180
-    lengths = torch.arange(1, len(degrees) + 1)[:, None]
-    return torch.stack([angles.cos(), angles.sin()], dim=1) * lengths
-
-
-def cosine(degrees: float) -> float:
-    return math.cos(math.radians(degrees))
+NAMES = (*CLASSIFICATION, *CENTROIDS, *MINED)
+CASES: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in NAMES),
+    ("softmax", {"scale": 20}),
+    ("softmax", {"hidden_dims": [8]}),
+    ("contrastive", {"sampling": "pairs"}),
+]
 
 
-def make_triplet_loss(**options: object) -> TripletLoss:
-    return TripletLoss(Triplet.model_validate({"name": "triplet"} | options))
+def test_every_loss_is_tested_here() -> None:
+    assert set(NAMES) == set(LOSSES)
 
 
-def make_softmax_loss(scale: float | None, dimension: int, num_speakers: int) -> SoftmaxLoss:
-    return SoftmaxLoss(Softmax(name="softmax", scale=scale), dimension, num_speakers)
-
-
-def test_plain_softmax_by_hand() -> None:
-    loss = make_softmax_loss(None, 2, 3)
-    with torch.no_grad():
-        loss.classes.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]))
-        assert loss.classes.bias is not None
-        loss.classes.bias.copy_(torch.tensor([0.0, 0.0, 1.0]))
-    # Logits (3, 0, 1) and (0, 4, 1): the second is taken for speaker 1, but is speaker 2.
-    value, figures = loss(torch.tensor([[3.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 2]))
-    first = math.log(math.exp(3) + 1 + math.exp(1)) - 3
-    second = math.log(1 + math.exp(4) + math.exp(1)) - 1
-    assert value.item() == pytest.approx((first + second) / 2, rel=1e-6)
-    assert figures == {"accuracy": 0.5}
-
-
-def test_scaled_softmax_takes_cosines() -> None:
-    loss = make_softmax_loss(10, 2, 2)
-    assert loss.classes.bias is None
-    with torch.no_grad():
-        loss.classes.weight.copy_(torch.tensor([[5.0, 0.0], [0.0, 0.1]]))
-    value, figures = loss(on_circle(30, 80), torch.tensor([0, 0]))
-    expected = [
-        math.log(1 + math.exp(10 * (cosine(90 - angle) - cosine(angle)))) for angle in (30, 80)
-    ]
-    assert value.item() == pytest.approx(sum(expected) / 2, rel=1e-5)
-    assert figures == {"accuracy": 0.5}
-
-
-@pytest.mark.parametrize("scale", [None, 12.0])
-def test_softmax_gradient_is_that_of_the_formula(scale: float | None) -> None:
-    torch.manual_seed(0)
-    loss = make_softmax_loss(scale, 4, 3)
-    labels = torch.tensor([2, 0, 1, 1, 0])
-    embeddings = torch.randn(5, 4, requires_grad=True)
-    loss(embeddings, labels)[0].backward()
-
-    def formula(inputs: Tensor, weights: Tensor, *bias: Tensor) -> Tensor:
-        if scale is None:
-            logits = inputs @ weights.T + bias[0]
-        else:
-            lengths = inputs.norm(dim=1)[:, None] * weights.norm(dim=1)
-            logits = scale * (inputs @ weights.T) / lengths
-        return -(logits.softmax(dim=1)[range(5), labels]).log().mean()
-
-    parameters = [embeddings, *loss.parameters()]
-    doubles = [tensor.detach().double().requires_grad_() for tensor in parameters]
-    assert torch.autograd.gradcheck(formula, doubles)
-    for single, gradient in zip(
-        parameters, torch.autograd.grad(formula(*doubles), doubles), strict=True
-    ):
-        torch.testing.assert_close(single.grad, gradient.float(), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("kind", "negatives"), [("hard", (40, 30, 30, 90)), ("semi_hard", (40, 30, 40, 90))]
-)
-@pytest.mark.parametrize("margin", [0, 0.1, 0.25])
-def test_triplet_by_hand(kind: str, negatives: tuple[float, ...], margin: float) -> None:
-    loss = make_triplet_loss(margin=margin, negatives=(kind,))
-    value, figures = loss(on_circle(0, 10, 40, 100), LABELS)
-    violations = [
-        max(0, cosine(negative) - cosine(positive) + margin)
-        for positive, negative in zip((10, 10, 60, 60), negatives, strict=True)
-    ]
-    assert value.item() == pytest.approx(sum(violations) / 4, abs=1e-6)
-    assert figures["violating_share"] == sum(v > 0 for v in violations) / 4
-    assert figures["hard_share"] == 1 / 4
-
-
-def test_the_mean_cosine_tells_a_collapse() -> None:
-    loss = make_triplet_loss(negatives=("hard",))
-    embeddings = on_circle(0, 10, 40, 100)
-    all_pairs = [cosine(a - b) for a in (0, 10, 40, 100) for b in (0, 10, 40, 100)]
-    assert loss(embeddings, LABELS)[1]["mean_cosine"] == pytest.approx(sum(all_pairs) / 16)
-    value, figures = loss(on_circle(33, 33, 33, 33), LABELS)
-    assert figures["mean_cosine"] == pytest.approx(1)
-    assert value.item() == pytest.approx(0.1)  # the loss stands at its margin
-    opposite = loss(on_circle(0, 180, 0, 180), LABELS)[1]
-    assert opposite["mean_cosine"] == pytest.approx(0, abs=1e-6)
-
-
-def test_triplet_gradient_is_that_of_the_formula() -> None:
-    torch.manual_seed(1)
-    embeddings = torch.randn(4, 5, requires_grad=True)
-    make_triplet_loss(margin=0.3, negatives=("hard",))(embeddings, LABELS)[0].backward()
-
-    def formula(inputs: Tensor) -> Tensor:
-        """Written out pair by pair."""
-        terms = []
-        for anchor, positive, others in ((0, 1, (2, 3)), (1, 0, (2, 3)), (2, 3, (0, 1)),
-                                         (3, 2, (0, 1))):  # fmt: skip
-            similarity = [
-                inputs[anchor] @ vector / (inputs[anchor].norm() * vector.norm())
-                for vector in inputs
-            ]
-            hardest = torch.maximum(similarity[others[0]], similarity[others[1]])
-            terms.append((hardest - similarity[positive] + 0.3).clamp(min=0))
-        return torch.stack(terms).mean()
-
-    doubles = embeddings.detach().double().requires_grad_()
-    assert torch.autograd.gradcheck(formula, doubles)
-    (gradient,) = torch.autograd.grad(formula(doubles), doubles)
-    assert gradient.abs().max() > 0.01
-    torch.testing.assert_close(embeddings.grad, gradient.float(), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("config", [Triplet(name="triplet"), Softmax(name="softmax", scale=20)])
-def test_losses_stay_in_float32_inside_autocast(config: Triplet | Softmax) -> None:
-    loss = build_loss(config, 64, 4, seed=0)
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_losses_stay_in_float32_inside_autocast(name: str, options: dict[str, Any]) -> None:
+    loss = make_loss(name, 64, 4, **options)
     embeddings = torch.randn(16, 64, generator=torch.Generator().manual_seed(0)) + 3
     labels = torch.arange(16) // 4
     outside, _ = loss(embeddings, labels)
@@ -146,22 +34,144 @@ def test_losses_stay_in_float32_inside_autocast(config: Triplet | Softmax) -> No
         inside, _ = loss(embeddings, labels)
     assert inside.dtype == torch.float32
     assert inside.item() == pytest.approx(outside.item(), rel=1e-5)
+    rounded, _ = loss(embeddings.bfloat16(), labels)
+    assert rounded.dtype == torch.float32
+
+
+def make_speakers() -> tuple[Tensor, Tensor]:
+    """Six inputs each of four speakers: the speaker's own numbers, noise and a common part."""
+    generator = torch.Generator().manual_seed(0)
+    own = torch.randn(4, 1, 10, generator=generator)
+    noise = torch.randn(4, 6, 10, generator=generator)
+    inputs = 0.1 * (own + 1.5 * noise + 1)
+    return inputs.flatten(0, 1), torch.arange(4).repeat_interleave(6)
+
+
+def draw_pairs() -> Tensor:
+    """Numbers of inputs in adjacent pairs, of one speaker and of two in turn."""
+    first = torch.randint(24, (16,))
+    same = first // 6 * 6 + torch.randint(6, (16,))
+    different = (first + 6 + torch.randint(18, (16,)) // 6 * 6) % 24
+    second = torch.where(torch.arange(16) % 2 == 0, same, different)
+    return torch.stack([first, second], dim=1).flatten()
+
+
+def speaker_gap(embeddings: Tensor, labels: Tensor) -> float:
+    """Mean cosine within speakers minus that between them."""
+    unit = F.normalize(embeddings.detach(), dim=1)
+    cosines = unit @ unit.T
+    same = labels[:, None] == labels
+    within = cosines[same & ~torch.eye(len(labels), dtype=torch.bool)]
+    return (within.mean() - cosines[~same].mean()).item()
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_training_lowers_the_loss_and_pulls_speakers_apart(
+    name: str, options: dict[str, Any]
+) -> None:
+    loss = make_loss(name, 5, 4, **options)
+    inputs, labels = make_speakers()
+    torch.manual_seed(1)
+    network = nn.Linear(10, 5, bias=False)
+    optimiser = torch.optim.Adam([*network.parameters(), *loss.parameters()], lr=0.03)
+    before = speaker_gap(network(inputs), labels)
+    values = []
+    for _ in range(120):
+        chosen = draw_pairs() if options.get("sampling") == "pairs" else torch.arange(24)
+        value, figures = loss(network(inputs[chosen]), labels[chosen])
+        assert all(math.isfinite(number) for number in figures.values())
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        values.append(value.item())
+    assert values[-1] < 0.9 * values[0]
+    assert speaker_gap(network(inputs), labels) > before + 0.2
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e-20, 1e4])
+def test_equal_embeddings_stay_finite(name: str, options: dict[str, Any], value: float) -> None:
+    loss = make_loss(name, 5, 4, **options)
+    embeddings = torch.full((8, 5), value, requires_grad=True)
+    result, figures = loss(embeddings, torch.arange(8) // 2)
+    result.backward()
+    assert embeddings.grad is not None
+    for tensor in (result, embeddings.grad, *(weight.grad for weight in loss.parameters())):
+        assert tensor is not None
+        assert tensor.isfinite().all()
+    assert all(math.isfinite(number) for number in figures.values())
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("name", ["am_softmax", "aam_softmax", "triplet", "contrastive"])
+def test_a_margin_of_zero_stays_finite(name: str, value: float) -> None:
+    loss = make_loss(name, 5, 4, margin=0)
+    embeddings = torch.full((8, 5), value, requires_grad=True)
+    result, _ = loss(embeddings, torch.arange(8) // 2)
+    result.backward()
+    assert embeddings.grad is not None
+    assert result.isfinite()
+    assert embeddings.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_one_speaker_is_classified_or_refused(name: str) -> None:
+    loss = make_loss(name, 5, 4)
+    embeddings = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.full((6,), 2)
+    if name in CLASSIFICATION:
+        assert loss(embeddings, labels)[0].isfinite()
+    else:
+        with pytest.raises(ValueError, match=r"a batch of 6 with 1 speakers has no"):
+            loss(embeddings, labels)
 
 
 @pytest.mark.parametrize(
-    ("progress", "negative"), [(0, 40), (0.49, 40), (0.5, 30), (0.99, 30), (1, 30)]
+    ("old", "new"),
+    [
+        (("softmax", {"scale": 10}), ("aam_softmax", {})),
+        (("softmax", {"scale": 10}), ("am_softmax", {"margin": 0.1})),
+        (("aam_softmax", {}), ("softmax", {"scale": 30})),
+        (("softmax", {}), ("softmax", {})),
+        (("softmax", {"hidden_dims": [8]}), ("softmax", {"hidden_dims": [8]})),
+        (("ge2e", {"initial_scale": 7}), ("ge2e", {})),
+    ],
 )
-def test_kinds_of_negatives_take_equal_parts_in_turn(progress: float, negative: float) -> None:
-    loss = make_triplet_loss(negatives=("semi_hard", "hard"))
-    loss.progress = progress
-    value, _ = loss(on_circle(0, 10, 40, 100), LABELS)
-    # Of the four triplets only that of 40 and 100 violates the margin.
-    assert value.item() == pytest.approx((cosine(negative) - cosine(60) + 0.1) / 4, abs=1e-6)
+def test_weights_of_the_same_meaning_are_carried_over(
+    old: tuple[str, dict[str, Any]], new: tuple[str, dict[str, Any]]
+) -> None:
+    checkpoint = make_loss(old[0], 5, 4, **old[1])
+    with torch.no_grad():
+        for weight in checkpoint.parameters():
+            weight.add_(1)
+    loss = make_loss(new[0], 5, 4, **new[1])
+    assert carry_over(loss, checkpoint.state_dict())
+    for name, value in checkpoint.state_dict().items():
+        assert torch.equal(loss.state_dict()[name], value)
 
 
-def test_the_seed_decides_the_weights() -> None:
-    config = Softmax(name="softmax", scale=20)
-    first, again, other = (build_loss(config, 4, 3, seed).state_dict() for seed in (1, 1, 2))
-    assert torch.equal(first["classes.weight"], again["classes.weight"])
-    assert not torch.equal(first["classes.weight"], other["classes.weight"])
-    assert not list(build_loss(Triplet(name="triplet"), 4, 3, 1).parameters())
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("softmax", {}), ("aam_softmax", {})),
+        (("softmax", {"scale": 10}), ("softmax", {})),
+        (("softmax", {"hidden_dims": [8]}), ("softmax", {"hidden_dims": [9]})),
+        (("softmax", {"scale": 10}), ("triplet", {})),
+        (("triplet", {}), ("softmax", {"scale": 10})),
+        (("triplet", {}), ("triplet", {})),  # nothing to carry
+        (("ge2e", {"initial_scale": 7}), ("angular_prototypical", {})),
+    ],
+)
+def test_other_weights_are_not(
+    old: tuple[str, dict[str, Any]], new: tuple[str, dict[str, Any]]
+) -> None:
+    checkpoint = make_loss(old[0], 5, 4, **old[1])
+    loss = make_loss(new[0], 5, 4, **new[1])
+    assert not carry_over(loss, checkpoint.state_dict())
+    fresh = make_loss(new[0], 5, 4, **new[1]).state_dict()
+    for name, value in fresh.items():
+        assert torch.equal(loss.state_dict()[name], value)
+
+
+def test_another_number_of_speakers_is_not_carried_over() -> None:
+    assert not carry_over(make_loss("am_softmax", 5, 4), make_loss("am_softmax", 5, 3).state_dict())

@@ -154,24 +154,75 @@ def test_a_trial_with_an_unknown_utterance_is_named(
     assert "nobody-007" in printed.splitlines()[-1]
 
 
-def test_folder_corpus_leaves_out_a_bad_file(tmp_path: Path) -> None:
-    recipe = Recipe(tmp_path)
-    random = np.random.default_rng(0)
-    for speaker in range(8):
-        folder = tmp_path / "speakers" / f"speaker {speaker}"
-        folder.mkdir(parents=True)
+def write_speakers(folder: Path, seed: int, num_speakers: int) -> None:
+    """Folders of speakers, 5 utterances of noise each, of a colour of the speaker's own."""
+    random = np.random.default_rng(seed)
+    for speaker in range(num_speakers):
+        of_speaker = folder / f"speaker {speaker}"
+        of_speaker.mkdir(parents=True)
         colour = random.normal(0, 1, 64)
         for number in range(5):
             noise = np.convolve(random.normal(0, 0.1, 24000), colour, "same")
             sound = noise * (np.sin(np.arange(24000) / 3000) > 0) / np.abs(noise).max()
-            soundfile.write(folder / f"{number}.flac", sound, 16000)
-    (tmp_path / "speakers" / "speaker 0" / "broken.wav").write_bytes(b"RIFF, but no more")
+            soundfile.write(of_speaker / f"{number}.flac", sound, 16000)
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
+    """The recipe after a run on a folder with a bad file, and what it printed."""
+    recipe = Recipe(tmp_path_factory.mktemp("folder"))
+    write_speakers(recipe.folder / "speakers", 0, 8)
+    (recipe.folder / "speakers/speaker 0/broken.wav").write_bytes(b"RIFF, but no more")
     options = ("--corpus", "folder", "--corpus-dir", "speakers", "--config", "tests/tiny.yaml")
-    printed = recipe.run(*options, "--control", "false")
+    return recipe, recipe.run(*options, "--control", "false")
+
+
+def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]) -> None:
+    recipe, printed = finished_folder
     assert "broken.wav: unreadable" in printed
     assert "1 of 41 files are bad and left out" in printed
-    rows = json.loads((tmp_path / "exp/folder/tiny/results.json").read_text())
+    rows = json.loads((recipe.folder / "exp/folder/tiny/results.json").read_text())
     assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
+
+
+def test_several_corpora_train_together_and_have_rows_of_their_own(
+    finished_folder: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    shutil.copytree(finished_folder[0].folder / "data", tmp_path / "data")
+    write_speakers(tmp_path / "others", 1, 4)
+    alone = ("--corpus", "folder", "--corpus-dir", "others", "--name", "mine")
+    together = ("--corpus", "folder,mine", "--config", "tests/tiny.yaml", "--control", "false")
+    recipe.run(*alone, "--stop-stage", "0")
+    printed = recipe.run(*together)
+    rows = json.loads((tmp_path / "exp/folder+mine/tiny/results.json").read_text())
+    lists = ["folder", "folder_one_plus_99", "mine", "mine_one_plus_99"]
+    assert [(row["phase"], row["trials"]) for row in rows] == [
+        (phase, name) for phase in PHASES[:-1] for name in lists
+    ]
+    for name in ("folder", "mine"):
+        assert f"\n{name}\nphase " in printed
+        joined = (tmp_path / f"data/folder+mine/test/trials_{name}").read_text()
+        of_corpus = (tmp_path / f"data/{name}/test/trials").read_text()
+        assert joined.replace(f"{name}_", "") == of_corpus
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--corpus", "a,b", "--corpus-dir", "x"], "--corpus a,b: --corpus-dir, --train-dir,"),
+        (["--corpus", "a,b", "--prepare-options", "x"], "are for each of them, alone"),
+        (["--corpus", "a,"], "--corpus a,: expected names with commas between"),
+        (["--corpus", "a,../b"], "--corpus a,../b: expected names with commas between"),
+        (["--name", "x/y"], "--name x/y: expected a folder's name"),
+        (["--name", "x,y"], "--name x,y: expected a folder's name"),
+    ],
+)
+def test_names_and_options_of_several_corpora_are_checked_before_any_work(
+    tmp_path: Path, options: list[str], told: str
+) -> None:
+    (line,) = Recipe(tmp_path).run(*options, expect=1).splitlines()
+    assert told in line
 
 
 @pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")

@@ -9,7 +9,8 @@ import torch
 from deep_speaker import trainer
 from deep_speaker.checkpoints import Checkpoint
 from deep_speaker.config import Experiment
-from deep_speaker.trainer import PHASES, Trainer, phase_config
+from deep_speaker.phases import PHASES, phase_config, phases_of
+from deep_speaker.trainer import Trainer
 from tiny_data import make_experiment, make_frames, write_features
 
 CPU = torch.device("cpu")
@@ -34,7 +35,7 @@ def build(
 def pretrained(data_dir: Path) -> Checkpoint:
     """A checkpoint after an epoch of pre-training."""
     built = build(data_dir)
-    return built.checkpoint(1, [built.train_epoch(0)])
+    return built.checkpoint(1, [built.train_epoch(0, [])])
 
 
 def test_each_phase_takes_its_own_options() -> None:
@@ -45,6 +46,21 @@ def test_each_phase_takes_its_own_options() -> None:
         assert getattr(control, key) == getattr(TINY.pretraining, key)
     for key in ("epochs", "steps_per_epoch", "patience", "schedule", "optimiser"):
         assert getattr(control, key) == getattr(TINY.finetuning, key)
+
+
+def test_without_fine_tuning_there_is_one_phase() -> None:
+    alone = make_experiment(finetuning=None)
+    assert phases_of(alone) == ("pretraining",)
+    assert phases_of(TINY) == PHASES
+    for phase in PHASES[1:]:
+        with pytest.raises(ValueError, match=f"no finetuning section, so no phase {phase}"):
+            phase_config(alone, phase)
+
+
+def test_the_control_keeps_a_margin_that_has_risen() -> None:
+    loss = {"name": "aam_softmax", "margin": 0.2, "margin_from": 0.3, "margin_to": 0.6}
+    control = phase_config(make_experiment(pretraining={"loss": loss}), "pretraining_continued")
+    assert control.loss.model_dump() == loss | {"scale": 30, "margin_from": 0, "margin_to": 0}
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -69,7 +85,7 @@ def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
 def test_a_batch_holds_the_speech_of_the_labelled_speakers(data_dir: Path) -> None:
     """Without augmentation, every chunk is found again in the arks of its label's speaker."""
     built = build(data_dir, "finetuning")
-    batch = next(iter(built._batches(0)))
+    batch = next(iter(built._batches(0)[1]))
     for chunk, label in zip(batch.chunks.numpy(), batch.labels.tolist(), strict=True):
         speaker = built.speakers[label]
         frames = [
@@ -83,7 +99,7 @@ def test_a_batch_holds_the_speech_of_the_labelled_speakers(data_dir: Path) -> No
 def test_batches_follow_from_the_phase_and_the_epoch(data_dir: Path) -> None:
     def first_batch(phase: str, epoch: int) -> list[float]:
         built = build(data_dir, phase)
-        return next(iter(built._batches(epoch))).chunks[:, :2].flatten().tolist()
+        return next(iter(built._batches(epoch)[1])).chunks[:, :2].flatten().tolist()
 
     first = first_batch("pretraining", 0)
     assert first_batch("pretraining", 0) == first
@@ -109,16 +125,64 @@ def test_the_rate_follows_the_schedule_over_all_steps(
 ) -> None:
     asked: list[float] = []
 
-    def constant(_: object, progress: float) -> float:
+    def constant(_: object, progress: float, epoch: int, errors: list[float]) -> float:
         asked.append(progress)
+        assert errors == [40.0] * epoch
         return 0.25
 
     monkeypatch.setattr(trainer, "learning_rate", constant)
     built = build(data_dir)
     for epoch in range(TINY.pretraining.epochs):
-        built.train_epoch(epoch)
+        figures = built.train_epoch(epoch, [40.0] * epoch)
+        assert figures["learning_rate"] == 0.25
     assert asked == pytest.approx([i / 15 for i in range(15)])
     assert {group["lr"] for group in built.optimiser.param_groups} == {0.25}
+
+
+def weights_after(data_dir: Path, **pretraining: object) -> torch.Tensor:
+    """The network's last weights after one step by SGD."""
+    experiment = make_experiment(
+        pretraining={
+            "steps_per_epoch": 1,
+            "epochs": 1,
+            "optimiser": {"name": "sgd", "momentum": 0},
+            "schedule": {"initial": 1, "final": 1},
+        }
+        | pretraining
+    )
+    built = build(data_dir, experiment=experiment)
+    start = built.network.state_dict()["affine.weight"].clone()
+    built.train_epoch(0, [])
+    return built.network.state_dict()["affine.weight"] - start
+
+
+def test_gradients_of_several_batches_are_averaged(data_dir: Path) -> None:
+    """Two batches of one step against the same two, each a step of its own from the start."""
+    both = weights_after(data_dir, batches_per_step=2)
+    first = weights_after(data_dir)
+    experiment = make_experiment(pretraining={"steps_per_epoch": 2})
+    built = build(data_dir, experiment=experiment)
+    batches = list(built._batches(0)[1])
+    gradients = []
+    for batch in batches:
+        built.network.zero_grad()
+        built.network.train()
+        built._compute_loss(batch)[0].backward()
+        gradient = built.network.get_parameter("affine.weight").grad
+        assert gradient is not None
+        gradients.append(gradient)
+    assert torch.allclose(first, -gradients[0], atol=1e-2, rtol=0.05)
+    assert torch.allclose(both, -(gradients[0] + gradients[1]) / 2, atol=1e-2, rtol=0.05)
+    assert not torch.allclose(both, first, atol=1e-2, rtol=0.05)
+
+
+def test_a_long_gradient_is_clipped(data_dir: Path) -> None:
+    free = weights_after(data_dir)
+    options = {"name": "sgd", "momentum": 0, "clip_norm": 1e-3}
+    clipped = weights_after(data_dir, optimiser=options)
+    assert 0 < clipped.norm() <= 1e-3 < free.norm()
+    direction = torch.nn.functional.cosine_similarity(clipped.flatten(), free.flatten(), dim=0)
+    assert direction > 0.99
 
 
 def test_fine_tuning_starts_from_the_checkpoints_network(

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,10 +52,9 @@ def run(
 
 
 def assert_same(first: Checkpoint, second: Checkpoint) -> None:
-    """Equal bit for bit: weights, figures, optimiser and random state."""
+    """Equal bit for bit: weights, figures and optimiser."""
     assert first.history == second.history
     assert first.epochs == second.epochs
-    assert torch.equal(first.random_state, second.random_state)
     for weights, others in ((first.network, second.network), (first.loss, second.loss)):
         assert weights.keys() == others.keys()
         assert all(torch.equal(weights[name], others[name]) for name in weights)
@@ -74,8 +75,8 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, at_epoch: int) -> None:
     """Ctrl-C after the steps of an epoch (from 0), before its checkpoint."""
     train_epoch = Trainer.train_epoch
 
-    def interrupted(self: Trainer, epoch: int) -> dict[str, float]:
-        figures = train_epoch(self, epoch)
+    def interrupted(self: Trainer, epoch: int, errors: list[float]) -> dict[str, float]:
+        figures = train_epoch(self, epoch, errors)
         if epoch == at_epoch:
             raise KeyboardInterrupt
         return figures
@@ -257,6 +258,35 @@ def test_patience_counts_epochs_without_a_better_error(
     assert best == (3 if patience == 2 else 6)
 
 
+def test_the_mean_of_the_last_weights_competes_with_the_best(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = make_experiment(pretraining={"epochs": 4, "average_epochs": 2})
+    states = []
+    train_epoch = Trainer.train_epoch
+
+    def noted(self: Trainer, epoch: int, errors: list[float]) -> dict[str, float]:
+        figures = train_epoch(self, epoch, errors)
+        states.append(self.checkpoint(epoch, []).network)
+        return figures
+
+    monkeypatch.setattr(Trainer, "train_epoch", noted)
+    for mean_error, epochs in ((0.05, None), (0.2, 2)):
+        states.clear()
+        monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.3, 0.1, 0.2, 0.4, mean_error]))
+        run(data_dir, tmp_path / "run", experiment)
+        best = load_checkpoint(tmp_path / "run/best.pt").network
+        for name, tensor in best.items():
+            if epochs:
+                expected = states[epochs - 1][name]
+            elif tensor.is_floating_point():
+                expected = (states[-1][name] + states[-2][name]) / 2
+            else:
+                expected = states[-1][name]
+            assert torch.allclose(tensor, expected), name
+        assert not list((tmp_path / "run").glob("epoch_*"))
+
+
 # What goes wrong
 
 
@@ -295,7 +325,7 @@ def test_a_collapsed_run_says_so(
     assert history[-1]["loss"] == pytest.approx(0.1, abs=1e-5)
     assert history[-1]["held_out_mean_cosine"] == pytest.approx(1, abs=1e-5)
     found = collapse_warnings(caplog)
-    assert len(found) == TINY.finetuning.epochs
+    assert len(found) == len(history)
     assert "start from pre-trained weights" in found[0]
 
 
@@ -336,3 +366,36 @@ def test_command_trains_a_phase(
     monkeypatch.setattr("sys.argv", [*command.split(), str(data_dir), str(tmp_path / "run")])
     train_network.main()
     assert_same(load_checkpoint(tmp_path / "run/last.pt"), load_checkpoint(pretrained / "last.pt"))
+
+
+def run_ranks(data_dir: Path, output: Path, config: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, train_network.__file__, "--ranks", "2", "--device", "cpu"]
+    command += ["--phase", "finetuning", "--config", str(config), str(data_dir), str(output)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_two_ranks_train_together(data_dir: Path, tmp_path: Path) -> None:
+    """The first rank writes; negatives come from both, so the loss sees whole batches."""
+    config = write_experiment(tmp_path / "tiny.yaml", TINY)
+    result = run_ranks(data_dir, tmp_path / "run", config)
+    assert result.returncode == 0, result.stderr
+    alone = run(data_dir, tmp_path / "alone", TINY, "finetuning")
+    together = json.loads((tmp_path / "run/history.json").read_text())
+    assert [figures.keys() for figures in together] == [figures.keys() for figures in alone]
+    assert result.stderr.count("epoch 1/3") == 1
+    assert TINY.finetuning
+    best = load_checkpoint(tmp_path / "run/last.pt")
+    assert best.epochs == TINY.finetuning.epochs
+
+
+def test_a_mistake_of_all_ranks_is_told_once(data_dir: Path, tmp_path: Path) -> None:
+    config = write_experiment(
+        tmp_path / "tiny.yaml", make_experiment(finetuning={"speakers_per_batch": 3})
+    )
+    result = run_ranks(data_dir, tmp_path / "run", config)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if "error:" in line]
+    assert len(errors) == 1
+    assert "speakers_per_batch" in errors[0]
+    assert not (tmp_path / "run").exists()

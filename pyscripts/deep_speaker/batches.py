@@ -1,16 +1,17 @@
 """Batches of chunks for the network, made by a thread while it trains."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from deep_speaker import distributed
 from deep_speaker.augmentation import augment
-from deep_speaker.config import Training
+from deep_speaker.config import Experiment, Normalisation, Training
 from deep_speaker.dataset import FeatureSource, Section, read_chunks
 
 # Log-mel frames deviate by about this much (natural log) within an utterance; it stands for the
@@ -20,7 +21,7 @@ BATCHES_AHEAD = 4
 
 
 class Batch(NamedTuple):
-    """Chunks, float32 of shape (batch, frames, mels), and speakers' numbers, shape (batch,)."""
+    """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,)."""
 
     chunks: Tensor
     labels: Tensor
@@ -30,19 +31,61 @@ def make_batches(
     source: FeatureSource,
     drawn: Iterable[tuple[list[Section], list[int]]],
     training: Training,
-    scale: float | Literal["utterance"],
-    rng: np.random.Generator,
+    experiment: Experiment,
+    key: Sequence[int],
 ) -> Iterator[Batch]:
-    """Read and augment the sections that a sampler has drawn.
+    """Read, stitch and augment this rank's part of what a sampler has drawn.
 
     Args:
-        scale: of the normalisation; `rng` draws the augmentation.
+        drawn: batches of all ranks together: sections, `training.pieces_per_chunk` of them for
+            each speaker's number; the same on every rank.
+        key: whole numbers from which, and from the rank, the augmentation follows.
+
+    Raises:
+        ValueError: the speakers of a batch, or its pairs, do not divide over the ranks.
     """
-    unit = TYPICAL_DEVIATION if scale == "utterance" else scale
+    # A key that ends in zeros gives the random numbers of the shorter one: the rank counts from 1.
+    rng = np.random.default_rng((*key, 1 + distributed.rank()))
+    normalisation = experiment.normalisation
     for sections, labels in drawn:
-        chunks = read_chunks(source, sections, training.chunk_frames)
-        chunks = augment(chunks, training.augmentation, unit, rng)
-        yield Batch(torch.from_numpy(chunks), torch.tensor(labels))
+        part = part_of_rank(labels, training, distributed.rank(), distributed.world_size())
+        pieces = training.pieces_per_chunk
+        chunks = read_chunks(
+            source,
+            sections[part.start * pieces : part.stop * pieces],
+            training.chunk_frames // pieces,
+        )
+        # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
+        chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
+        if normalisation.inside_network:
+            # The network takes the mean off anyway; a mask's zeros are to stand for it.
+            chunks -= chunks.mean(axis=1, keepdims=True)
+        chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
+        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
+
+
+def log_unit(normalisation: Normalisation) -> float:
+    """How many natural-log units one unit of normalised frames stands for."""
+    if normalisation.scale == "utterance":
+        return TYPICAL_DEVIATION
+    return 1.0 if normalisation.scale == "chunk" else normalisation.scale
+
+
+def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks: int) -> slice:
+    """Which chunks of a batch with these speakers' numbers are a rank's: whole speakers, or pairs.
+
+    Raises:
+        ValueError: they do not divide over the ranks.
+    """
+    pairs = training.sampling == "pairs"
+    groups = len(labels) // 2 if pairs else len(set(labels))
+    if groups % num_ranks:
+        raise ValueError(
+            f"batches of {groups} {'pairs' if pairs else 'speakers'} (speakers_per_batch "
+            f"{training.speakers_per_batch}) do not divide over {num_ranks} ranks: take a multiple"
+        )
+    size = len(labels) // num_ranks
+    return slice(rank * size, (rank + 1) * size)
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -1,6 +1,7 @@
 """Checkpoints: one file with the weights and all that a resumed run or an extraction needs."""
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ class Checkpoint:
         speakers: the training speakers, in the order of the loss's classes.
         epochs: how many are done.
         history: the figures of each epoch, for the log and the report.
-        random_state: of torch's generator; the batches of an epoch follow from seed and epoch.
     """
 
     experiment: dict[str, Any]
@@ -34,7 +34,6 @@ class Checkpoint:
     speakers: list[str]
     epochs: int
     history: list[dict[str, float]]
-    random_state: torch.Tensor
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -78,7 +77,7 @@ def load_network(path: Path, experiment: Experiment) -> nn.Module:
     """The network of a checkpoint, in evaluation mode."""
     checkpoint = load_checkpoint(path)
     check_experiment(checkpoint, experiment)
-    network = build_network(experiment.network, experiment.features.num_mels, experiment.seed)
+    network = build_network(experiment)
     network.load_state_dict(checkpoint.network)
     return network.eval()
 
@@ -86,3 +85,12 @@ def load_network(path: Path, experiment: Experiment) -> nn.Module:
 def copy_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """A state dict that further training does not change."""
     return copy.deepcopy(module.state_dict())
+
+
+def average_states(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of state dicts, batch normalisation's statistics included; the last one's counts."""
+    average = dict(states[-1])
+    for name, tensor in average.items():
+        if tensor.is_floating_point():
+            average[name] = torch.stack([state[name] for state in states]).mean(dim=0)
+    return average

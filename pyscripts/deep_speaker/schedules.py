@@ -1,29 +1,61 @@
 """Optimisers, and the learning rate over the steps of a phase."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
-from deep_speaker.config import Optimiser, Schedule
+from deep_speaker.config import AnySchedule, Fall, Optimiser, Plateau
 
 
-def learning_rate(schedule: Schedule, progress: float) -> float:
-    """The rate at a share of the phase's steps (0 to 1): warm-up from 0, then the fall."""
+def learning_rate(
+    schedule: AnySchedule, progress: float, epoch: int, errors: Sequence[float]
+) -> float:
+    """The rate of a step.
+
+    Args:
+        progress: share of the phase's steps that are done, 0 to 1.
+        epoch: epochs done.
+        errors: the held-out EER after each of them.
+    """
     if progress < schedule.warmup_share:
         return schedule.initial * progress / schedule.warmup_share
-    fallen = (progress - schedule.warmup_share) / (1 - schedule.warmup_share or 1)
-    remaining = 1 - fallen if schedule.shape == "linear" else (1 + math.cos(math.pi * fallen)) / 2
-    return schedule.final + (schedule.initial - schedule.final) * remaining
+    if isinstance(schedule, Fall):
+        fallen = (progress - schedule.warmup_share) / (1 - schedule.warmup_share or 1)
+        if schedule.shape == "linear":
+            remaining = 1 - fallen
+        else:
+            remaining = (1 + math.cos(math.pi * fallen)) / 2
+        return schedule.final + (schedule.initial - schedule.final) * remaining
+    if isinstance(schedule, Plateau):
+        falls = count_plateaus(errors, schedule.every_epochs)
+    else:
+        falls = epoch // schedule.every_epochs
+    return schedule.initial * schedule.factor**falls
+
+
+def count_plateaus(errors: Sequence[float], length: int) -> int:
+    """How often `length` epochs in a row went by without a new lowest error.
+
+    >>> count_plateaus([9, 8, 8, 9, 7, 7, 7, 7, 7], length=2)
+    3
+    """
+    best, stale, plateaus = math.inf, 0, 0
+    for error in errors:
+        stale = 0 if error < best else stale + 1
+        best = min(best, error)
+        if stale == length:
+            plateaus, stale = plateaus + 1, 0
+    return plateaus
 
 
 def build_optimiser(
     parameters: Iterable[nn.Parameter], options: Optimiser
 ) -> torch.optim.Optimizer:
     """The optimiser; its learning rate is set at every step."""
+    decay = options.weight_decay
     if options.name == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=0.0, momentum=options.momentum, weight_decay=options.weight_decay
-        )
-    return torch.optim.AdamW(parameters, lr=0.0, weight_decay=options.weight_decay, fused=True)
+        return torch.optim.SGD(parameters, lr=0.0, momentum=options.momentum, weight_decay=decay)
+    kind = torch.optim.Adam if options.name == "adam" else torch.optim.AdamW
+    return kind(parameters, lr=0.0, weight_decay=decay, fused=True)

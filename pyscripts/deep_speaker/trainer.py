@@ -1,8 +1,10 @@
 """What a phase trains, with what, and how one epoch goes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,39 +12,29 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from deep_speaker import distributed
 from deep_speaker.batches import Batch, ahead, make_batches
 from deep_speaker.checkpoints import Checkpoint, check_experiment, copy_state
 from deep_speaker.config import Experiment, Training
-from deep_speaker.dataset import FeatureSource
+from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.devices import autocast, to_device
 from deep_speaker.held_out import HeldOutTrials, split_speakers
-from deep_speaker.losses import SoftmaxLoss, TripletLoss, build_loss
+from deep_speaker.losses import build_loss, carry_over
+from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.networks import build_network, count_parameters
-from deep_speaker.samplers import SpeakerBatches
+from deep_speaker.phases import PHASES, phase_config
+from deep_speaker.samplers import SpeakerBatches, build_sampler
 from deep_speaker.schedules import build_optimiser, learning_rate
-
-PHASES = ("pretraining", "finetuning", "pretraining_continued")
-
-
-def phase_config(experiment: Experiment, phase: str) -> Training:
-    """The training options of a phase.
-
-    `pretraining_continued` is what fine-tuning is to be compared with: the loss and batches of
-    pre-training, for the steps and with the learning rates of fine-tuning.
-    """
-    if phase == "finetuning":
-        return experiment.finetuning
-    if phase == "pretraining":
-        return experiment.pretraining
-    keys = ("epochs", "steps_per_epoch", "patience", "schedule", "optimiser")
-    return experiment.pretraining.model_copy(
-        update={key: getattr(experiment.finetuning, key) for key in keys}
-    )
 
 
 @dataclass
 class Trainer:
-    """What a phase trains, and with what."""
+    """What a phase trains, and with what.
+
+    Attributes:
+        parallel: the network, which several ranks keep alike.
+        steps_per_epoch: optimiser steps.
+    """
 
     experiment: Experiment
     phase: str
@@ -52,61 +44,97 @@ class Trainer:
     sampler: SpeakerBatches
     held_out: HeldOutTrials
     network: nn.Module
-    loss: SoftmaxLoss | TripletLoss
+    parallel: nn.Module
+    loss: SpeakerLoss
     optimiser: torch.optim.Optimizer
     steps_per_epoch: int
     device: torch.device
 
-    def train_epoch(self, epoch: int) -> dict[str, float]:
-        """One epoch's steps; the means of the loss and of the figures it logs."""
+    def train_epoch(self, epoch: int, errors: Sequence[float]) -> dict[str, float]:
+        """One epoch's steps.
+
+        Args:
+            errors: held-out EERs of the epochs before.
+
+        Returns:
+            The means of the loss and of the figures it logs, and the last learning rate.
+        """
         self.network.train()
+        seed, batches = self._batches(epoch)
+        torch.manual_seed(seed)
         totals: dict[str, float] = {}
-        total_steps = self.training.epochs * self.steps_per_epoch
+        rate = 0.0
         bar = tqdm(
-            ahead(self._batches(epoch)),
+            range(self.steps_per_epoch),
             f"epoch {epoch + 1}/{self.training.epochs}",
-            self.steps_per_epoch,
-            disable=None,
+            disable=None if distributed.rank() == 0 else True,
             leave=False,
         )
-        for step, (chunks, labels) in enumerate(bar):
-            progress = (epoch * self.steps_per_epoch + step) / total_steps
-            figures = self._step(chunks, labels, progress)
+        for step in bar:
+            done = epoch * self.steps_per_epoch + step
+            progress = done / (self.training.epochs * self.steps_per_epoch)
+            rate = learning_rate(self.training.schedule, progress, epoch, errors)
+            figures = self._step(
+                list(islice(batches, self.training.batches_per_step)), progress, rate
+            )
             bar.set_postfix(loss=f"{figures['loss']:.3f}", refresh=False)
             for name, value in figures.items():
                 totals[name] = totals.get(name, 0.0) + value / self.steps_per_epoch
-        return totals
+        return totals | {"learning_rate": rate}
 
-    def _step(self, chunks: Tensor, labels: Tensor, progress: float) -> dict[str, float]:
-        if isinstance(self.loss, TripletLoss):
-            self.loss.progress = progress
+    def _step(self, batches: Sequence[Batch], progress: float, rate: float) -> dict[str, float]:
+        """One step of the optimiser, on the mean of the batches' gradients."""
+        self.loss.progress = progress
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.training.schedule, progress)
-        with autocast(self.device):
-            embeddings = self.network(chunks.to(self.device, non_blocking=True))
-        loss, figures = self.loss(embeddings, labels.to(self.device, non_blocking=True))
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: lower "
-                f"schedule.initial ({self.training.schedule.initial:g}) or the momentum"
-            )
+            group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        figures: dict[str, float] = {}
+        for batch in batches:
+            # Ranks exchange gradients once per step.
+            last = batch is batches[-1]
+            with nullcontext() if last else distributed.without_exchange(self.parallel):
+                loss, of_batch = self._compute_loss(batch)
+                if not torch.isfinite(loss):
+                    raise ValueError(
+                        f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: "
+                        f"lower schedule.initial ({self.training.schedule.initial:g}) or the "
+                        "momentum, or set optimiser.clip_norm"
+                    )
+                (loss / len(batches)).backward()
+            for name, value in ({"loss": loss.item()} | of_batch).items():
+                figures[name] = figures.get(name, 0.0) + value / len(batches)
+        distributed.average_gradients(self.loss.parameters())
+        if self.training.optimiser.clip_norm:
+            parameters = [*self.network.parameters(), *self.loss.parameters()]
+            nn.utils.clip_grad_norm_(parameters, self.training.optimiser.clip_norm)
         self.optimiser.step()
-        return {"loss": loss.item(), **figures}
+        return figures
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
-        # The batches of an epoch follow from these numbers alone, so a resumed run repeats.
-        rng = np.random.default_rng((self.experiment.seed, PHASES.index(self.phase), epoch))
-        scale = self.experiment.normalisation.scale
-        sections = self.sampler.epoch(self.steps_per_epoch, rng)
-        return make_batches(self.source, sections, self.training, scale, rng)
+    def _compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss over the batch of all ranks together."""
+        with autocast(self.device):
+            embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
+        labels = batch.labels.to(self.device, non_blocking=True)
+        return self.loss(distributed.gather_with_gradients(embeddings), distributed.gather(labels))
+
+    def _batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """A seed for torch, and batches that follow from the epoch: a resumed run repeats."""
+        key = (self.experiment.seed, PHASES.index(self.phase), epoch)
+        drawn = self.sampler.epoch(
+            self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
+        )
+        batches = make_batches(self.source, drawn, self.training, self.experiment, key)
+        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches)
+
+    def judge(self) -> dict[str, float]:
+        """The network's figures on the held-out speakers."""
+        error, mean_cosine = self.held_out.evaluate(self.network, self.device)
+        return {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(checkpoint.network)
         self.loss.load_state_dict(checkpoint.loss)
         self.optimiser.load_state_dict(checkpoint.optimiser)
-        torch.set_rng_state(checkpoint.random_state)
 
     def checkpoint(self, epochs: int, history: list[dict[str, float]]) -> Checkpoint:
         return Checkpoint(
@@ -118,7 +146,6 @@ class Trainer:
             speakers=self.speakers,
             epochs=epochs,
             history=history,
-            random_state=torch.get_rng_state(),
         )
 
 
@@ -135,42 +162,38 @@ def build_trainer(
     speakers, held_out = split_speakers(
         sorted(set(source.utt2spk.values())), experiment.held_out, experiment.seed
     )
-    utterances: dict[str, list] = {speaker: [] for speaker in speakers}
+    utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
     for utterance, speaker in source.utt2spk.items():
         if speaker in utterances:
             utterances[speaker].append(source.whole(utterance))
-    sampler = SpeakerBatches(
-        utterances,
-        training.speakers_per_batch,
-        training.utterances_per_speaker,
-        training.chunk_frames,
-    )
-    network = build_network(experiment.network, experiment.features.num_mels, experiment.seed)
+    sampler = build_sampler(utterances, training)
+    network = build_network(experiment)
     dimension = experiment.network.embedding_dim
-    loss = build_loss(training.loss, dimension, len(speakers), experiment.seed)
+    loss = build_loss(training, dimension, len(speakers), experiment.seed)
     if initial is not None:
         check_experiment(initial, experiment)
         network.load_state_dict(initial.network)
-        check_speakers(initial, speakers)
-        if isinstance(loss, SoftmaxLoss):
-            if initial.loss.keys() != loss.state_dict().keys():
-                raise ValueError(
-                    f"the {initial.phase} checkpoint has another loss than {training.loss}: "
-                    "name one of pretraining with this config"
-                )
-            loss.load_state_dict(initial.loss)
+        if initial.speakers:  # published weights know none
+            check_speakers(initial, speakers)
+        carried = carry_over(loss, initial.loss)
+        if phase == "pretraining_continued" and not carried and loss.state_dict():
+            raise ValueError(
+                f"the {initial.phase} checkpoint has another loss than {training.loss}: "
+                "name one of pretraining with this config"
+            )
     to_device(network, device)
     loss.to(device)
-    parameters = [*network.parameters(), *loss.parameters()]
     # A pass over the speech is counted in the batches of the phase that sets the epochs.
     paced_by = experiment.finetuning if phase == "pretraining_continued" else training
-    one_pass = sampler.count_chunks(paced_by.chunk_frames) // paced_by.batch_size
-    steps = paced_by.steps_per_epoch or max(1, one_pass)
-    logging.info(
-        "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d batches of %d",
-        phase, count_parameters(network), len(speakers), len(held_out), training.epochs, steps,
-        sampler.speakers_per_batch * sampler.utterances_per_speaker,
-    )  # fmt: skip
+    assert paced_by is not None  # phase_config has seen to it
+    one_pass = build_sampler(utterances, paced_by).batches_per_epoch()
+    steps = paced_by.steps_per_epoch or max(1, one_pass // paced_by.batches_per_step)
+    if distributed.rank() == 0:
+        logging.info(
+            "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
+            phase, count_parameters(network), len(speakers), len(held_out), training.epochs,
+            steps, training.batches_per_step * sampler.batch_size,
+        )  # fmt: skip
     return Trainer(
         experiment=experiment,
         phase=phase,
@@ -180,8 +203,9 @@ def build_trainer(
         sampler=sampler,
         held_out=HeldOutTrials(source, held_out, experiment),
         network=network,
+        parallel=distributed.parallel(network),
         loss=loss,
-        optimiser=build_optimiser(parameters, training.optimiser),
+        optimiser=build_optimiser([*network.parameters(), *loss.parameters()], training.optimiser),
         steps_per_epoch=steps,
         device=device,
     )

@@ -1,0 +1,190 @@
+"""Training on several ranks (torchrun or `launch` starts them): each has a part of every batch.
+
+Every rank computes the loss of the whole batch, so that negatives are searched among the
+utterances of all (Deep Speaker, section 3.4). Gradients then are those of one process with the
+whole batch. With W ranks, each of them has the gradient g of the same loss by all embeddings. The
+backward of `gather_with_gradients` sums over ranks and hands each rank W times its part of g, which
+flows into its copy of the network; the mean over ranks that follows (`parallel`, or
+`average_gradients`) divides the sum of the parts by W. Weights of the loss have the whole gradient
+on every rank already, and their mean is just that.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from deep_speaker.command import available_cores
+
+Value = TypeVar("Value")
+SECONDS_TO_END = 5
+
+
+def world_size() -> int:
+    """How many ranks train together; 1 without a process group."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_launched() -> bool:
+    """Whether this process is one of the ranks that torchrun or `launch` started."""
+    return "WORLD_SIZE" in os.environ and "RANK" in os.environ
+
+
+def rank() -> int:
+    """The number of this process among the ranks; 0 without a process group."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+@contextmanager
+def start(device: torch.device) -> Iterator[torch.device]:
+    """Join the ranks that torchrun started, over gloo on CPU and NCCL on CUDA; leave at the end.
+
+    Args:
+        device: `cuda` stands for the GPU whose number is the rank's on its machine.
+
+    Returns:
+        The device of this rank. A process that torchrun did not start is alone, with `device`.
+
+    Raises:
+        ValueError: more ranks on this machine than GPUs.
+    """
+    if not is_launched():
+        yield device
+        return
+    if device.type == "cuda":
+        local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if local >= gpus:
+            raise ValueError(f"rank {local} of this machine, which has {gpus} GPUs: one each")
+        device = torch.device("cuda", local)
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+class _Gather(torch.autograd.Function):
+    # torch.distributed.nn's all_gather does the same, but is deprecated as of torch 2.13.
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return gather(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(world_size())[rank()]
+
+
+def gather_with_gradients(embeddings: Tensor) -> Tensor:
+    """Embeddings (batch of a rank, dim) of all ranks in turn: shape (batch, dim).
+
+    The gradient of a rank's embeddings is the sum over ranks of those of the gathered ones. Every
+    rank has to call it, with equally many embeddings, and to go backward through it.
+    """
+    return _Gather.apply(embeddings) if world_size() > 1 else embeddings
+
+
+def gather(values: Tensor) -> Tensor:
+    """Values (batch of a rank, ...) of all ranks in turn, without gradients: (batch, ...)."""
+    if world_size() == 1:
+        return values
+    values = values.contiguous()
+    parts = [torch.empty_like(values) for _ in range(world_size())]
+    dist.all_gather(parts, values)
+    return torch.cat(parts)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Set the gradients of parameters to their means over the ranks."""
+    if world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return
+    together = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(together)
+    together /= world_size()
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, mean in zip(gradients, together.split(sizes), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def parallel(network: nn.Module) -> nn.Module:
+    """A network whose gradients become their means over the ranks as the backward pass computes."""
+    return DistributedDataParallel(network) if world_size() > 1 else network
+
+
+def without_exchange(network: nn.Module) -> AbstractContextManager:
+    """Within it, the ranks of a `parallel` network add up gradients, each for itself."""
+    return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
+
+
+def broadcast(value: Value) -> Value:
+    """The value of the first rank, on every rank."""
+    if world_size() == 1:
+        return value
+    holder = [value]
+    dist.broadcast_object_list(holder)
+    return holder[0]
+
+
+def launch(num_ranks: int) -> int:
+    """Run this command line as several ranks on this machine, as torchrun does; the exit status.
+
+    The first rank speaks; of another one only its last line is shown, where it fails first.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    common = os.environ | {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(num_ranks),
+        "OMP_NUM_THREADS": str(max(1, available_cores() // num_ranks)),
+    }
+    with ExitStack() as stack:
+        logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(num_ranks)]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, *sys.argv],
+                env=common | {"RANK": str(i), "LOCAL_RANK": str(i)},
+                stderr=logs[i] if i else None,
+            )
+            for i in range(num_ranks)
+        ]
+        status, failed = _wait(processes)
+        if failed:
+            logs[failed].seek(0)
+            print(f"rank {failed}:", *logs[failed].readlines()[-1:], file=sys.stderr)
+    return status
+
+
+def _wait(processes: Sequence[subprocess.Popen]) -> tuple[int, int]:
+    """Wait for all; an exit status that is not 0, and of which rank: the first's before others'."""
+    while True:
+        statuses = [process.poll() for process in processes]
+        if all(status == 0 for status in statuses):
+            return 0, 0
+        if any(statuses):
+            for process in processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(SECONDS_TO_END)  # the same mistake ends all; let them speak
+            statuses = [process.poll() for process in processes]
+            for process in processes:
+                process.terminate()
+                process.wait()
+            return next((status, i) for i, status in enumerate(statuses) if status)
+        with suppress(KeyboardInterrupt):  # the ranks were interrupted as well
+            time.sleep(0.1)

@@ -1,0 +1,128 @@
+"""Losses that classify the training speakers, each with a weight vector per speaker."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deep_speaker.config import MarginSoftmax, Softmax
+from deep_speaker.losses.base import Result, SpeakerLoss, accuracy, in_float32
+
+# Squared sines below stand for this one: the slope of the root of 0 is infinite.
+SMALLEST_SQUARED_SINE = 1e-7
+
+
+class SoftmaxLoss(SpeakerLoss):
+    """Cross entropy over the training speakers.
+
+    Without a scale, the logits are an affine function of the embedding, as in Deep Speaker
+    (section 3.5). With one, they are cosines to a weight vector per speaker times the scale
+    (Wang et al. 2017, NormFace, arXiv 1704.06369), which trains the cosine that is scored later.
+    Hidden layers between embedding and classes are those of Kaldi's x-vector network (Snyder et
+    al. 2018).
+    """
+
+    def __init__(self, config: Softmax, embedding_dim: int, num_speakers: int) -> None:
+        super().__init__()
+        self.scale = config.scale
+        sizes = [embedding_dim, *config.hidden_dims]
+        self.hidden = nn.Sequential(*_hidden_layers(sizes))
+        self.classes = nn.Linear(sizes[-1], num_speakers, bias=config.scale is None)
+
+    @in_float32
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
+        """The mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
+
+        Returns:
+            The loss, and figures to log: the share of the batch classified rightly.
+        """
+        if self.scale is None:
+            logits = self.classes(self.hidden(embeddings))
+        else:
+            logits = self.scale * cosines(embeddings, self.classes.weight)
+        return F.cross_entropy(logits, labels), {"accuracy": accuracy(logits, labels)}
+
+
+def _hidden_layers(sizes: list[int]) -> Iterator[nn.Module]:
+    if len(sizes) == 1:
+        return
+    for size, next_size in zip(sizes, [*sizes[1:], None], strict=True):
+        yield nn.ReLU()
+        # Without gain and offset, as Kaldi has it: the affine layer that follows holds both.
+        yield nn.BatchNorm1d(size, affine=False)
+        if next_size is not None:
+            yield nn.Linear(size, next_size)
+
+
+def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
+    """Of embeddings (batch, dim) with weight vectors (classes, dim): shape (batch, classes)."""
+    return F.normalize(embeddings, dim=1) @ F.normalize(weights, dim=1).T
+
+
+class MarginSoftmaxLoss(SpeakerLoss):
+    """Softmax over scaled cosines; the speaker's own cosine is lowered by a margin in training.
+
+    The margin may rise from 0 over some share of the steps; it is logged then.
+    """
+
+    def __init__(self, config: MarginSoftmax, embedding_dim: int, num_speakers: int) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = nn.Linear(embedding_dim, num_speakers, bias=False)
+
+    @property
+    def margin(self) -> float:
+        """The margin in use at this point of the training."""
+        first, last = self.config.margin_from, self.config.margin_to
+        if self.progress >= last:
+            return self.config.margin
+        if self.progress <= first:
+            return 0.0
+        return self.config.margin * (self.progress - first) / (last - first)
+
+    def lower(self, cosine: Tensor) -> Tensor:
+        """Cosines (batch,) of embeddings to their speakers, after the margin."""
+        raise NotImplementedError
+
+    @in_float32
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
+        """The mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
+
+        Returns:
+            The loss, and figures to log: the share of the batch classified rightly, without the
+            margin; and the margin if it rises.
+        """
+        similarities = cosines(embeddings, self.classes.weight)
+        figures = {"accuracy": accuracy(similarities, labels)}
+        if self.config.margin_to > 0:
+            figures["margin"] = self.margin
+        own = similarities.gather(1, labels[:, None])
+        lowered = similarities.scatter(1, labels[:, None], self.lower(own))
+        return F.cross_entropy(self.config.scale * lowered, labels), figures
+
+
+class AMSoftmaxLoss(MarginSoftmaxLoss):
+    """Additive margin softmax: cos(theta) - margin (Wang et al. 2018, equation 5).
+
+    arXiv 1801.05599.
+    """
+
+    def lower(self, cosine: Tensor) -> Tensor:
+        return cosine - self.margin
+
+
+class AAMSoftmaxLoss(MarginSoftmaxLoss):
+    """Additive angular margin softmax: cos(theta + margin) (Deng et al. 2019, equation 3).
+
+    arXiv 1801.07698. Where theta + margin passes pi, the cosine would rise again;
+    cos(theta) - margin sin(margin) goes on falling there, as in the authors' code.
+    """
+
+    def lower(self, cosine: Tensor) -> Tensor:
+        margin = self.margin
+        sine = (1 - cosine.square()).clamp(min=SMALLEST_SQUARED_SINE).sqrt()
+        rotated = cosine * math.cos(margin) - sine * math.sin(margin)
+        beyond = cosine <= math.cos(math.pi - margin)
+        return torch.where(beyond, cosine - margin * math.sin(margin), rotated)

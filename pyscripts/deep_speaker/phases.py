@@ -1,0 +1,33 @@
+"""The phases of an experiment, and the training options of each."""
+
+from deep_speaker.config import Experiment, MarginSoftmax, Training
+
+PHASES = ("pretraining", "finetuning", "pretraining_continued")
+
+
+def phases_of(experiment: Experiment) -> tuple[str, ...]:
+    """The phases that an experiment trains, in order; without fine-tuning just the first."""
+    return PHASES if experiment.finetuning else PHASES[:1]
+
+
+def phase_config(experiment: Experiment, phase: str) -> Training:
+    """The training options of a phase.
+
+    `pretraining_continued` is what fine-tuning is to be compared with: the loss and batches of
+    pre-training, for the steps and with the learning rates of fine-tuning.
+
+    Raises:
+        ValueError: the experiment has no such phase.
+    """
+    if phase == "pretraining":
+        return experiment.pretraining
+    if experiment.finetuning is None:
+        raise ValueError(f"the experiment has no finetuning section, so no phase {phase}")
+    if phase == "finetuning":
+        return experiment.finetuning
+    keys = ("epochs", "steps_per_epoch", "patience", "average_epochs", "schedule", "optimiser")
+    changes = {key: getattr(experiment.finetuning, key) for key in keys}
+    loss = experiment.pretraining.loss
+    if isinstance(loss, MarginSoftmax):  # the margin has risen before
+        changes["loss"] = loss.model_copy(update={"margin_from": 0, "margin_to": 0})
+    return experiment.pretraining.model_copy(update=changes)
