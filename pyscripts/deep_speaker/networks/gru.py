@@ -14,11 +14,10 @@ class ForwardGRU(nn.GRU):
     Autocast has the products with the weights in bfloat16.
     """
 
-    def __init__(self, inputs: int, outputs: int, layers: int) -> None:
-        super().__init__(inputs, outputs, layers, batch_first=True)
-
     def forward(self, features: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(features.transpose(1, 2))[0].transpose(1, 2)
+        # Laid out otherwise, the product with the weights would copy them for every frame.
+        frames = features.permute(2, 0, 1).contiguous()
+        return super().forward(frames)[0].permute(1, 2, 0)
 
 
 def gru(options: GRU, num_bins: int, normalise_input: bool) -> SpeakerNetwork:
