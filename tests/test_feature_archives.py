@@ -170,7 +170,7 @@ def with_torchaudio(**changes: Any) -> Experiment:
     features = {"front_end": "torchaudio"} | changes
     content = EXPERIMENT.model_dump() | {
         "features": features,
-        "voice_activity": {"proportion": 0},
+        "voice_activity": {"energy_threshold": -1000, "energy_mean_scale": 0},
         "normalisation": {"mean": "chunk", "scale": "chunk"},
     }
     if not features.get("log", True):

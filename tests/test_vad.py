@@ -53,7 +53,7 @@ def test_decisions_by_hand(proportion: float, context: int, expected: str) -> No
 
 
 def test_the_threshold_itself_is_not_above_it() -> None:
-    options = VoiceActivity(energy_threshold=5, energy_mean_scale=0.5, proportion=1, context=0)
+    options = VoiceActivity(energy_threshold=5, energy_mean_scale=0.5, proportion=0.9, context=0)
     # The mean is 10 and the threshold 10.
     energies = np.array([10, 10.001, 9.999, 10], dtype=np.float32)
     assert detect_voice(energies, options).tolist() == [0, 1, 0, 0]

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from deep_speaker.config.section import ConfigSection, Count, NonNegative, Positive, Share, Whole
+from deep_speaker.config.section import ConfigSection, Count, NonNegative, Positive, Whole
 
 
 class FrontEnd(ConfigSection):
@@ -110,12 +110,12 @@ Features = Annotated[
 class VoiceActivity(ConfigSection):
     """Energy voice activity detection with the meaning of Kaldi's compute-vad options.
 
-    `proportion` 0 takes every frame for voiced.
+    An `energy_threshold` of -1000 with a mean scale of 0 takes every frame for voiced.
     """
 
     energy_threshold: float = 5.5
     energy_mean_scale: NonNegative = 0.5
-    proportion: Share = 0.12
+    proportion: Annotated[float, Field(gt=0, lt=1)] = 0.12  # Kaldi asserts that
     context: Whole = 2
 
 

@@ -12,10 +12,6 @@ from pydantic import BaseModel, ValidationError
 from deep_speaker.config.experiment import Experiment
 from deep_speaker.files import replacing_file
 
-# The keys that say of which kind a section is.
-KINDS = {"name", "front_end"}
-
-
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML whose keys come once: PyYAML itself silently takes the last."""
 
@@ -50,14 +46,28 @@ def override_experiment(path: Path, overrides: Sequence[Path], output: Path) -> 
             if name == "finetuning" and value and not content.get(name):
                 continue
             before = content.get(name)
-            # Of another kind, a section has other keys.
-            keeps = isinstance(before, dict) and isinstance(value, dict) and not KINDS & set(value)
-            content[name] = before | value if keeps else value
+            both = isinstance(before, dict) and isinstance(value, dict)
+            content[name] = before | value if both and same_kind(before, value) else value
     origin = " with ".join(map(str, [path, *overrides]))
     _validate(content, origin)
     with replacing_file(output) as file:
         file.write(f"# {origin}\n")
         yaml.safe_dump(content, file, sort_keys=False)
+
+
+def same_kind(section: dict[str, typing.Any], override: dict[str, typing.Any]) -> bool:
+    """Whether a section and its override are of one kind, and so have the same keys.
+
+    >>> same_kind({"name": "tdnn"}, {"channels": 64}), same_kind({"name": "tdnn"}, {"name": "gru"})
+    (True, False)
+    >>> same_kind({"num_mels": 30}, {"front_end": "kaldi"})
+    True
+    """
+    defaults = {"name": None, "front_end": "kaldi"}
+    return all(
+        key not in override or override[key] == section.get(key, default)
+        for key, default in defaults.items()
+    )
 
 
 def _validate(content: dict[str, typing.Any], origin: str) -> Experiment:
