@@ -32,7 +32,7 @@ train_dir=                   # corpus 'folder': folders of the training speakers
 test_dir=                    # corpus 'folder': folders of the test speakers
 config=conf/embedded.yaml    # the experiment: all hyper-parameters
 override=                    # files whose keys replace the config's; results in <config>.<override>
-initial_model=               # weights of voxceleb_trainer to train from; from stage 4 on, to judge
+initial_model=               # weights of voxceleb_trainer, to train from, or with --stage 4 to judge
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -55,8 +55,9 @@ fail() { echo "run.sh: $*" >&2; exit 1; }
 word='[^-./,[:space:]][^/,[:space:]]*'
 if [[ $corpus = *,* ]]; then
   [[ $corpus =~ ^$word(,$word)+$ ]] || fail "--corpus $corpus: expected names with commas between"
-  [ -z "$corpus_dir$train_dir$test_dir$prepare_options" ] || fail "--corpus $corpus:" \
-    "--corpus-dir, --train-dir, --test-dir, --prepare-options are for each of them, alone"
+  own=$corpus_dir$train_dir$test_dir$prepare_options
+  [ "$own$data_seed$trials$max_trials" = 0all200000 ] || fail "--corpus $corpus: --*-dir," \
+    "--prepare-options, --data-seed, --trials, --max-trials are for each of them, alone"
 else
   [ -f "local/prepare_$corpus.py" ] || fail "--corpus $corpus: unknown; known:" \
     "$(find local -name 'prepare_*.py' | sed 's/.*prepare_//; s/\.py//' | sort | xargs)"
@@ -73,16 +74,17 @@ experiment=exp/$name/$(basename "$config" .yaml)
 if [ -n "$override" ]; then
   for file in $override; do experiment+=.$(basename "$file" .yaml); done
   # shellcheck disable=SC2086  # a list of files
-  pyscripts/override_experiment.py "$config" $override "$experiment/config.yaml"
-  config=$experiment/config.yaml
+  pyscripts/override_experiment.py "$config" $override "$experiment/overridden.yaml"
+  config=$experiment/overridden.yaml
 fi
 trained=$(pyscripts/list_phases.py --config "$config")
 [ "$control" = true ] || trained=${trained/ pretraining_continued/}
 start=untrained
 if [ -n "$initial_model" ]; then
   start=initial_model
+  experiment+=.$(basename "${initial_model%.*}")
   initial_checkpoint=$experiment/initial_model/best.pt
-  if (( stage >= 4 )); then  # beside what has been trained before, if anything
+  if (( stage >= 4 )); then  # beside what has been trained from it before, if anything
     for phase in $trained; do
       [ -e "$experiment/$phase/best.pt" ] || trained=${trained/$phase/}
     done

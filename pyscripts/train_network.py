@@ -12,6 +12,7 @@ from pathlib import Path
 from deep_speaker import command, distributed
 from deep_speaker.config import read_experiment
 from deep_speaker.devices import choose_device
+from deep_speaker.launching import launch
 from deep_speaker.phases import PHASES
 from deep_speaker.training import train
 
@@ -33,7 +34,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.ranks > 1 and not distributed.is_launched():
-        sys.exit(distributed.launch(options.ranks))
+        sys.exit(launch(options.ranks))
     with distributed.start(choose_device(options.device)) as device:
         train(
             read_experiment(options.config),

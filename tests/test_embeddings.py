@@ -26,11 +26,11 @@ from deep_speaker.embeddings import (
     embed_utterance,
     extract,
     fold_batch_norm,
-    unit_length,
-    write_xvectors,
 )
 from deep_speaker.networks import build_network
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.trainer import build_trainer
+from deep_speaker.xvectors import unit_length, write_xvectors
 from tiny_data import MELS, make_experiment, make_frames, write_experiment, write_features
 
 CPU = torch.device("cpu")
@@ -52,7 +52,7 @@ def random_frames(count: int) -> np.ndarray:
     return np.random.default_rng(count).normal(0, 1, (count, MELS)).astype(np.float32)
 
 
-class Recorder(nn.Module):
+class Recorder(EmbeddingNetwork):
     """The mean of the frames as an embedding; remembers what it was given, pass by pass."""
 
     def __init__(self, fewest_frames: int = 1) -> None:

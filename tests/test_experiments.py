@@ -50,9 +50,7 @@ def test_an_experiment_runs_to_its_results(config: Path, corpus: Path, tmp_path:
         initial = initial or folder / "best.pt"
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
-        extractor = Extractor(
-            folder / "best.pt", corpus / "test", experiment, torch.device("cpu")
-        )
+        extractor = Extractor(folder / "best.pt", corpus / "test", experiment, torch.device("cpu"))
         extract(extractor, folder / "xvectors", 2)
         table = ArchiveTable(folder / "xvectors/xvector.scp")
         vectors = np.stack([table.rows(key) for key in table])

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deep_speaker.config import HeldOut
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.metrics import equal_error_rate, error_rates
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from tiny_data import MELS, make_experiment, make_frames, write_features
 
 CPU = torch.device("cpu")
@@ -53,8 +54,10 @@ def test_fewer_than_four_speakers_are_refused() -> None:
         split_speakers(names(3), HeldOut(), seed=0)
 
 
-class FirstFrames(nn.Module):
+class FirstFrames(EmbeddingNetwork):
     """The mean of the frames as an embedding."""
+
+    fewest_frames = 1
 
     def forward(self, fbanks: Tensor) -> Tensor:
         assert not self.training

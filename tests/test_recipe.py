@@ -12,6 +12,9 @@ import kaldi_native_io
 import numpy as np
 import pytest
 import soundfile
+import torch
+
+from test_published import make_state
 
 ROOT = Path(__file__).parents[1]
 SPEECH_CORPORA = os.environ.get("SPEECH_CORPORA")
@@ -223,6 +226,37 @@ def test_names_and_options_of_several_corpora_are_checked_before_any_work(
 ) -> None:
     (line,) = Recipe(tmp_path).run(*options, expect=1).splitlines()
     assert told in line
+
+
+def test_published_weights_are_judged_and_trained_from(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
+    state = {f"__S__.{key}": tensor for key, tensor in make_state("resnetse34l").items()}
+    torch.save(state, tmp_path / "lite.model")
+    options = ("--config", "conf/resnetse34l.yaml", "--initial-model", "lite.model", "--nj", "2")
+    recipe.run(*options, "--stage", "1", "--stop-stage", "1")
+
+    def phases(folder: str) -> dict[str, str]:
+        rows = json.loads((recipe.folder / f"exp/embedded/{folder}/results.json").read_text())
+        return {row["phase"]: row["backend"] for row in rows}
+
+    recipe.run(*options, "--stage", "4")
+    floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}
+    judged = floors | {"initial_model": "crop_distance"}
+    assert phases("resnetse34l.lite") == judged
+    few_steps = (*options, "--override", "conf/overrides/few_steps.yaml")
+    printed = recipe.run(*few_steps, "--stage", "2")
+    assert "has no fine-tuning" in printed
+    trained = "resnetse34l.few_steps.lite"
+    assert phases(trained) == judged | {"pretraining": "crop_distance"}
+    folder = recipe.folder / "exp/embedded" / trained
+    initial, imported = (
+        torch.load(folder / name, weights_only=True)["network"]
+        for name in ("pretraining/initial.pt", "initial_model/best.pt")
+    )
+    assert all(torch.equal(initial[name], imported[name]) for name in imported)
 
 
 @pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")

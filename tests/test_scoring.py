@@ -12,7 +12,6 @@ import score_trials as score_trials_command
 from deep_speaker import scoring
 from deep_speaker.archives import ArchiveWriter, write_scp
 from deep_speaker.data_dir import write_spk2utt
-from deep_speaker.embeddings import write_xvectors
 from deep_speaker.scoring import (
     crop_distance_scores,
     find_scores,
@@ -22,6 +21,7 @@ from deep_speaker.scoring import (
     score_trials,
 )
 from deep_speaker.trials import Trial, read_trials, write_trials
+from deep_speaker.xvectors import write_xvectors
 
 UTT2SPK = {f"s{speaker}-{i}": f"s{speaker}" for speaker in range(4) for i in range(3)}
 

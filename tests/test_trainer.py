@@ -8,7 +8,7 @@ import torch
 
 from deep_speaker import trainer
 from deep_speaker.checkpoints import Checkpoint
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, networks
 from deep_speaker.phases import PHASES, phase_config, phases_of
 from deep_speaker.trainer import Trainer
 from tiny_data import make_experiment, make_frames, write_features
@@ -174,6 +174,27 @@ def test_gradients_of_several_batches_are_averaged(data_dir: Path) -> None:
     assert torch.allclose(first, -gradients[0], atol=1e-2, rtol=0.05)
     assert torch.allclose(both, -(gradients[0] + gradients[1]) / 2, atol=1e-2, rtol=0.05)
     assert not torch.allclose(both, first, atol=1e-2, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("sections", "key"),
+    [
+        ({"pretraining": {"chunk_frames": 12}}, r"pretraining\.chunk_frames makes inputs of 12"),
+        (
+            {"extraction": {"method": "crops", "crop_frames": 8}},
+            r"extraction\.crop_frames makes inputs of 8",
+        ),
+        ({"extraction": {"max_frames": 20}}, r"extraction\.max_frames makes inputs of 10"),
+    ],
+)
+def test_inputs_too_short_for_the_network_are_refused_before_training(
+    sections: dict[str, dict], key: str, data_dir: Path
+) -> None:
+    experiment = make_experiment(**sections).model_copy(
+        update={"network": networks.TDNN(name="tdnn", channels=4, pooled_channels=8)}
+    )
+    with pytest.raises(ValueError, match=f"{key} frames: network tdnn takes 15 or more"):
+        build(data_dir, experiment=experiment)
 
 
 def test_a_long_gradient_is_clipped(data_dir: Path) -> None:

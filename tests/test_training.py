@@ -12,12 +12,13 @@ import pytest
 import torch
 
 import train_network
-from deep_speaker import trainer, training
+from deep_speaker import recorder, trainer
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint
 from deep_speaker.config import Experiment
 from deep_speaker.held_out import HeldOutTrials
+from deep_speaker.recorder import has_collapsed
 from deep_speaker.trainer import Trainer
-from deep_speaker.training import has_collapsed, train
+from deep_speaker.training import train
 from tiny_data import make_experiment, make_frames, write_experiment, write_features
 
 CPU = torch.device("cpu")
@@ -168,7 +169,7 @@ def test_an_interrupt_between_the_checkpoints_of_an_epoch_loses_no_best(
 ) -> None:
     """The first epoch is the best; Ctrl-C comes when one of its two files is written."""
     monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.1, 0.2, 0.3, 0.4]))
-    save = training.save_checkpoint
+    save = recorder.save_checkpoint
     written = []
 
     def interrupted(path: Path, checkpoint: Checkpoint) -> None:
@@ -179,7 +180,7 @@ def test_an_interrupt_between_the_checkpoints_of_an_epoch_loses_no_best(
         save(path, checkpoint)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "save_checkpoint", interrupted)
+        patch.setattr(recorder, "save_checkpoint", interrupted)
         run(data_dir, tmp_path / "run")
     assert sorted(written) == ["best.pt", "last.pt"]
     if not (tmp_path / "run.partial/last.pt").is_file():  # the epoch is done anew

@@ -12,7 +12,7 @@ from torch import nn
 from deep_speaker.config import Experiment
 from deep_speaker.data_dir import missing_input
 from deep_speaker.files import replacing_file
-from deep_speaker.networks import build_network
+from deep_speaker.networks import EmbeddingNetwork, build_network
 
 
 @dataclass
@@ -73,7 +73,7 @@ def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
             )
 
 
-def load_network(path: Path, experiment: Experiment) -> nn.Module:
+def load_network(path: Path, experiment: Experiment) -> EmbeddingNetwork:
     """The network of a checkpoint, in evaluation mode."""
     checkpoint = load_checkpoint(path)
     check_experiment(checkpoint, experiment)

@@ -1,9 +1,12 @@
 """Where networks run, and in which precision."""
 
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import torch
 from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,7 +36,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def to_device(network: nn.Module, device: torch.device) -> nn.Module:
+def to_device(network: Module, device: torch.device) -> Module:
     """Move a network, with the memory layout in which convolutions are fastest."""
     network.to(device)
     for parameter in network.parameters():

@@ -1,22 +1,19 @@
-"""Training on several ranks (torchrun or `launch` starts them): each has a part of every batch.
+"""Training on several ranks: torchrun or `launching` starts them, each with a part of a batch.
 
 Every rank computes the loss of the whole batch, so that negatives are searched among the
-utterances of all (Deep Speaker, section 3.4). Gradients then are those of one process with the
-whole batch. With W ranks, each of them has the gradient g of the same loss by all embeddings. The
-backward of `gather_with_gradients` sums over ranks and hands each rank W times its part of g, which
-flows into its copy of the network; the mean over ranks that follows (`parallel`, or
-`average_gradients`) divides the sum of the parts by W. Weights of the loss have the whole gradient
-on every rank already, and their mean is just that.
+utterances of all (Deep Speaker, section 3.4). Its gradients by the embeddings are those of one
+process with the whole batch; only batch normalisation sees just the rank's own part, as is usual.
+With W ranks, each of them has the gradient g of the same loss by all embeddings. The backward of
+`gather_with_gradients` sums over ranks and hands each rank W times its part of g, which flows into
+its copy of the network; the mean over ranks that follows (`parallel`, or `average_gradients`)
+divides the sum of the parts by W. Weights of the loss have the whole gradient on every rank
+already, and their mean is just that.
 """
 
 import os
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from tempfile import TemporaryFile
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -24,10 +21,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from deep_speaker.command import available_cores
-
 Value = TypeVar("Value")
-SECONDS_TO_END = 5
+# The exit status of a rank that ended because another one did.
+ENDED_BY_ANOTHER = 75
 
 
 def world_size() -> int:
@@ -36,7 +32,7 @@ def world_size() -> int:
 
 
 def is_launched() -> bool:
-    """Whether this process is one of the ranks that torchrun or `launch` started."""
+    """Whether this process is one of the ranks that torchrun or `launching` started."""
     return "WORLD_SIZE" in os.environ and "RANK" in os.environ
 
 
@@ -70,6 +66,10 @@ def start(device: torch.device) -> Iterator[torch.device]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield device
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            sys.exit(ENDED_BY_ANOTHER)
+        raise
     finally:
         dist.destroy_process_group()
 
@@ -139,52 +139,3 @@ def broadcast(value: Value) -> Value:
     holder = [value]
     dist.broadcast_object_list(holder)
     return holder[0]
-
-
-def launch(num_ranks: int) -> int:
-    """Run this command line as several ranks on this machine, as torchrun does; the exit status.
-
-    The first rank speaks; of another one only its last line is shown, where it fails first.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    common = os.environ | {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(num_ranks),
-        "OMP_NUM_THREADS": str(max(1, available_cores() // num_ranks)),
-    }
-    with ExitStack() as stack:
-        logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(num_ranks)]
-        processes = [
-            subprocess.Popen(
-                [sys.executable, *sys.argv],
-                env=common | {"RANK": str(i), "LOCAL_RANK": str(i)},
-                stderr=logs[i] if i else None,
-            )
-            for i in range(num_ranks)
-        ]
-        status, failed = _wait(processes)
-        if failed:
-            logs[failed].seek(0)
-            print(f"rank {failed}:", *logs[failed].readlines()[-1:], file=sys.stderr)
-    return status
-
-
-def _wait(processes: Sequence[subprocess.Popen]) -> tuple[int, int]:
-    """Wait for all; an exit status that is not 0, and of which rank: the first's before others'."""
-    while True:
-        statuses = [process.poll() for process in processes]
-        if all(status == 0 for status in statuses):
-            return 0, 0
-        if any(statuses):
-            for process in processes:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(SECONDS_TO_END)  # the same mistake ends all; let them speak
-            statuses = [process.poll() for process in processes]
-            for process in processes:
-                process.terminate()
-                process.wait()
-            return next((status, i) for i, status in enumerate(statuses) if status)
-        with suppress(KeyboardInterrupt):  # the ranks were interrupted as well
-            time.sleep(0.1)

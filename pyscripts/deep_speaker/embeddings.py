@@ -1,4 +1,4 @@
-"""Embeddings of utterances, and x-vector directories in Kaldi's form (stage 4)."""
+"""Embeddings of utterances (stage 4)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,21 +14,26 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from deep_speaker.archives import ArchiveWriter, write_scp, write_vectors
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
-from deep_speaker.data_dir import group_by_speaker, read_table, write_spk2utt, write_table
+from deep_speaker.data_dir import read_table, write_spk2utt
 from deep_speaker.dataset import FeatureSource, check_features, fit_length
 from deep_speaker.devices import autocast, to_device
 from deep_speaker.files import replacing_directory
+from deep_speaker.networks import EmbeddingNetwork
 from deep_speaker.parallel import map_in_processes, map_in_thread
+from deep_speaker.xvectors import average, fill_xvectors, write_crops
+
+Module = TypeVar("Module", bound=nn.Module)
 
 BATCH_FRAMES = 32000  # of a batch on a GPU, padding included
 UTTERANCES_AHEAD = 256  # read in advance there
 
 
 @torch.inference_mode()
-def embed(network: nn.Module, pieces: Sequence[np.ndarray], device: torch.device) -> np.ndarray:
+def embed(
+    network: EmbeddingNetwork, pieces: Sequence[np.ndarray], device: torch.device
+) -> np.ndarray:
     """Embeddings of pieces of normalised frames (frames, bins), all in one pass.
 
     Pieces of different lengths are padded, which the network leaves out of account.
@@ -49,20 +55,20 @@ def embed(network: nn.Module, pieces: Sequence[np.ndarray], device: torch.device
 
 
 def embed_utterance(
-    network: nn.Module, frames: np.ndarray, options: Extraction, device: torch.device
+    network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
 ) -> np.ndarray:
     """The embedding of an utterance, whole or by crops, as configured; unit length."""
     return average(embed_pieces(network, frames, options, device))
 
 
 def embed_pieces(
-    network: nn.Module, frames: np.ndarray, options: Extraction, device: torch.device
+    network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
 ) -> np.ndarray:
     """Embeddings of what `cut_pieces` makes of an utterance, unit length: shape (pieces, dim).
 
     Crops, all of one length, go in one pass, pieces of a whole utterance one by one.
     """
-    pieces = cut_pieces(frames, options, fewest_frames(network))
+    pieces = cut_pieces(frames, options, network.fewest_frames)
     if options.method == "crops":
         return embed(network, pieces, device)
     return np.concatenate([embed(network, [piece], device) for piece in pieces])
@@ -83,13 +89,8 @@ def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list
     return [frames[start : start + options.crop_frames] for start in starts]
 
 
-def fewest_frames(network: nn.Module) -> int:
-    """The fewest frames that a network takes."""
-    return getattr(network, "fewest_frames", 1)
-
-
 def embed_in_batches(
-    network: nn.Module,
+    network: EmbeddingNetwork,
     source: FeatureSource,
     utterances: Iterable[str],
     options: Extraction,
@@ -104,10 +105,9 @@ def embed_in_batches(
     Args:
         max_frames: of a batch, padding included.
     """
-    fewest = fewest_frames(network)
 
     def read(utterance: str) -> list[tuple[str, np.ndarray]]:
-        pieces = cut_pieces(source.read(source.whole(utterance)), options, fewest)
+        pieces = cut_pieces(source.read(source.whole(utterance)), options, network.fewest_frames)
         return [(utterance, piece) for piece in pieces]
 
     ordered = sorted(utterances, key=source.num_voiced)
@@ -140,17 +140,7 @@ def batch_by_frames(
         yield batch
 
 
-def average(embeddings: np.ndarray) -> np.ndarray:
-    """The mean of embeddings (pieces, dim), at unit length."""
-    return unit_length(embeddings.mean(axis=0))
-
-
-def unit_length(vector: np.ndarray) -> np.ndarray:
-    """A vector divided by its L2 norm; a zero vector stays."""
-    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
-
-
-def fold_batch_norm(module: nn.Module) -> nn.Module:
+def fold_batch_norm(module: Module) -> Module:
     """Merge each batch normalisation into the convolution before it, in evaluation mode."""
     for child in module.children():
         fold_batch_norm(child)
@@ -179,7 +169,7 @@ class Extractor:
 
 
 @lru_cache(maxsize=1)
-def _open(extractor: Extractor) -> tuple[nn.Module, FeatureSource]:
+def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
     """The network and features, kept from one utterance to the next."""
     network = fold_batch_norm(load_network(extractor.checkpoint, extractor.experiment))
     return to_device(network, extractor.device), FeatureSource(
@@ -205,25 +195,11 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
     with replacing_directory(output) as partial:
         if extractor.experiment.extraction.scoring == "crop_distance":
-            vectors = _write_crops(partial, output, bar)
+            vectors = write_crops(partial, output, bar)
             write_spk2utt(partial / "spk2utt", utt2spk)
         else:
             vectors = {utterance: average(pieces) for utterance, pieces in bar}
-        _write_vectors(partial, output, vectors, utt2spk)
-
-
-def _write_crops(
-    partial: Path, output: Path, results: Iterable[tuple[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """Write crops as they come, as all of them may not fit in memory; return their averages."""
-    vectors = {}
-    name = "xvector_crops"
-    with ArchiveWriter(partial / f"{name}.ark", output / f"{name}.ark") as writer:
-        for utterance, crops in results:
-            writer.write(utterance, crops)
-            vectors[utterance] = average(crops)
-    write_scp(partial / f"{name}.scp", writer.scp)
-    return vectors
+        fill_xvectors(partial, output, vectors, utt2spk)
 
 
 def in_processes(device: torch.device) -> bool:
@@ -241,36 +217,3 @@ def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, s
             f"among the {len(checkpoint.speakers)} that trained the network: the data were "
             "prepared anew since, so run from stage 2 on"
         )
-
-
-def write_xvectors(
-    output: Path, embeddings: Mapping[str, np.ndarray], utt2spk: Mapping[str, str]
-) -> None:
-    """Write xvector.{ark,scp}, spk_xvector.{ark,scp} and num_utts.ark, whole.
-
-    spk_xvector holds the mean of each speaker's embeddings, as Kaldi's ivector-mean gives.
-    """
-    with replacing_directory(output) as partial:
-        _write_vectors(partial, output, embeddings, utt2spk)
-
-
-def _write_vectors(
-    partial: Path,
-    output: Path,
-    embeddings: Mapping[str, np.ndarray],
-    utt2spk: Mapping[str, str],
-) -> None:
-    dimensions = {vector.shape for vector in embeddings.values()}
-    if len(dimensions) != 1:
-        raise ValueError(f"{output}: embeddings of different sizes: {sorted(dimensions)}")
-    broken = [key for key, vector in embeddings.items() if not np.isfinite(vector).all()]
-    if broken:
-        raise ValueError(f"{output}: {len(broken)} embeddings are not finite, first {broken[0]}")
-    spk2utt = group_by_speaker({key: utt2spk[key] for key in embeddings})
-    means = {
-        speaker: np.mean([embeddings[key] for key in utterances], axis=0)
-        for speaker, utterances in spk2utt.items()
-    }
-    write_vectors(partial / "xvector", output / "xvector", embeddings)
-    write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
-    write_table(partial / "num_utts.ark", {key: len(utts) for key, utts in spk2utt.items()})

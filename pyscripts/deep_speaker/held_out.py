@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
 
 from deep_speaker.config import Experiment, HeldOut
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.embeddings import embed_utterance
 from deep_speaker.metrics import equal_error_rate, error_rates
+from deep_speaker.networks import EmbeddingNetwork
 
 
 def split_speakers(
@@ -50,7 +50,7 @@ class HeldOutTrials:
         self._pairs = np.triu_indices(len(labels), 1)
         self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
 
-    def evaluate(self, network: nn.Module, device: torch.device) -> tuple[float, float]:
+    def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
         """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
         network.eval()
         embeddings = np.stack(

@@ -43,7 +43,10 @@ def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list
                 is_target = np.array([trial.target for trial in trials])[chosen]
                 if subset != "all" and len(set(is_target.tolist())) < 2:
                     continue  # no same-sex targets, or no such nontargets
-                row = compute_row(name, trials, scores, chosen)
+                try:
+                    row = compute_row(name, trials, scores, chosen)
+                except ValueError as error:
+                    raise ValueError(f"{trial_list}, {phase}: {error}") from error
                 names = {"phase": phase, "trials": name, "subset": subset, "backend": backend}
                 rows.append(names | row)
     return sorted(rows, key=lambda row: phases.index(row["phase"]))

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from deep_speaker.config import Experiment
 from deep_speaker.dataset import FeatureSource, Section
-from deep_speaker.embeddings import unit_length, write_xvectors
 from deep_speaker.features.torchaudio import LOG_OFFSET
+from deep_speaker.xvectors import unit_length, write_xvectors
 
 
 def extract_statistics(

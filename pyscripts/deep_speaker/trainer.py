@@ -1,6 +1,7 @@
 """What a phase trains, with what, and how one epoch goes."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from deep_speaker.devices import autocast, to_device
 from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.losses import build_loss, carry_over
 from deep_speaker.losses.base import SpeakerLoss
-from deep_speaker.networks import build_network, count_parameters
+from deep_speaker.networks import EmbeddingNetwork, build_network, count_parameters
 from deep_speaker.phases import PHASES, phase_config
 from deep_speaker.samplers import SpeakerBatches, build_sampler
 from deep_speaker.schedules import build_optimiser, learning_rate
@@ -43,7 +44,7 @@ class Trainer:
     speakers: list[str]
     sampler: SpeakerBatches
     held_out: HeldOutTrials
-    network: nn.Module
+    network: EmbeddingNetwork
     parallel: nn.Module
     loss: SpeakerLoss
     optimiser: torch.optim.Optimizer
@@ -168,6 +169,7 @@ def build_trainer(
             utterances[speaker].append(source.whole(utterance))
     sampler = build_sampler(utterances, training)
     network = build_network(experiment)
+    check_sizes(experiment, phase, network.fewest_frames)
     dimension = experiment.network.embedding_dim
     loss = build_loss(training, dimension, len(speakers), experiment.seed)
     if initial is not None:
@@ -187,7 +189,7 @@ def build_trainer(
     paced_by = experiment.finetuning if phase == "pretraining_continued" else training
     assert paced_by is not None  # phase_config has seen to it
     one_pass = build_sampler(utterances, paced_by).batches_per_epoch()
-    steps = paced_by.steps_per_epoch or max(1, one_pass // paced_by.batches_per_step)
+    steps = paced_by.steps_per_epoch or math.ceil(one_pass / paced_by.batches_per_step)
     if distributed.rank() == 0:
         logging.info(
             "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
@@ -209,6 +211,22 @@ def build_trainer(
         steps_per_epoch=steps,
         device=device,
     )
+
+
+def check_sizes(experiment: Experiment, phase: str, fewest_frames: int) -> None:
+    """Refuse chunks, crops or pieces of fewer frames than the network takes."""
+    extraction = experiment.extraction
+    sizes = {f"{phase}.chunk_frames": phase_config(experiment, phase).chunk_frames}
+    if extraction.method == "crops":
+        sizes["extraction.crop_frames"] = extraction.crop_frames
+    else:  # pieces of a long utterance have half as many at least
+        sizes["extraction.max_frames"] = extraction.max_frames // 2
+    for key, frames in sizes.items():
+        if frames < fewest_frames:
+            raise ValueError(
+                f"{key} makes inputs of {frames} frames: network {experiment.network.name} takes "
+                f"{fewest_frames} or more"
+            )
 
 
 def check_speakers(checkpoint: Checkpoint, speakers: list[str]) -> None:

@@ -30,24 +30,25 @@ class GRU(ConfigSection):
     embedding_dim: Count = 512
 
 
-class ResNetSE34(ConfigSection):
-    """Thin ResNet-34 with squeeze and excitation (Chung et al. 2020)."""
+class ResNetSE(ConfigSection):
+    """Residual networks with squeeze and excitation (Chung et al. 2020)."""
+
+    channels: tuple[Count, Count, Count, Count] = (16, 32, 64, 128)
+    blocks: tuple[Count, Count, Count, Count] = (3, 4, 6, 3)
+    pooling: Pooling = "self_attentive"
+    embedding_dim: Count = 512
+
+
+class ResNetSE34(ResNetSE):
+    """Thin ResNet-34."""
 
     name: Literal["resnetse34"]
-    channels: tuple[Count, Count, Count, Count] = (16, 32, 64, 128)
-    blocks: tuple[Count, Count, Count, Count] = (3, 4, 6, 3)
-    pooling: Pooling = "self_attentive"
-    embedding_dim: Count = 512
 
 
-class ResNetSE34L(ConfigSection):
-    """Fast ResNet-34 (Chung et al. 2020)."""
+class ResNetSE34L(ResNetSE):
+    """Fast ResNet-34."""
 
     name: Literal["resnetse34l"]
-    channels: tuple[Count, Count, Count, Count] = (16, 32, 64, 128)
-    blocks: tuple[Count, Count, Count, Count] = (3, 4, 6, 3)
-    pooling: Pooling = "self_attentive"
-    embedding_dim: Count = 512
 
 
 class VGGVox40(ConfigSection):
@@ -68,22 +69,20 @@ class TDNN(ConfigSection):
     embedding_dim: Count = 512
 
 
+BaseNetwork = ResCNN | GRU | ResNetSE34 | ResNetSE34L | VGGVox40 | TDNN
+
+
 class WindowAverage(ConfigSection):
     """The mean of a base network's embeddings over sliding windows."""
 
     name: Literal["window_average"]
     window_frames: Count = 160
     shift_frames: Count = 80
-    base: Annotated[
-        ResCNN | GRU | ResNetSE34 | ResNetSE34L | VGGVox40 | TDNN, Field(discriminator="name")
-    ]
+    base: Annotated[BaseNetwork, Field(discriminator="name")]
 
     @property
     def embedding_dim(self) -> int:
         return self.base.embedding_dim
 
 
-Network = Annotated[
-    ResCNN | GRU | ResNetSE34 | ResNetSE34L | VGGVox40 | TDNN | WindowAverage,
-    Field(discriminator="name"),
-]
+Network = Annotated[BaseNetwork | WindowAverage, Field(discriminator="name")]

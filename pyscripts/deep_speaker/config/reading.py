@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from deep_speaker.config.experiment import Experiment
 from deep_speaker.files import replacing_file
 
+
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML whose keys come once: PyYAML itself silently takes the last."""
 
@@ -46,8 +47,9 @@ def override_experiment(path: Path, overrides: Sequence[Path], output: Path) -> 
             if name == "finetuning" and value and not content.get(name):
                 continue
             before = content.get(name)
-            both = isinstance(before, dict) and isinstance(value, dict)
-            content[name] = before | value if both and same_kind(before, value) else value
+            if isinstance(before, dict) and isinstance(value, dict) and same_kind(before, value):
+                value = before | value
+            content[name] = value
     origin = " with ".join(map(str, [path, *overrides]))
     _validate(content, origin)
     with replacing_file(output) as file:

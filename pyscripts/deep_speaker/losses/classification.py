@@ -50,8 +50,8 @@ def _hidden_layers(sizes: list[int]) -> Iterator[nn.Module]:
         return
     for size, next_size in zip(sizes, [*sizes[1:], None], strict=True):
         yield nn.ReLU()
-        # Without gain and offset, as Kaldi has it: the affine layer that follows holds both.
-        yield nn.BatchNorm1d(size, affine=False)
+        # Kaldi's has no gain and offset; the affine layer that follows holds both.
+        yield nn.BatchNorm1d(size, eps=1e-3, affine=False)
         if next_size is not None:
             yield nn.Linear(size, next_size)
 

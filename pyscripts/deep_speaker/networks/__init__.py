@@ -11,7 +11,7 @@ from deep_speaker.config import networks as options
 from deep_speaker.networks.gru import gru
 from deep_speaker.networks.rescnn import rescnn
 from deep_speaker.networks.resnetse import resnetse
-from deep_speaker.networks.speaker_network import SpeakerNetwork
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.networks.tdnn import tdnn
 from deep_speaker.networks.vggvox import vggvox40
 from deep_speaker.networks.window_average import WindowAverage
@@ -26,7 +26,7 @@ def window_average(
 
 
 # Each takes its options, the number of bins, and whether it normalises its input itself.
-NETWORKS: dict[str, Callable[[Any, int, bool], Any]] = {
+NETWORKS: dict[str, Callable[[Any, int, bool], EmbeddingNetwork]] = {
     "rescnn": rescnn,
     "gru": gru,
     "resnetse34": resnetse,
@@ -37,7 +37,7 @@ NETWORKS: dict[str, Callable[[Any, int, bool], Any]] = {
 }
 
 
-def build_network(experiment: Experiment) -> SpeakerNetwork | WindowAverage:
+def build_network(experiment: Experiment) -> EmbeddingNetwork:
     """The network that an experiment names, with random weights drawn from its seed."""
     torch.manual_seed(experiment.seed)
     return NETWORKS[experiment.network.name](

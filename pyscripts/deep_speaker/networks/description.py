@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from deep_speaker.networks.speaker_network import SpeakerNetwork
-from deep_speaker.networks.window_average import WindowAverage
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 
 
 class Layer(NamedTuple):
@@ -18,7 +17,7 @@ class Layer(NamedTuple):
     num_parameters: int
 
 
-def list_layers(network: SpeakerNetwork | WindowAverage, num_frames: int) -> list[Layer]:
+def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[Layer]:
     """The layers in the order in which an utterance of `num_frames` passes them.
 
     Those without parts, and those with parameters outside their parts.
@@ -53,7 +52,7 @@ def list_layers(network: SpeakerNetwork | WindowAverage, num_frames: int) -> lis
     return layers
 
 
-def describe(network: SpeakerNetwork | WindowAverage, num_frames: int) -> str:
+def describe(network: EmbeddingNetwork, num_frames: int) -> str:
     """A table of the layers, and the network's size and needs."""
     rows = [
         (layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.num_parameters:,}")

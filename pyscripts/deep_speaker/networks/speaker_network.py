@@ -20,14 +20,22 @@ class InstanceNorm(nn.Module):
         return (centred * (variance + VARIANCE_OFFSET).rsqrt()).transpose(1, 2)
 
 
-class SpeakerNetwork(nn.Module):
-    """Layers on frames (the trunk), pooling over time, and an affine layer.
+class EmbeddingNetwork(nn.Module):
+    """Maps filterbanks (batch, frames, bins) to embeddings (batch, embedding_dim).
 
     Attributes:
         num_bins: of the frames it takes.
         fewest_frames: the fewest it takes.
         embedding_dim: of the vectors it gives.
     """
+
+    num_bins: int
+    fewest_frames: int
+    embedding_dim: int
+
+
+class SpeakerNetwork(EmbeddingNetwork):
+    """Layers on frames (the trunk), pooling over time, and an affine layer."""
 
     def __init__(
         self,

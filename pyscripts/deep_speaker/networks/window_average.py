@@ -2,19 +2,19 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from deep_speaker.networks.speaker_network import SpeakerNetwork, check_input
+from deep_speaker.networks.speaker_network import EmbeddingNetwork, check_input
 
 
-class WindowAverage(nn.Module):
+class WindowAverage(EmbeddingNetwork):
     """Embeds windows by a base network, in training as in use, and averages them.
 
     Windows of `window_frames` begin every `shift_frames`; an incomplete last one is left out. The
     base network's normalisation of the input, if any, is of each window by itself.
     """
 
-    def __init__(self, base: SpeakerNetwork, window_frames: int, shift_frames: int) -> None:
+    def __init__(self, base: EmbeddingNetwork, window_frames: int, shift_frames: int) -> None:
         super().__init__()
         if window_frames < base.fewest_frames:
             raise ValueError(
