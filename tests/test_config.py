@@ -184,7 +184,7 @@ def test_a_kind_that_there_is_not_names_those_that_there_are(
     tmp_path: Path, key: str, value: object, line: str
 ) -> None:
     path = edit(tmp_path, key, value)
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=re.escape(line)) as caught:
         read_experiment(path)
     expected = line if line.startswith("network") else f"{key}: {line}"
     assert str(caught.value) == f"{path}: {expected}"
@@ -234,7 +234,7 @@ def test_what_does_not_go_together_is_said_in_one_line(
     tmp_path: Path, section: str, value: object, line: str
 ) -> None:
     path = edit(tmp_path, section, value)
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=re.escape(line)) as caught:
         read_experiment(path)
     assert str(caught.value) == f"{path}: {line}"
 

@@ -44,7 +44,7 @@ def test_hidden_layers_are_relu_batch_norm_affine_in_turn() -> None:
     def normalise(values: Tensor) -> Tensor:
         values = values.clamp(min=0)
         mean, variance = values.mean(dim=0), values.var(dim=0, correction=0)
-        return (values - mean) / (variance + 1e-5).sqrt()
+        return (values - mean) / (variance + 1e-3).sqrt()
 
     first, second = (layer for layer in loss.hidden if isinstance(layer, torch.nn.Linear))
     hidden = normalise(embeddings) @ first.weight.T + first.bias

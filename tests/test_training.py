@@ -288,6 +288,41 @@ def test_the_mean_of_the_last_weights_competes_with_the_best(
         assert not list((tmp_path / "run").glob("epoch_*"))
 
 
+def test_a_run_stopped_while_it_averages_ends_as_an_uninterrupted_one(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one whose patience is over: no further epoch, no average of what is left."""
+    experiment = make_experiment(
+        pretraining={"epochs": 6, "average_epochs": 3, "patience": 2, "steps_per_epoch": 1}
+    )
+    errors = [0.3, 0.1, 0.2, 0.25]
+
+    def run_to_the_average(output: Path) -> None:
+        monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([*errors, 0.05]))
+        run(data_dir, output, experiment)
+
+    run_to_the_average(tmp_path / "whole")
+    unlink = Path.unlink
+
+    def interrupted(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "epoch_3.pt":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", interrupted)
+        run_to_the_average(tmp_path / "stopped")
+    left = {path.name for path in (tmp_path / "stopped.partial").glob("epoch_*")}
+    assert "epoch_3.pt" in left
+    monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.05]))
+    history = run(data_dir, tmp_path / "stopped", experiment, resume=True)
+    assert len(history) == 4
+    for name in ("best.pt", "last.pt"):
+        assert_same(
+            load_checkpoint(tmp_path / "whole" / name), load_checkpoint(tmp_path / "stopped" / name)
+        )
+
+
 # What goes wrong
 
 
