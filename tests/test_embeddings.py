@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 import extract_embeddings
 from deep_speaker import devices
+from deep_speaker import embeddings as module
 from deep_speaker.checkpoints import load_network, save_checkpoint
 from deep_speaker.config import Extraction
+from deep_speaker.config.networks import GRU
 from deep_speaker.data_dir import read_table
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.embeddings import (
@@ -26,6 +28,7 @@ from deep_speaker.embeddings import (
     embed_utterance,
     extract,
     fold_batch_norm,
+    for_inference,
 )
 from deep_speaker.networks import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
@@ -75,7 +78,9 @@ class Recorder(EmbeddingNetwork):
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """float32 also where the processor has bfloat16, in which only three digits are right."""
-    monkeypatch.setattr(devices, "has_bfloat16", lambda device: False)
+    for where in (devices, module):
+        monkeypatch.setattr(where, "has_bfloat16", lambda device: False)
+    module._open.cache_clear()
 
 
 # One utterance
@@ -141,6 +146,20 @@ def test_an_utterance_shorter_than_the_network_takes_is_repeated() -> None:
     embed_utterance(network, frames, Extraction(), CPU)
     (piece,) = network.seen
     assert np.array_equal(piece, np.concatenate([frames, frames, frames[:4]]))
+
+
+def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies() -> None:
+    """Weights cast once instead of for every utterance give the same bits."""
+    gru = GRU(name="gru", channels=4, hidden_dim=16, embedding_dim=8)
+    network = build_network(make_experiment().model_copy(update={"network": gru})).eval()
+    before = copy.deepcopy(network.state_dict())
+    frames = random_frames(50)
+    copied = for_inference(network, CPU)
+    assert embed(copied, [frames], CPU).tolist() == pytest.approx(
+        embed(network, [frames], CPU), abs=1e-6
+    )
+    after = network.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
 def test_unit_length_leaves_a_zero_vector() -> None:

@@ -1,5 +1,6 @@
 """Embeddings of utterances (stage 4)."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,9 +19,9 @@ from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
 from deep_speaker.data_dir import read_table, write_spk2utt
 from deep_speaker.dataset import FeatureSource, check_features, fit_length
-from deep_speaker.devices import autocast, to_device
+from deep_speaker.devices import autocast, has_bfloat16, to_device
 from deep_speaker.files import replacing_directory
-from deep_speaker.networks import EmbeddingNetwork
+from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.parallel import map_in_processes, map_in_thread
 from deep_speaker.xvectors import average, fill_xvectors, write_crops
 
@@ -140,6 +141,14 @@ def batch_by_frames(
         yield batch
 
 
+def for_inference(network: EmbeddingNetwork, device: torch.device) -> EmbeddingNetwork:
+    """A copy of a network that embeds the same, faster, and no longer trains."""
+    copied = fold_batch_norm(copy.deepcopy(network).eval())
+    if has_bfloat16(device):
+        cast_weights(copied)
+    return to_device(copied, device)
+
+
 def fold_batch_norm(module: Module) -> Module:
     """Merge each batch normalisation into the convolution before it, in evaluation mode."""
     for child in module.children():
@@ -150,6 +159,15 @@ def fold_batch_norm(module: Module) -> Module:
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module[i], module[i + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     return module
+
+
+def cast_weights(network: nn.Module) -> None:
+    """Cast once the weights that autocast would cast for every utterance."""
+    for module in network.modules():
+        if isinstance(module, SpeakerNetwork):  # what follows the trunk stays in float32
+            for layer in module.trunk.modules():
+                if isinstance(layer, nn.Conv2d | nn.Linear | nn.GRU):
+                    layer.to(torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -171,10 +189,9 @@ class Extractor:
 @lru_cache(maxsize=1)
 def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
     """The network and features, kept from one utterance to the next."""
-    network = fold_batch_norm(load_network(extractor.checkpoint, extractor.experiment))
-    return to_device(network, extractor.device), FeatureSource(
-        extractor.data_dir, extractor.experiment
-    )
+    network = load_network(extractor.checkpoint, extractor.experiment)
+    source = FeatureSource(extractor.data_dir, extractor.experiment)
+    return for_inference(network, extractor.device), source
 
 
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from deep_speaker.config import Experiment, HeldOut
 from deep_speaker.dataset import FeatureSource, Section
-from deep_speaker.embeddings import embed_utterance
+from deep_speaker.embeddings import embed_utterance, for_inference
 from deep_speaker.metrics import equal_error_rate, error_rates
 from deep_speaker.networks import EmbeddingNetwork
 
@@ -52,7 +52,7 @@ class HeldOutTrials:
 
     def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
         """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
-        network.eval()
+        network = for_inference(network, device)
         embeddings = np.stack(
             [
                 embed_utterance(network, self._source.read(section), self._extraction, device)
