@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import extract_embeddings
 from deep_speaker import devices
-from deep_speaker import embeddings as module
+from deep_speaker import embeddings as embeddings_module
 from deep_speaker.checkpoints import load_network, save_checkpoint
 from deep_speaker.config import Extraction
 from deep_speaker.config.networks import GRU
@@ -78,9 +78,9 @@ class Recorder(EmbeddingNetwork):
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """float32 also where the processor has bfloat16, in which only three digits are right."""
-    for where in (devices, module):
+    for where in (devices, embeddings_module):
         monkeypatch.setattr(where, "has_bfloat16", lambda device: False)
-    module._open.cache_clear()
+    embeddings_module._open.cache_clear()
 
 
 # One utterance
