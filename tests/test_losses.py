@@ -85,7 +85,7 @@ def test_training_lowers_the_loss_and_pulls_speakers_apart(
         optimiser.step()
         values.append(value.item())
     assert values[-1] < 0.9 * values[0]
-    assert speaker_gap(network(inputs), labels) > before + 0.2
+    assert speaker_gap(network(inputs), labels) > before + 0.1
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)

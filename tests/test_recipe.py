@@ -213,7 +213,7 @@ def test_several_corpora_train_together_and_have_rows_of_their_own(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--corpus", "a,b", "--corpus-dir", "x"], "--corpus a,b: --corpus-dir, --train-dir,"),
+        (["--corpus", "a,b", "--corpus-dir", "x"], "--corpus a,b: --*-dir,"),
         (["--corpus", "a,b", "--prepare-options", "x"], "are for each of them, alone"),
         (["--corpus", "a,"], "--corpus a,: expected names with commas between"),
         (["--corpus", "a,../b"], "--corpus a,../b: expected names with commas between"),
