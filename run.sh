@@ -153,6 +153,7 @@ if run_stage 4 "Extract embeddings"; then
   pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
+  [ -e "$experiment/config.yaml" ] || keep_config
 fi
 
 if run_stage 5 "Score the trials"; then
