@@ -10,9 +10,10 @@ import torch
 
 from deep_speaker import distributed
 from deep_speaker.augmentation import augment, random_equaliser
-from deep_speaker.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, ahead, make_batches
+from deep_speaker.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
 from deep_speaker.config import Experiment
 from deep_speaker.dataset import FeatureSource, Section, read_chunks
+from deep_speaker.parallel import ahead
 from tiny_data import MELS, make_experiment, make_frames, write_features
 
 DRAWN = [
@@ -183,14 +184,14 @@ def count_to(number: int, made: list[int]) -> Iterator[Batch]:
 @pytest.mark.parametrize("number", [0, 1, BATCHES_AHEAD, 23])
 def test_batches_made_ahead_keep_their_order(number: int) -> None:
     made: list[int] = []
-    found = [int(batch.chunks) for batch in ahead(count_to(number, made))]
+    found = [int(batch.chunks) for batch in ahead(count_to(number, made), BATCHES_AHEAD)]
     assert found == list(range(number))
     assert threading.get_ident() not in made
 
 
 def test_a_consumer_that_stops_leaves_only_the_batches_made_ahead() -> None:
     made: list[int] = []
-    batches = ahead(count_to(1000, made))
+    batches = ahead(count_to(1000, made), BATCHES_AHEAD)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert 1 <= len(made) <= BATCHES_AHEAD + 1 < 20  # they lie in memory
@@ -203,6 +204,6 @@ def test_an_error_while_making_a_batch_reaches_the_training() -> None:
 
     found = []
     with pytest.raises(ValueError, match="damaged archive"):
-        for batch in ahead(broken()):
+        for batch in ahead(broken(), BATCHES_AHEAD):
             found.append(int(batch.chunks))
     assert found == [0, 1]

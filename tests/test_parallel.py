@@ -12,7 +12,7 @@ import numpy as np  # its libraries have threads to limit
 import pytest
 from threadpoolctl import threadpool_info
 
-from deep_speaker.parallel import map_in_processes, map_in_thread
+from deep_speaker.parallel import ahead, map_in_processes
 
 
 def sleep_then_square(number: int) -> tuple[int, int]:
@@ -89,14 +89,17 @@ def test_a_thread_is_so_many_items_ahead_and_no_more() -> None:
             asked.append(number)
             yield number
 
-    results = map_in_thread(lambda number: number**2, ask(), 3)
+    results = ahead((number**2 for number in ask()), 3)
     assert next(results) == 0
+    deadline = time.monotonic() + 10
+    while len(asked) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert asked == [0, 1, 2, 3]
     assert list(results) == [number**2 for number in range(1, 10)]
 
 
 def test_an_error_in_the_thread_is_raised_in_its_place() -> None:
-    results = map_in_thread(fail_at_two, range(10), 5)
+    results = ahead(map(fail_at_two, range(10)), 5)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="bad item 2"):
         next(results)

@@ -1,8 +1,6 @@
 """Batches of chunks for the network, made by a thread while it trains."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +15,7 @@ from deep_speaker.dataset import FeatureSource, Section, read_chunks
 # Log-mel frames deviate by about this much (natural log) within an utterance; it stands for the
 # exact value when augmentation meets frames scaled per utterance.
 TYPICAL_DEVIATION = 3.0
-BATCHES_AHEAD = 4
+BATCHES_AHEAD = 4  # made by a thread while the network trains
 
 
 class Batch(NamedTuple):
@@ -86,12 +84,3 @@ def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks
         )
     size = len(labels) // num_ranks
     return slice(rank * size, (rank + 1) * size)
-
-
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield the same batches in the same order, made by a thread while the network trains."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pending = deque(pool.submit(next, batches, None) for _ in range(BATCHES_AHEAD))
-        while (batch := pending.popleft().result()) is not None:
-            pending.append(pool.submit(next, batches, None))
-            yield batch

@@ -22,7 +22,7 @@ from deep_speaker.dataset import FeatureSource, check_features, fit_length
 from deep_speaker.devices import autocast, has_bfloat16, to_device
 from deep_speaker.files import replacing_directory
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
-from deep_speaker.parallel import map_in_processes, map_in_thread
+from deep_speaker.parallel import ahead, map_in_processes
 from deep_speaker.xvectors import average, fill_xvectors, write_crops
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -112,7 +112,7 @@ def embed_in_batches(
         return [(utterance, piece) for piece in pieces]
 
     ordered = sorted(utterances, key=source.num_voiced)
-    pieces = chain.from_iterable(map_in_thread(read, ordered, UTTERANCES_AHEAD))
+    pieces = chain.from_iterable(ahead(map(read, ordered), UTTERANCES_AHEAD))
     embedded = (
         (key, embedding)
         for batch in batch_by_frames(pieces, max_frames)

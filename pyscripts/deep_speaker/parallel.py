@@ -49,19 +49,17 @@ def map_in_processes(
             pool.shutdown(cancel_futures=True)
 
 
-def map_in_thread(
-    function: Callable[[Item], Result], items: Iterable[Item], num_ahead: int
-) -> Iterator[Result]:
-    """Yield `function(item)` in the order of `items`; a thread is up to `num_ahead` items ahead."""
-    pending: deque[Future[Result]] = deque()
+def ahead(items: Iterator[Item], num_ahead: int) -> Iterator[Item]:
+    """Yield the same items in the same order; a thread makes up to `num_ahead` in advance.
+
+    An item is never None. An exception of the thread is raised here.
+    """
     with ThreadPoolExecutor(1) as pool:
+        pending = deque(pool.submit(next, items, None) for _ in range(num_ahead))
         try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > num_ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            while (item := pending.popleft().result()) is not None:
+                pending.append(pool.submit(next, items, None))
+                yield item
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -36,8 +36,8 @@ def mean_and_deviation(features: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([mean.squeeze(2), variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
 
 
-class Average(nn.Module):
-    """The mean over time (TAP)."""
+class Pooling(nn.Module):
+    """Maps features (batch, dim, frames) to vectors (batch, output_dim(dim))."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -45,6 +45,10 @@ class Average(nn.Module):
     @staticmethod
     def output_dim(dim: int) -> int:
         return dim
+
+
+class Average(Pooling):
+    """The mean over time (TAP)."""
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is None:
@@ -52,15 +56,8 @@ class Average(nn.Module):
         return (features * equal_weights(features, lengths)).sum(dim=2)
 
 
-class Maximum(nn.Module):
+class Maximum(Pooling):
     """The largest value over time (MAX)."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    @staticmethod
-    def output_dim(dim: int) -> int:
-        return dim
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is not None:
@@ -69,11 +66,8 @@ class Maximum(nn.Module):
         return features.amax(dim=2)
 
 
-class Statistics(nn.Module):
+class Statistics(Pooling):
     """Mean and standard deviation over time, as Kaldi's x-vector network has it."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
 
     @staticmethod
     def output_dim(dim: int) -> int:
@@ -86,7 +80,7 @@ class Statistics(nn.Module):
         return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
 
 
-class SelfAttentive(nn.Module):
+class SelfAttentive(Pooling):
     """The mean weighted by attention (SAP, Cai et al. 2018, arXiv 1804.05160, equations 3 to 6).
 
     The weight of frame h is the softmax over time of a . tanh(W h + b), which voxceleb_trainer
@@ -94,13 +88,9 @@ class SelfAttentive(nn.Module):
     """
 
     def __init__(self, dim: int) -> None:
-        super().__init__()
+        super().__init__(dim)
         self.linear = nn.Linear(dim, dim)
         self.attention = nn.Parameter(nn.init.xavier_normal_(torch.empty(dim, 1)))
-
-    @staticmethod
-    def output_dim(dim: int) -> int:
-        return dim
 
     def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
         """Weights that sum to 1 over the frames of each utterance: shape (batch, 1, frames)."""
@@ -128,8 +118,6 @@ class AttentiveStatistics(SelfAttentive):
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
         return mean_and_deviation(features, self.weights(features, lengths))
 
-
-Pooling = Average | Maximum | Statistics | SelfAttentive
 
 POOLINGS: dict[str, type[Pooling]] = {
     "average": Average,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deep_speaker import distributed
-from deep_speaker.batches import Batch, ahead, make_batches
+from deep_speaker.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.checkpoints import Checkpoint, check_experiment, copy_state
 from deep_speaker.config import Experiment, Training
 from deep_speaker.dataset import FeatureSource, Section
@@ -23,6 +23,7 @@ from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.losses import build_loss, carry_over
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.networks import EmbeddingNetwork, build_network, count_parameters
+from deep_speaker.parallel import ahead
 from deep_speaker.phases import PHASES, phase_config
 from deep_speaker.samplers import SpeakerBatches, build_sampler
 from deep_speaker.schedules import build_optimiser, learning_rate
@@ -125,7 +126,7 @@ class Trainer:
             self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
         )
         batches = make_batches(self.source, drawn, self.training, self.experiment, key)
-        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches)
+        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
     def judge(self) -> dict[str, float]:
         """The network's figures on the held-out speakers."""
