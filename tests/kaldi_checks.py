@@ -1,7 +1,10 @@
-"""Kaldi's own demands on a data directory, restated with the tools its scripts use."""
+"""Kaldi's own demands on a data directory, restated with its scripts' tools; vectors read back."""
 
 import subprocess
 from pathlib import Path
+
+import kaldiio
+import numpy as np
 
 # What utils/validate_data_dir.sh checks, `--no-text`, of directories without segments.
 CHECKS = r"""
@@ -46,3 +49,8 @@ def validate(folder: Path) -> str:
     """`valid`, or Kaldi's first complaint about a data directory."""
     command = ["bash", "-c", CHECKS]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()
+
+
+def read_by_kaldiio(scp: Path) -> dict[str, np.ndarray]:
+    """All vectors that an scp file names."""
+    return dict(kaldiio.load_scp(str(scp)))

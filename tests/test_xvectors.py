@@ -1,0 +1,72 @@
+"""X-vector directories, read by others' readers."""
+
+from pathlib import Path
+
+import kaldi_native_io
+import numpy as np
+import pytest
+
+from deep_speaker.data_dir import read_table
+from deep_speaker.xvectors import unit_length, write_xvectors
+from kaldi_checks import read_by_kaldiio
+
+
+def test_unit_length_leaves_a_zero_vector() -> None:
+    assert unit_length(np.array([3.0, -4.0])).tolist() == pytest.approx([0.6, -0.8])
+    assert unit_length(np.zeros(3)).tolist() == [0, 0, 0]
+
+
+def read_by_kaldi(scp: Path) -> dict[str, np.ndarray]:
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{scp}") as reader:
+        return {key: np.array(value) for key, value in reader}
+
+
+@pytest.mark.parametrize("read", [read_by_kaldiio, read_by_kaldi])
+def test_xvector_directories_are_read_by_kaldis_readers(read: type, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    utt2spk = {f"{speaker}-{i}": speaker for speaker in ("b", "a") for i in (10, 9, 1)}
+    del utt2spk["a-9"]
+    embeddings = {key: rng.normal(0, 1, 4) for key in utt2spk}  # float64
+    write_xvectors(tmp_path / "x", embeddings, utt2spk)
+
+    vectors = read(tmp_path / "x/xvector.scp")
+    assert list(vectors) == ["a-1", "a-10", "b-1", "b-10", "b-9"]  # as bytes
+    for key, vector in vectors.items():
+        assert vector.dtype == np.float32
+        assert np.array_equal(vector, embeddings[key].astype(np.float32))
+    means = read(tmp_path / "x/spk_xvector.scp")
+    assert list(means) == ["a", "b"]
+    assert means["a"].dtype == np.float32
+    assert means["a"] == pytest.approx((embeddings["a-1"] + embeddings["a-10"]) / 2, abs=1e-6)
+    assert (tmp_path / "x/num_utts.ark").read_text() == "a 2\nb 3\n"
+    with kaldi_native_io.SequentialInt32Reader(f"ark:{tmp_path}/x/num_utts.ark") as reader:
+        assert dict(reader) == {"a": 2, "b": 3}
+
+
+def test_scp_entries_are_absolute_and_name_the_final_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_xvectors(Path("exp/x"), {"a-1": np.ones(2)}, {"a-1": "a"})
+    for name, key in (("xvector", "a-1"), ("spk_xvector", "a")):
+        entry = read_table(tmp_path / f"exp/x/{name}.scp")[key]
+        assert entry.rpartition(":")[0] == str(tmp_path / f"exp/x/{name}.ark")
+    assert sorted(path.name for path in (tmp_path / "exp").iterdir()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.array([1, np.nan]), "1 embeddings are not finite, first b-1"),
+        (np.array([1, np.inf]), "1 embeddings are not finite, first b-1"),
+        (np.ones(3), "embeddings of different sizes"),
+    ],
+)
+def test_broken_embeddings_are_refused_and_the_previous_directory_stays(
+    bad: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    utt2spk = {"a-1": "a", "b-1": "b"}
+    write_xvectors(tmp_path / "x", dict.fromkeys(utt2spk, np.ones(2)), utt2spk)
+    with pytest.raises(ValueError, match=message):
+        write_xvectors(tmp_path / "x", {"a-1": np.ones(2), "b-1": bad}, utt2spk)
+    assert list(read_by_kaldiio(tmp_path / "x/xvector.scp")) == ["a-1", "b-1"]
