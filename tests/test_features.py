@@ -204,3 +204,29 @@ def test_the_options_for_kaldi_say_what_is_computed() -> None:
     assert lines["--frame-shift"] == "12.5"
     assert (lines["--low-freq"], lines["--high-freq"]) == ("20", "3700")
     assert (lines["--snip-edges"], lines["--dither"]) == ("false", "0")
+
+
+SPEECH = int16(make_speech(1, 2.0))
+PAUSES = np.arange(len(SPEECH)) // 8000 % 2 == 0  # of half a second each
+OFFSETS = np.where(np.arange(len(SPEECH)) < 16000, 10000, -10000)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        SPEECH,
+        np.where(PAUSES, 0, SPEECH),
+        np.where(PAUSES, 0, SPEECH // 5) + 300,
+        OFFSETS + np.random.default_rng(0).normal(0, 0.4, len(SPEECH)).round(),
+    ],
+    ids=["speech", "digital silence", "silence on an offset", "an offset that jumps"],
+)
+def test_log_energies_are_of_centred_frames_however_large_their_offset(samples: np.ndarray) -> None:
+    """Of a frame, the logarithm of the sum of squares about its mean; Kaldi's floor is epsilon."""
+    samples = samples.astype(np.float32)
+    _, log_energies = compute_filterbanks(samples, DEFAULT)
+    inside = [t for t in range(len(log_energies)) if 0 <= 160 * t - 120 <= len(samples) - 400]
+    for t in inside:
+        frame = samples[160 * t - 120 : 160 * t + 280].astype(np.float64)
+        energy = max(((frame - frame.mean()) ** 2).sum(), np.finfo(np.float32).eps)
+        assert log_energies[t] == pytest.approx(np.log(energy), abs=2e-4)

@@ -14,18 +14,23 @@ LOUD, QUIET = 20.0, 8.0
 
 
 def kaldi_vad(log_energies: np.ndarray, options: VoiceActivity) -> list[float]:
-    """ComputeVadEnergy of voice-activity-detection.cc, in its float32."""
+    """ComputeVadEnergy of voice-activity-detection.cc, statement by statement, all float32."""
     count = len(log_energies)
-    total = log_energies.sum(dtype=np.float64)
-    scale = np.float32(options.energy_mean_scale)
-    threshold = np.float32(options.energy_threshold) + scale * np.float32(total / count)
+    energy_threshold = np.float32(options.energy_threshold)
+    mean_scale = np.float32(options.energy_mean_scale)
+    if mean_scale != 0:
+        total = 0.0  # VectorBase::Sum adds up in double and returns a float
+        for energy in log_energies:
+            total += float(energy)
+        energy_threshold = energy_threshold + mean_scale * np.float32(total) / np.float32(count)
+    assert isinstance(energy_threshold, np.float32)
     voiced = []
     for t in range(count):
         num_count = den_count = 0
         for t2 in range(t - options.context, t + options.context + 1):
             if 0 <= t2 < count:
                 den_count += 1
-                if log_energies[t2] > threshold:
+                if log_energies[t2] > energy_threshold:
                     num_count += 1
         share = np.float32(den_count) * np.float32(options.proportion)
         voiced.append(1.0 if np.float32(num_count) >= share else 0.0)
@@ -66,19 +71,56 @@ def test_utterances_at_one_level_are_all_or_nothing(level: float) -> None:
         assert set(detect_voice(np.full(30, energy, np.float32), VoiceActivity())) == {voiced}
 
 
-def test_decisions_are_those_of_kaldi_s_loop() -> None:
-    rng = np.random.default_rng(0)
-    for context, proportion in itertools.product((0, 1, 2, 5, 12), (0.12, 0.28, 0.4, 0.6, 0.9)):
-        for count in (1, 2, 5, 40):
+@pytest.mark.parametrize("context", [0, 1, 2, 5, 12, 60])
+def test_decisions_are_those_of_kaldi_s_loop(context: int) -> None:
+    """Also for one frame, and contexts longer than the utterance."""
+    rng = np.random.default_rng(context)
+    for proportion, count in itertools.product((0.12, 0.28, 0.4, 0.6, 0.9), (1, 2, 3, 5, 40)):
+        for mean_scale in (0, rng.uniform(0, 1)):
             options = VoiceActivity(
                 context=context,
                 proportion=proportion,
                 energy_threshold=rng.uniform(-3, 8),
-                energy_mean_scale=rng.uniform(0, 1),
+                energy_mean_scale=mean_scale,
             )
             energies = rng.normal(12, 5, count).astype(np.float32)
             voiced = detect_voice(energies, options)
             assert voiced.tolist() == kaldi_vad(energies, options), (options, count)
+
+
+def test_energies_beside_the_threshold_fall_as_in_kaldi() -> None:
+    """The threshold itself and its neighbours among float32, where double would decide others."""
+    rng = np.random.default_rng(0)
+    differing = 0
+    for _ in range(200):
+        scale, count = rng.uniform(0.1, 0.9), int(rng.integers(1, 30))
+        options = VoiceActivity(
+            energy_threshold=rng.uniform(-3, 8), energy_mean_scale=scale, context=0, proportion=0.5
+        )
+        level = np.float32(options.energy_threshold / (1 - scale))
+        energies = np.full(count, level, np.float32)
+        for place in range(0, count, 2):
+            energies[place] = np.nextafter(level, np.float32(rng.choice([-99, 99])))
+        voiced = detect_voice(energies, options).tolist()
+        assert voiced == kaldi_vad(energies, options), options
+        exact = options.energy_threshold + scale * energies.mean(dtype=np.float64)
+        differing += voiced != (energies > exact).astype(float).tolist()
+    assert differing > 20  # otherwise nothing was at stake
+
+
+@pytest.mark.parametrize("proportion", [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
+def test_shares_of_exactly_the_proportion_fall_as_in_kaldi(proportion: float) -> None:
+    """Each number of loud frames of ten."""
+    for num_loud, context in itertools.product(range(11), (4, 9, 12)):
+        energies = np.full(10, QUIET, dtype=np.float32)
+        energies[:num_loud] = LOUD
+        options = VoiceActivity(
+            energy_threshold=14, energy_mean_scale=0, proportion=proportion, context=context
+        )
+        voiced = detect_voice(energies, options)
+        assert voiced.tolist() == kaldi_vad(energies, options)
+        if context >= 9:  # everywhere the same ten frames
+            assert set(voiced) == {float(num_loud >= round(10 * proportion))}
 
 
 def test_no_frames_have_no_decisions() -> None:

@@ -24,10 +24,11 @@ def detect_voice(log_energies: np.ndarray, options: VoiceActivity) -> np.ndarray
 
     A frame counts when its log energy exceeds the threshold plus `energy_mean_scale` times the
     utterance's mean; it is voiced when at least `proportion` of the frames at most `context` away
-    count.
+    count. In the single precision of ComputeVadEnergy in Kaldi's voice-activity-detection.cc (since
+    2016, before which the context had no effect), so that ties fall as there.
 
     Args:
-        log_energies: shape (frames,), on the scale of 16-bit integers.
+        log_energies: float32, shape (frames,), on the scale of 16-bit integers.
 
     Returns:
         float32, shape (frames,), exactly 1 for voiced and 0 for other frames: what Kaldi's
@@ -35,10 +36,14 @@ def detect_voice(log_energies: np.ndarray, options: VoiceActivity) -> np.ndarray
     """
     if not len(log_energies):
         return np.zeros(0, dtype=np.float32)
-    mean = log_energies.mean(dtype=np.float64)
-    loud = log_energies > options.energy_threshold + options.energy_mean_scale * mean
+    threshold = np.float32(options.energy_threshold)
+    if options.energy_mean_scale:
+        total = np.float32(log_energies.sum(dtype=np.float64))
+        threshold += np.float32(options.energy_mean_scale) * total / np.float32(len(log_energies))
+    loud = log_energies > threshold
     frames = np.arange(len(loud))
     first = np.maximum(frames - options.context, 0)
     last = np.minimum(frames + options.context + 1, len(loud))
     counts = np.concatenate([[0], np.cumsum(loud)])
-    return (counts[last] - counts[first] >= options.proportion * (last - first)).astype(np.float32)
+    needed = (last - first).astype(np.float32) * np.float32(options.proportion)
+    return (counts[last] - counts[first] >= needed).astype(np.float32)

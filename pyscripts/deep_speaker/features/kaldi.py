@@ -17,6 +17,7 @@ from deep_speaker.features.frames import ENERGY_FLOOR, frame_samples
 
 PREEMPHASIS = 0.97
 BLOCK_FRAMES = 256
+CANCELLATION = 1e-2  # share of energy below which a difference of float32 sums is too rough
 
 
 def kaldi_options(features: KaldiFilterbank) -> str:
@@ -66,7 +67,14 @@ def compute_filterbanks(
     for start, frames, emphasised_frames in _blocks(padded, emphasised, length, shift):
         stop = start + len(frames)
         means = frames.mean(axis=1)
-        energies = np.einsum("ij,ij->i", frames, frames) - length * means * means
+        offsets = length * means * means
+        energies = np.einsum("ij,ij->i", frames, frames) - offsets
+        # Where the offset is nearly all, as in digital silence beside speech, little is left of it.
+        cancelled = np.flatnonzero(energies < CANCELLATION * offsets)
+        if len(cancelled):
+            centred = frames[cancelled].astype(np.float64)  # so that silence is exactly 0
+            centred -= centred.mean(axis=1, keepdims=True)
+            energies[cancelled] = np.einsum("ij,ij->i", centred, centred)
         log_energies[start:stop] = np.log(np.maximum(energies, ENERGY_FLOOR))
         windowed = buffer[: len(frames)]
         np.multiply(emphasised_frames, window, out=windowed[:, :length])
