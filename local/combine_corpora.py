@@ -7,15 +7,17 @@ that a row of the results is comparable with that of the corpus alone.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from deep_speaker import command, corpus
-from deep_speaker.audio import file_of_entry
-from deep_speaker.data_dir import Utterance, read_optional_table, read_table, validate_data_dir
-from deep_speaker.manifests import read_texts
-from deep_speaker.trials import Trial, find_trial_lists, read_known_trials
+from deep_speaker.corpus_checks import check_sets
+from deep_speaker.data_dir import Utterance, iterate_table, read_table, read_utterances
+from deep_speaker.protocols import is_drawn
+from deep_speaker.trials import Trial, find_trial_lists, read_known_trials, read_models
+from deep_speaker.validation import validate_data_dir
 
 
 def main() -> None:
@@ -25,14 +27,16 @@ def main() -> None:
     command.add_jobs_option(parser)
     options = parser.parse_args()
     folders = check_folders(options.output, options.corpora)
-    train_sets, test_sets = (
-        {name: read_set(folder / part, name, options.nj) for name, folder in folders.items()}
-        for part in ("train", "test")
-    )
-    check_speakers(train_sets, test_sets)
-    train, test = (list(chain(*sets.values())) for sets in (train_sets, test_sets))
-    corpus.check_sets(options.output, train, test)
-    corpus.write_sets(options.output, train, test, read_lists(folders))
+    check_speakers(folders)
+    train, test = (read_sets(folders, part, options.nj) for part in ("train", "test"))
+    with corpus.sorted_sets(options.output, train, test) as (train_set, test_set):
+        check_sets(options.output, train_set, test_set)
+        lists, models = read_lists(folders)
+
+        def is_made(file_name: str) -> bool:
+            return any(is_drawn(file_name, f"trials_{name}") for name in folders)
+
+        corpus.write_sets(options.output, train_set, test_set, lists, models, is_made)
 
 
 def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
@@ -59,61 +63,67 @@ def how_to_prepare(name: str) -> str:
     return f"./run.sh {corpus_option} --stop-stage 0, with the options that say where it lies"
 
 
-def read_set(data_dir: Path, prefix: str, num_jobs: int) -> list[Utterance]:
-    """The utterances of a data directory, `prefix` and an underscore before their ids."""
+def read_sets(folders: dict[str, Path], part: str, num_jobs: int) -> Iterator[Utterance]:
+    return chain.from_iterable(
+        read_set(folder / part, name, num_jobs) for name, folder in folders.items()
+    )
+
+
+def read_set(data_dir: Path, prefix: str, num_jobs: int) -> Iterator[Utterance]:
+    """Yield the utterances of a data directory, `prefix` and an underscore before their ids."""
     validate_data_dir(data_dir)
-    utt2spk = read_table(data_dir / "utt2spk")
-    sexes = read_optional_table(data_dir / "spk2gender")
-    texts = read_texts(data_dir)
-    paths = {key: file_of_entry(entry) for key, entry in read_table(data_dir / "wav.scp").items()}
-    infos = corpus.read_infos(list(paths.values()), num_jobs)
-    lost = [path for path in paths.values() if path not in infos]
-    if lost:  # its trials would lose them too, and no longer be the corpus's own
+    count = 0
+    for item in read_utterances(data_dir, num_jobs):
+        count += 1
+        segment = item.segment
+        if segment:
+            segment = replace(segment, recording=f"{prefix}_{segment.recording}")
+        yield replace(
+            item, id=f"{prefix}_{item.id}", speaker=f"{prefix}_{item.speaker}", segment=segment
+        )
+    total = sum(1 for _ in iterate_table(data_dir / "utt2spk"))
+    if count < total:  # its trials would lose them too, and no longer be the corpus's own
         raise ValueError(
-            f"{data_dir}/wav.scp names {len(lost)} files that are bad now, first {lost[0]}: mend "
-            f"them, or prepare {data_dir.parent} anew"
+            f"{data_dir}: the audio of {total - count} of {total} utterances is bad now: mend it, "
+            f"or prepare {data_dir.parent} anew"
         )
-    return [
-        Utterance(
-            f"{prefix}_{key}",
-            f"{prefix}_{utt2spk[key]}",
-            path,
-            infos[path],
-            sexes.get(utt2spk[key]),
-            texts.get(key),
-        )
-        for key, path in paths.items()
-    ]
 
 
-def check_speakers(*sets: dict[str, list[Utterance]]) -> None:
+def check_speakers(folders: dict[str, Path]) -> None:
     """Refuse an id that stands for two speakers: `1_x` of corpus `a`, and `x` of corpus `a_1`."""
     owners: dict[str, str] = {}
-    for utterances_of in sets:
-        for name, utterances in utterances_of.items():
-            for item in utterances:
-                owner = owners.setdefault(item.speaker, name)
+    for name, folder in folders.items():
+        for part in ("train", "test"):
+            for speaker, _ in iterate_table(folder / part / "spk2utt"):
+                joined = f"{name}_{speaker}"
+                owner = owners.setdefault(joined, name)
                 if owner != name:
                     raise ValueError(
-                        f"speaker id {item.speaker!r} comes from both {owner!r} and {name!r}: "
+                        f"speaker id {joined!r} comes from both {owner!r} and {name!r}: "
                         "prepare one of them with another --name"
                     )
 
 
-def read_lists(folders: dict[str, Path]) -> dict[str, list[Trial]]:
-    """The trial lists of the corpora, by their files' names in the joined test directory."""
+def read_lists(
+    folders: dict[str, Path],
+) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
+    """The corpora's trial lists, by their files' names in the joined test directory, and models."""
     lists: dict[str, list[Trial]] = {}
+    models: dict[str, list[str]] = {}
     for name, folder in folders.items():
         utt2spk = read_table(folder / "test" / "utt2spk")
+        own_models = read_models(folder / "test")
+        for model, utterances in own_models.items():
+            models[f"{name}_{model}"] = [f"{name}_{key}" for key in utterances]
         for path in find_trial_lists(folder / "test").values():
             file_name = f"trials_{name}{path.name.removeprefix('trials')}"
             if file_name in lists:
                 raise ValueError(f"{path} would become a second {file_name}: rename it")
             lists[file_name] = [
                 Trial(f"{name}_{enroll}", f"{name}_{test}", target)
-                for enroll, test, target in read_known_trials(path, utt2spk)
+                for enroll, test, target in read_known_trials(path, utt2spk, own_models)
             ]
-    return lists
+    return lists, models
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from deep_speaker import command, corpus
-from deep_speaker.audio import read_info
+from deep_speaker.audio import read_info, wav_entry
 from deep_speaker.data_dir import Utterance
 from deep_speaker.files import replacing_directory
 from embedded.corpus import speaker_id, synthesise_corpus
@@ -53,7 +53,8 @@ def main() -> None:
 
 def describe(utterance: str, path: Path, sexes: dict[str, str], text: str) -> Utterance:
     speaker = path.parent.name
-    return Utterance(utterance, speaker, path, read_info(path), sexes[speaker], text)
+    info = read_info(path)
+    return Utterance(utterance, speaker, wav_entry(path, info), info, sexes[speaker], text)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,28 @@
 #!/usr/bin/env python3
 """Stage 0 for folders of one's own: one folder per speaker, audio anywhere below it.
 
-Either --corpus-dir, whose speakers are split into train and test by seed and share, or
---train-dir and --test-dir. A speaker id is the folder's name with unsafe characters replaced by
-an underscore; a file sex.tsv beside the speakers' folders, of lines `<folder> m|f`, gives same-sex
-results. An utterance id is the speaker id, a dash, and the path below the speaker's folder.
+Either --corpus-dir, whose speakers are split into train and test by seed and share (with
+--closed-set: the utterances of every speaker are), or --train-dir and --test-dir. A speaker id is
+the folder's name with unsafe characters replaced by an underscore; a file sex.tsv beside the
+speakers' folders, of lines `<folder> m|f`, gives same-sex results. An utterance id is the speaker
+id, a dash, and the path below the speaker's folder.
 """
 
 import argparse
 import glob
 import logging
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
 from deep_speaker import command, corpus
-from deep_speaker.audio import AUDIO_SUFFIXES
+from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.data_dir import Utterance
+
+EXPECTED = "expected <speaker>/**/*.wav, .flac, ... in it"
 
 
 def main() -> None:
@@ -31,57 +37,108 @@ def main() -> None:
     parser.add_argument(
         "--test-dir", type=command.resolved_path, help="folders of the test speakers"
     )
+    corpus.add_share_option(parser)
     parser.add_argument(
-        "--test-share", type=float, default=0.2, help="share of the speakers to test (default 0.2)"
+        "--closed-set",
+        action="store_true",
+        help="test other utterances of the training speakers: --test-share of each one's",
     )
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
-        train, test = split_speakers(
-            read_speakers(options.corpus_dir, options.nj), options.test_share, options.data_seed
-        )
-    elif options.train_dir and options.test_dir and not options.corpus_dir:
+        speakers = list_speakers(options.corpus_dir)
+        if options.closed_set:
+            train, test = (
+                read_speakers(
+                    speakers,
+                    options.nj,
+                    partial(choose_files, options.test_share, options.data_seed, part),
+                )
+                for part in ("train", "test")
+            )
+        else:
+            tested = corpus.choose_test_speakers(speakers, options.test_share, options.data_seed)
+            train, test = (
+                read_speakers({key: speakers[key] for key in sorted(keys)}, options.nj)
+                for keys in (speakers.keys() - tested, tested)
+            )
+    elif options.train_dir and options.test_dir and not (options.corpus_dir or options.closed_set):
         train, test = (
-            read_speakers(folder, options.nj) for folder in (options.train_dir, options.test_dir)
+            read_speakers(list_speakers(folder), options.nj)
+            for folder in (options.train_dir, options.test_dir)
         )
     else:
-        raise ValueError("corpus 'folder' needs --corpus-dir, or both --train-dir and --test-dir")
-    corpus.write_corpus(options, train, test)
+        raise ValueError(
+            "corpus 'folder' needs --corpus-dir, or both --train-dir and --test-dir; --closed-set "
+            "goes with the former"
+        )
+    corpus.write_corpus(options, train, test, closed_set=options.closed_set)
 
 
-def read_speakers(folder: Path, num_jobs: int) -> list[Utterance]:
-    """All utterances of a folder of speakers' folders."""
+def list_speakers(folder: Path) -> dict[str, Path]:
+    """The folders of speakers that hold audio, by speaker id, sorted."""
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; expected <speaker>/**/*.wav, .flac, ... in it")
-    # Unlike rglob, this follows links to folders, and leaves out hidden files.
-    names_below = glob.iglob(f"{glob.escape(str(folder))}/**", recursive=True)  # noqa: PTH207
-    paths = sorted(
-        path
-        for path in map(Path, names_below)
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file() and path.parent != folder
-    )
-    if not paths:
-        raise ValueError(f"{folder}: no audio found; expected <speaker>/**/*.wav, .flac, ... in it")
+        raise ValueError(f"{folder}: no such folder; {EXPECTED}")
+    speakers: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_dir() or not any(find_audio(path)):
+            continue
+        speaker = corpus.safe_id(path.name)
+        if speaker in speakers:
+            raise ValueError(
+                f"{folder}: {speakers[speaker].name!r} and {path.name!r} both become speaker "
+                f"{speaker!r}: rename one"
+            )
+        speakers[speaker] = path
+    if not speakers:
+        raise ValueError(f"{folder}: no audio found; {EXPECTED}")
     loose = [path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
     if loose:
         logging.warning(
             "%s: %d files lie in no speaker's folder and are left out", folder, len(loose)
         )
+    return speakers
+
+
+def find_audio(folder: Path) -> Iterator[Path]:
+    """Audio files below a folder. Unlike rglob, this follows links, and leaves out hidden files."""
+    for name in glob.iglob(f"{glob.escape(str(folder))}/**", recursive=True):  # noqa: PTH207
+        path = Path(name)
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
+            yield path
+
+
+def read_speakers(
+    speakers: dict[str, Path],
+    num_jobs: int,
+    choose: Callable[[str, list[Path]], list[Path]] = lambda _, paths: paths,
+) -> Iterator[Utterance]:
+    """Yield the utterances of speakers' folders, of each those that `choose` takes."""
+    folder = next(iter(speakers.values())).parent
     sexes = read_sexes(folder)
-    infos = corpus.read_infos(paths, num_jobs)
-    utterances = []
-    names: dict[str, str] = {}
-    for path, info in infos.items():
+    ids = {path.name: speaker for speaker, path in speakers.items()}
+    paths = (
+        path
+        for speaker, below in speakers.items()
+        for path in choose(speaker, sorted(find_audio(below)))
+    )
+    for path, info in corpus.read_infos(paths, num_jobs):
         name, *rest = path.relative_to(folder).with_suffix("").parts
-        speaker = corpus.safe_id(name)
-        if names.setdefault(speaker, name) != name:
-            raise ValueError(
-                f"{folder}: {names[speaker]!r} and {name!r} both become speaker {speaker!r}: "
-                "rename one"
-            )
-        utterances.append(
-            Utterance(utterance_id(speaker, rest), speaker, path, info, sexes.get(name))
-        )
-    return utterances
+        key = utterance_id(ids[name], rest)
+        yield Utterance(key, ids[name], wav_entry(path, info), info, sexes.get(name))
+
+
+def choose_files(
+    test_share: float, seed: int, part: str, speaker: str, paths: list[Path]
+) -> list[Path]:
+    """A speaker's files that train, or that test: a random share, at least 2; or none of 2."""
+    if not 0 < test_share < 1:
+        raise ValueError(f"--test-share {test_share:g}: expected a share between 0 and 1")
+    num_test = max(2, round(test_share * len(paths)))
+    if num_test >= len(paths):
+        num_test = 0
+    order = np.random.default_rng([seed, crc32(speaker.encode())]).permutation(len(paths))
+    tests = order < num_test
+    return [path for path, test in zip(paths, tests, strict=True) if test == (part == "test")]
 
 
 def read_sexes(folder: Path) -> dict[str, str]:
@@ -114,23 +171,6 @@ def utterance_id(speaker: str, parts: list[str]) -> str:
     if len(safe) == 1 and safe[0].startswith(f"{speaker}-"):
         return safe[0]
     return "-".join([speaker, *safe])
-
-
-def split_speakers(
-    utterances: list[Utterance], test_share: float, seed: int
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Split by speaker: a random share of them, at least two, tests; the others train."""
-    speakers = sorted({item.speaker for item in utterances})
-    num_test = max(2, round(test_share * len(speakers)))
-    if not 0 < test_share < 1 or len(speakers) - num_test < 2:
-        raise ValueError(
-            f"{len(speakers)} speakers, of whom --test-share {test_share:g} test: at least 2 must "
-            "test and 2 train"
-        )
-    order = np.random.default_rng(seed).permutation(len(speakers))
-    chosen = {speakers[i] for i in order[:num_test]}
-    train = [item for item in utterances if item.speaker not in chosen]
-    return train, [item for item in utterances if item.speaker in chosen]
 
 
 if __name__ == "__main__":

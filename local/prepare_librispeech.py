@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Stage 0 for LibriSpeech and mini LibriSpeech, through Lhotse's recipe.
 
-By default every train-* part in --corpus-dir trains, and every test-* part tests (every dev-*
-part where there is no test-*, as in mini LibriSpeech). Without the folder, Lhotse downloads the
-parts named, or mini LibriSpeech's, where the network allows.
+The layout below --corpus-dir is train-clean-100/19/198/19-198-0001.flac with 19-198.trans.txt
+beside it, and SPEAKERS.TXT. By default every train-* part there trains, and every test-* part tests
+(every dev-* part where there is no test-*, as in mini LibriSpeech). Without the folder, Lhotse
+downloads the parts named, or mini LibriSpeech's, where the network allows.
 """
 
 import argparse
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from lhotse.recipes.librispeech import (
@@ -19,9 +21,10 @@ from lhotse.recipes.librispeech import (
 )
 
 from deep_speaker import command, corpus
-from deep_speaker.audio import AudioInfo
+from deep_speaker.audio import AudioInfo, wav_entry
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.data_dir import Utterance
+from deep_speaker.parallel import map_in_threads
 
 PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
 
@@ -48,10 +51,14 @@ def main() -> None:
             "LibriSpeech/ itself (to download it anew, remove it)"
         )
     sexes = read_sexes(folder / "SPEAKERS.TXT")
+    train_parts, test_parts = (
+        {folder / part: find_transcripts(folder / part) for part in parts}
+        for parts in (train, test)
+    )
     corpus.write_corpus(
         options,
-        [item for part in train for item in read_part(folder / part, sexes, options.nj)],
-        [item for part in test for item in read_part(folder / part, sexes, options.nj)],
+        read_parts(train_parts, sexes, options.nj),
+        read_parts(test_parts, sexes, options.nj),
     )
 
 
@@ -85,40 +92,52 @@ def read_sexes(path: Path) -> dict[str, str]:
     return {row[0].strip(): row[1].strip().lower() for row in rows}
 
 
-def read_part(folder: Path, sexes: dict[str, str], num_jobs: int) -> list[Utterance]:
-    """All utterances of a part; bad files are logged and left out, see `check_bad_items`."""
+def find_transcripts(folder: Path) -> list[Path]:
+    """The files <speaker>/<chapter>/*.trans.txt of a part."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such part of the corpus")
     transcripts = sorted(folder.rglob("*.trans.txt"))
-    texts = [path.read_text(encoding="utf-8") for path in transcripts]
-    lines = [line for text in texts for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt with lines in it")
+    if not transcripts:
+        raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt in it")
+    return transcripts
 
-    def parse(line: str) -> Utterance | str:
-        name = line.split()[0]
-        if not folder.joinpath(*name.split("-")[:-1], f"{name}.flac").is_file():
-            return "no such FLAC file"
-        try:
-            recording, supervision = parse_utterance(folder, line, {})
-        except Exception as error:  # Lhotse tries several libraries, each with errors of its own
-            return command.describe(error).split(" Details:")[0]
-        info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
-        path = Path(recording.sources[0].source)
-        speaker = supervision.speaker
-        return Utterance(supervision.id, speaker, path, info, sexes.get(speaker), supervision.text)
 
-    with ThreadPoolExecutor(num_jobs) as pool:
-        results = list(pool.map(parse, lines))
-    bad = {
-        line.split()[0]: result
-        for line, result in zip(lines, results, strict=True)
-        if isinstance(result, str)
-    }
-    check_bad_items(bad, len(lines), "files", f"mend or remove the files in {folder}")
-    utterances = [item for item in results if isinstance(item, Utterance)]
-    logging.info("%s: %d of %d utterances have audio", folder, len(utterances), len(lines))
-    return utterances
+def read_parts(
+    parts: dict[Path, list[Path]], sexes: dict[str, str], num_jobs: int
+) -> Iterator[Utterance]:
+    """The utterances of parts; bad files are logged and left out, see `check_bad_items`.
+
+    Args:
+        parts: folders and their transcripts.
+    """
+    for folder, transcripts in parts.items():
+        bad: dict[str, str] = {}
+        total = 0
+        texts = (path.read_text(encoding="utf-8") for path in transcripts)
+        lines = (line for text in texts for line in text.splitlines() if line.strip())
+        for name, result in map_in_threads(partial(read_line, folder, sexes), lines, num_jobs):
+            total += 1
+            if isinstance(result, str):
+                bad[name] = result
+            else:
+                yield result
+        check_bad_items(bad, total, "files", f"mend or remove the files in {folder}")
+        logging.info("%s: %d of %d utterances have audio", folder, total - len(bad), total)
+
+
+def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utterance | str]:
+    """The utterance id of a line of a transcript, and the utterance or what is wrong with it."""
+    name = line.split()[0]
+    path = folder.joinpath(*name.split("-")[:-1], f"{name}.flac")
+    if not path.is_file():
+        return name, "no such FLAC file"
+    try:
+        recording, supervision = parse_utterance(folder, line, {})
+    except Exception as error:  # Lhotse tries several libraries, each with errors of its own
+        return name, command.describe(error).split(" Details:")[0]
+    info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
+    speaker, entry = supervision.speaker, wav_entry(path, info)
+    return name, Utterance(name, speaker, entry, info, sexes.get(speaker), supervision.text)
 
 
 if __name__ == "__main__":

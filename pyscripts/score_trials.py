@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Stage 5: scores of all trial lists of a test directory.
 
-A list is a file `trials` or `trials_<name>` of lines 'enroll test target|nontarget'. Its scores go,
-as lines 'enroll test score' in its order, to `<prefix>.<file name of the list>.cosine`; where the
-x-vector directory holds crops, their distances are scored instead of cosines (`.crop_distance`).
+A list is a file `trials` or `trials_<name>` of lines 'enroll test target|nontarget'. `enroll` is an
+utterance, a speaker, or a model of several utterances, from lines 'model utterance...' in the file
+`enroll_spk2utt`. The scores go, as lines 'enroll test score' in the order of the list, to
+`<prefix>.<file name of the list>.cosine`; where the x-vector directory holds crops, their distances
+are scored instead of cosines (`.crop_distance`).
 """
 
 import argparse
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from deep_speaker import command
 from deep_speaker.scoring import score_trials
-from deep_speaker.trials import find_trial_lists
+from deep_speaker.trials import find_trial_lists, read_models
 
 
 def main() -> None:
@@ -21,7 +23,8 @@ def main() -> None:
     parser.add_argument("prefix", type=Path, help="of the score files: <folder>/<phase>")
     options = parser.parse_args()
     trial_lists = find_trial_lists(options.data_dir).values()
-    score_trials(trial_lists, options.xvector_dir, options.prefix)
+    models = read_models(options.data_dir)
+    score_trials(trial_lists, options.xvector_dir, options.prefix, models)
 
 
 if __name__ == "__main__":

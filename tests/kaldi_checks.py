@@ -6,7 +6,7 @@ from pathlib import Path
 import kaldiio
 import numpy as np
 
-# What utils/validate_data_dir.sh checks, `--no-text`, of directories without segments.
+# What utils/validate_data_dir.sh checks, `--no-text`.
 CHECKS = r"""
 export LC_ALL=C
 complain() { echo "$*"; exit 1; }
@@ -16,7 +16,8 @@ for table in utt2spk spk2utt wav.scp; do
   [ -s "$table" ] || complain "$table: missing or empty"
 done
 awk 'NF != 2 { exit 1 }' utt2spk || complain "utt2spk: wrong format"
-for table in utt2spk spk2utt wav.scp feats.scp vad.scp utt2dur utt2num_frames reco2dur spk2gender
+for table in utt2spk spk2utt wav.scp segments text feats.scp vad.scp utt2dur utt2num_frames \
+  reco2dur spk2gender
 do
   [ -f "$table" ] || continue
   [ -z "$(tail -c 1 "$table")" ] || complain "$table: no newline at the end"
@@ -25,9 +26,25 @@ done
 sort -k2 utt2spk | cmp -s - utt2spk || complain "utt2spk: not sorted by speaker"
 awk '{ for (i = 2; i <= NF; i++) print $i, $1 }' spk2utt |
   cmp -s - <(awk '{ print $1, $2 }' utt2spk) || complain "spk2utt: does not match utt2spk"
-for table in wav.scp feats.scp vad.scp utt2dur utt2num_frames reco2dur; do
+for table in text feats.scp vad.scp utt2dur utt2num_frames; do
   [ -f "$table" ] || continue
   cmp -s <(keys utt2spk) <(keys "$table") || complain "$table: other keys than utt2spk"
+done
+if [ -f text ]; then
+  for symbol in '<s>' '</s>' '#0'; do
+    ! grep -qw -- "$symbol" text || complain "text: illegal symbol $symbol"
+  done
+fi
+! grep -Eq '^\S+\s+~' wav.scp || complain "wav.scp: tilde"
+recordings() { keys utt2spk; }
+if [ -f segments ]; then
+  awk 'NF != 4 || $4 <= $3 { exit 1 }' segments || complain "segments: bad line"
+  cmp -s <(keys utt2spk) <(keys segments) || complain "segments: other keys than utt2spk"
+  recordings() { awk '{ print $2 }' segments | sort | uniq; }
+fi
+for table in wav.scp reco2dur; do
+  [ -f "$table" ] || continue
+  cmp -s <(recordings) <(keys "$table") || complain "$table: other recordings than segments"
 done
 for table in utt2dur reco2dur; do
   [ -f "$table" ] || continue

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from deep_speaker.audio import read_info
+from deep_speaker.audio import read_info, wav_entry
 from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.data_dir import Utterance
 
@@ -55,9 +55,9 @@ def make_utterances(
     for path in write_speech(folder, names):
         speaker = path.parent.name
         sex = "f" if int(speaker.removeprefix(prefix)) % 2 else "m"
-        utterances.append(
-            Utterance(f"{speaker}-{path.stem}", speaker, path, read_info(path), sex, "some words")
-        )
+        key, info = f"{speaker}-{path.stem}", read_info(path)
+        entry = wav_entry(path, info)
+        utterances.append(Utterance(key, speaker, entry, info, sex, "some words"))
     return utterances
 
 

@@ -1,6 +1,8 @@
 """Audio files: the samples Kaldi would see, and the entries by which it would see them."""
 
 import os
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,8 +10,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from deep_speaker.audio import AudioInfo, file_of_entry, load_audio, read_info, wav_entry
-from speech import make_speech, write_audio
+from deep_speaker.audio import (
+    AUDIO_SUFFIXES,
+    FFMPEG_SUFFIXES,
+    AudioInfo,
+    file_of_entry,
+    load_audio,
+    read_entry_info,
+    read_info,
+    wav_entry,
+)
+from speech import RATE, make_speech, write_audio
 
 NAMES = ["plain.flac", "two words.flac", 'it\'s $(touch x) `y` "z" & ; |.flac', "é李 -a.flac"]
 
@@ -102,23 +113,157 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "path"),
     [
-        "sph2pipe -f wav -p a.sph |",
-        "flac -c -d -s a.flac; touch hacked |",
-        "flac -c -d -s a.flac | sox - -t wav - |",
-        "cat a.wav |",
-        "flac -c -d |",
-        "|",
+        ("flac -c -d -s /speech/a.flac |", "/speech/a.flac"),
+        ("flac -c -d -s  /speech/é.flac|", "/speech/é.flac"),
+        ("flac -c -d -s '/my speech/a.flac' |", "/my speech/a.flac"),
+        ("ffmpeg -v error -i a.m4a -f wav -acodec pcm_s16le - |", "a.m4a"),
+        ("sph2pipe -f wav -p a.sph |", None),
+        ("flac -c -d -s a.flac; touch hacked |", None),
+        ("flac -c -d -s a.flac;touch |", None),
+        ("flac -c -d -s $SPEECH/a.flac |", None),
+        ("flac -c -d -s *.flac |", None),
+        ("flac -c -d -s a.flac | sox - -t wav - |", None),
+        ("flac -c -d -s a.flac b.flac |", None),
+        ("flac -c -d -s |", None),
+        ("flac -c -d -s 'a |", None),
+        ("|", None),
     ],
 )
-def test_another_command_is_refused_and_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+def test_only_what_a_shell_would_do_the_same_with_is_a_file(entry: str, path: str | None) -> None:
+    assert file_of_entry(entry) == (path and Path(path))
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    """A second of noise, both channels, of which the second is twice as loud."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    return write_audio(tmp_path / "it's a.wav", np.stack([noise, 2 * noise], axis=1))
+
+
+def samples_of(path: Path) -> np.ndarray:
+    return soundfile.read(path, dtype="int16", always_2d=True)[0][:, 0].astype(np.float32)
+
+
+@pytest.mark.parametrize("command", ["cat {}", "cat < {}", 'X={}; cat < /dev/null; cat "$X"'])
+def test_any_command_is_run_by_a_shell(wav: Path, command: str) -> None:
+    entry = command.format(shlex.quote(str(wav))) + " |"
+    samples, info = load_audio(entry, RATE)
+    np.testing.assert_array_equal(samples, samples_of(wav))
+    assert info == read_entry_info(entry) == read_info(wav)
+    assert (info.num_samples, info.num_channels) == (RATE, 2)
+
+
+def test_a_command_gets_no_input_and_its_chatter_is_dropped(
+    wav: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"unknown command in wav\.scp"):
-        load_audio(entry, 16000)
-    assert not list(tmp_path.iterdir())
+    samples, _ = load_audio(f"cat - {shlex.quote(str(wav))}; echo done >&2 |", RATE)
+    np.testing.assert_array_equal(samples, samples_of(wav))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("sph3pipe -f wav a.sph", "sph3pipe: command not found: install it"),
+        ("sph3pipe -f wav a.sph | cat", "sph3pipe: command not found: install it"),
+        ("/nowhere/sph2pipe a.sph", r"'/nowhere/sph2pipe a\.sph' fails: .*No such file"),
+        ("cat nowhere.wav", "'cat nowhere.wav' fails: cat: nowhere.wav: No such file"),
+        ("echo one >&2; echo two >&2; exit 3", "fails: two$"),
+        ("exit 3", "'exit 3' fails: exit status 3"),
+        ("true", "no samples: 'true' prints nothing"),
+        ("echo no audio", "unreadable: "),
+        ("cat 'a", "fails: "),
+    ],
+)
+def test_a_failing_command_is_one_line_with_its_reason(command: str, reason: str) -> None:
+    for read in (read_entry_info, lambda entry: load_audio(entry, RATE)):
+        with pytest.raises(ValueError, match=reason) as error:
+            read(f"{command} |")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_wav_of_unknown_length_is_read_to_its_end(wav: Path, size: int) -> None:
+    """As sox and ffmpeg write it to a pipe."""
+    content = bytearray(wav.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    content[4:8] = (size and min(size + 36, 0xFFFFFFFF)).to_bytes(4, "little")
+    samples = samples_of(wav)
+    wav.write_bytes(content)
+    entry = f"cat {shlex.quote(str(wav))} |"
+    assert read_entry_info(entry).num_samples == RATE
+    np.testing.assert_array_equal(load_audio(entry, RATE)[0], samples)
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real ffmpeg on the PATH, which a bare machine lacks."""
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_what_libsndfile_cannot_read_is_decoded_by_ffmpeg(wav: Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-i", wav, wav.with_suffix(".m4a")], check=True)
+    original = samples_of(wav)
+    path = wav.with_suffix(".m4a")
+    info = read_info(path)
+    assert (info.sampling_rate, info.num_channels) == (RATE, 2)
+    assert abs(info.num_samples - RATE) < 2048  # whole AAC frames
+    entry = wav_entry(path, info)
+    assert entry.startswith("ffmpeg -v error -i ")
+    samples, found = load_audio(entry, RATE)
+    assert found == info
+    assert np.corrcoef(samples[:RATE], original[: len(samples)])[0, 1] > 0.9
+    # A pipe's header tells no length; the samples are those of a file.
+    streamed, _ = load_audio(f"ffmpeg -v error -i {shlex.quote(str(wav))} -f wav - |", RATE)
+    np.testing.assert_array_equal(streamed, original)
+    path.write_bytes(b"no audio")
+    with pytest.raises(ValueError, match=r"ffmpeg .* fails: .*Invalid data"):
+        read_info(path)
+
+
+def test_without_ffmpeg_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.M4A").write_bytes(b"something")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/bash").symlink_to(shutil.which("bash") or "")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    with pytest.raises(ValueError, match=r"^ffmpeg: command not found: install it"):
+        read_info(tmp_path / "a.M4A")
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "command"])
+def test_a_segment_holds_the_samples_of_extract_segments(tmp_path: Path, form: str) -> None:
+    """From int(start * rate) up to int(end * rate), an end up to 0.5 s past it is cut."""
+    path = write_audio(tmp_path / f"a.{form.replace('command', 'wav')}", make_speech(0, 1.0))
+    entry = f"cat {path} |" if form == "command" else wav_entry(path, read_info(path))
+    whole, info = load_audio(entry, RATE)
+    for start, end, first, last in (
+        (0.0, None, 0, 16000),
+        (0.25, None, 4000, 16000),
+        (0.25, 0.5, 4000, 8000),
+        (0.10009, 0.20009, 1601, 3201),  # 1601.44 and 3201.44
+        (0.9, 1.0, 14400, 16000),
+        (0.9, 1.4999, 14400, 16000),
+    ):
+        samples, found = load_audio(entry, RATE, start, end)
+        np.testing.assert_array_equal(samples, whole[first:last])
+        assert found == info
+    for start, end in ((0.9, 1.5), (1.0, 1.1), (2.0, None), (0.5, 0.5), (0.5, 0.4), (-0.1, 0.5)):
+        with pytest.raises(ValueError, match=r"no such segment: .* of a recording of 1 s"):
+            load_audio(entry, RATE, start, end)
+
+
+def test_a_segment_is_resampled_alone(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.wav", make_speech(0, 1.0, 8000), 8000)
+    part = write_audio(tmp_path / "part.wav", soundfile.read(path)[0][2000:4000], 8000)
+    samples, _ = load_audio(str(path), RATE, 0.25, 0.5)
+    np.testing.assert_array_equal(samples, load_audio(str(part), RATE)[0])
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000])
@@ -175,8 +320,7 @@ def test_a_file_cut_short_gives_its_whole_part_or_an_error(tmp_path: Path, suffi
         assert len(part) == info.num_samples  # otherwise utt2dur claims what is not there
 
 
-def test_soundfile_knows_every_suffix_searched_for() -> None:
-    from deep_speaker.audio import AUDIO_SUFFIXES
-
+def test_every_suffix_searched_for_is_libsndfile_s_or_ffmpeg_s() -> None:
     known = {name.lower() for name in soundfile.available_formats()} | {"opus", "aif", "sph"}
-    assert {suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES} <= known
+    assert {suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES - FFMPEG_SUFFIXES} <= known
+    assert not {suffix.removeprefix(".") for suffix in FFMPEG_SUFFIXES} & known

@@ -1,64 +1,36 @@
-"""Kaldi tables: written as Kaldi wants them, and refused where Kaldi would refuse them."""
+"""Kaldi tables: written as Kaldi wants them, read back, and thinned out."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import kaldi_checks
-from deep_speaker.audio import AudioInfo, file_of_entry
+from deep_speaker.audio import read_info, wav_entry
 from deep_speaker.corpus import safe_id
 from deep_speaker.data_dir import (
-    Utterance,
+    Segment,
     group_by_speaker,
     read_table,
+    read_utterances,
     remove_utterances,
-    validate_data_dir,
     write_data_dir,
-    write_table,
 )
+from deep_speaker.validation import validate_data_dir
+from kaldi_folders import SPEAKERS, make_segments, make_utterances, write_folder
+from speech import make_utterances as make_speech_utterances
 from speech import snapshot
-
-INFO = AudioInfo(16000, 24000, 1, "FLAC", "PCM_16")
-
-# LibriSpeech's 19 and 198, and 'ab' and 'a_b', are in another order with and without the dash.
-# The last two are in another order in UTF-16.
-SPEAKERS = {
-    "19": ["19-198-0000", "19-198-0001", "19-227-0000"],
-    "198": ["198-209-0000", "198-19-0000"],
-    "ab": ["ab-1", "ab-10", "ab-2"],
-    "a_b": ["a_b-1"],
-    "a.b": ["a.b-1"],
-    "Łukasz": ["Łukasz-é1", "Łukasz-e1"],
-    "李": ["李-1"],
-    "\uff21": ["\uff21-1"],
-    "\U00010400": ["\U00010400-1"],
-}
-
-
-def make_utterances(speakers: dict[str, list[str]]) -> list[Utterance]:
-    utterances = [
-        Utterance(key, speaker, Path(f"/speech/{key} (take).flac"), INFO, "mf"[len(key) % 2])
-        for speaker, keys in speakers.items()
-        for key in keys
-    ]
-    # One sex per speaker.
-    sexes = {item.speaker: item.sex for item in utterances}
-    return [replace(item, sex=sexes[item.speaker]) for item in utterances]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A directory as after stage 1."""
-    utterances = make_utterances(SPEAKERS)
-    random.Random(0).shuffle(utterances)
-    write_data_dir(tmp_path, utterances)
-    for name in ("feats.scp", "vad.scp", "utt_cmvn.scp"):
-        write_table(tmp_path / name, {item.id: f"/ark/{name}.1.ark:7" for item in utterances})
-    write_table(tmp_path / "utt2num_frames", {item.id: 150 for item in utterances})
-    return tmp_path
+    return write_folder(tmp_path, make_utterances(SPEAKERS))
+
+
+@pytest.fixture
+def segmented(tmp_path: Path) -> Path:
+    return write_folder(tmp_path, make_segments())
 
 
 def test_what_is_written_is_what_kaldi_accepts(folder: Path) -> None:
@@ -74,9 +46,7 @@ def test_what_is_written_is_what_was_given(folder: Path) -> None:
     assert read_table(folder / "spk2gender") == {item.speaker: item.sex for item in utterances}
     assert set(map(float, read_table(folder / "utt2dur").values())) == {1.5}
     entries = read_table(folder / "wav.scp")
-    assert {key: file_of_entry(entry) for key, entry in entries.items()} == {
-        item.id: item.path for item in utterances
-    }
+    assert entries == {item.id: item.entry for item in utterances}
     assert (folder / "reco2dur").read_bytes() == (folder / "utt2dur").read_bytes()
 
 
@@ -99,57 +69,6 @@ def test_speakers_without_a_known_sex_leave_spk2gender_away(tmp_path: Path) -> N
     )
     assert (tmp_path / "utt2spk").is_file()
     assert not (tmp_path / "spk2gender").exists()
-
-
-def test_a_speaker_who_is_no_prefix_is_refused(tmp_path: Path) -> None:
-    utterances = make_utterances({"b": ["1-b"], "a": ["2-a"]})
-    with pytest.raises(ValueError, match=r"utt2spk: not sorted by speaker.*prefix"):
-        write_data_dir(tmp_path, utterances)
-
-
-def edit(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
-    def apply(folder: Path) -> None:
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-        text = "".join(f"{line}\n" for line in change(lines))
-        (folder / name).write_text(text, encoding="utf-8")
-
-    return apply
-
-
-def set_value(value: str) -> Callable[[list[str]], list[str]]:
-    return lambda lines: [f"{lines[0].split()[0]} {value}", *lines[1:]]
-
-
-ALL_TABLES = ("utt2spk", "spk2utt", "wav.scp", "feats.scp", "vad.scp", "utt2dur", "reco2dur")
-DAMAGES = [
-    *[(name, "a line less", lambda lines: lines[:-1]) for name in (*ALL_TABLES, "spk2gender")],
-    *[(name, "unsorted", lambda lines: lines[::-1]) for name in (*ALL_TABLES, "spk2gender")],
-    *[(name, "a line twice", lambda lines: [lines[0], *lines]) for name in ALL_TABLES],
-    ("utt2num_frames", "a line more", lambda lines: [*lines, "\U0001f600-1 150"]),
-    ("utt2spk", "empty", lambda lines: []),
-    ("utt2spk", "no speaker", lambda lines: [lines[0].split()[0], *lines[1:]]),
-    ("utt2spk", "two speakers", lambda lines: [f"{lines[0]} other", *lines[1:]]),
-    ("spk2utt", "another speaker's", lambda lines: [f"{lines[0]} 李-1", *lines[1:]]),
-    ("spk2gender", "neither", set_value("x")),
-    ("utt2dur", "no duration", set_value("0")),
-    ("utt2num_frames", "half a frame", set_value("150.5")),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [(name, change) for name, _, change in DAMAGES],
-    ids=[f"{name}: {damage}" for name, damage, _ in DAMAGES],
-)
-def test_what_kaldi_refuses_is_refused_by_name(
-    folder: Path, name: str, change: Callable[[list[str]], list[str]]
-) -> None:
-    edit(name, change)(folder)
-    assert kaldi_checks.validate(folder) != "valid"
-    # A table may be told by one that it does not match.
-    named = {"utt2spk": "utt2spk|spk2utt", "spk2utt": "spk2utt|spk2gender"}.get(name, name)
-    with pytest.raises(ValueError, match=f"/({named})"):
-        validate_data_dir(folder)
 
 
 def test_a_missing_table_names_the_stage_that_makes_it(folder: Path) -> None:
@@ -208,3 +127,82 @@ def test_removal_before_stage_1_makes_no_tables_of_it(folder: Path) -> None:
     remove_utterances(folder, {"李-1"})
     assert set(folder.iterdir()) == present
     validate_data_dir(folder)
+
+
+def test_segments_name_their_recordings_once_each(segmented: Path) -> None:
+    assert kaldi_checks.validate(segmented) == "valid"
+    validate_data_dir(segmented)
+    utterances = make_segments()
+    recordings = {item.recording: item.entry for item in utterances}
+    assert len(recordings) == 4
+    assert read_table(segmented / "wav.scp") == recordings
+    assert read_table(segmented / "reco2dur") == dict.fromkeys(recordings, "1.500000")
+    segments = read_table(segmented / "segments")
+    assert segments.keys() == {item.id for item in utterances}
+    assert segments["19-198-0000"] == "19-198-0000 0.000000 1.500000"
+    assert segments["19-198-0001"] == "call-2 0.250000 0.500000"
+    assert read_table(segmented / "utt2dur")["19-198-0001"] == "0.250000"
+
+
+def test_removed_segments_take_their_recordings_along(segmented: Path) -> None:
+    remove_utterances(segmented, {"19-198-0000", "19-198-0001"})
+    assert kaldi_checks.validate(segmented) == "valid"
+    assert read_table(segmented / "wav.scp").keys() == {"call-2", "call-10", "zoom_call"}
+    of_call = {item.id for item in make_segments() if item.recording == "call-10"}
+    remove_utterances(segmented, of_call)
+    assert kaldi_checks.validate(segmented) == "valid"
+    assert read_table(segmented / "wav.scp").keys() == {"call-2", "zoom_call"}
+    assert read_table(segmented / "reco2dur").keys() == {"call-2", "zoom_call"}
+
+
+def test_utterances_come_back_as_they_were(tmp_path: Path) -> None:
+    utterances = make_speech_utterances(tmp_path / "audio")
+    whole = utterances[0]
+    parts = [
+        replace(whole, id=f"{whole.id}-{i}", segment=Segment("talk", i / 16, i / 16 + 0.125))
+        for i in range(3)
+    ]
+    for name, expected in (("whole", utterances), ("parts", [*parts, *utterances[1:]])):
+        write_data_dir(tmp_path / name, expected)
+        found = list(read_utterances(tmp_path / name, 2))
+        if name == "parts":  # the others have become segments as long as their recordings
+            assert [item.segment for item in found[:3]] == [item.segment for item in parts]
+            found[3:] = [replace(item, segment=None) for item in found[3:]]
+        assert found == expected
+
+
+def test_nothing_said_is_a_text_too(tmp_path: Path) -> None:
+    spoken = ["two words", "", "one"]
+    utterances = [
+        replace(item, text=text)
+        for item, text in zip(make_speech_utterances(tmp_path, "s", 3, 1), spoken, strict=True)
+    ]
+    write_data_dir(tmp_path / "data", utterances)
+    assert (tmp_path / "data" / "text").read_text() == "s0-0 two words\ns1-0\ns2-0 one\n"
+    validate_data_dir(tmp_path / "data")
+    assert [item.text for item in read_utterances(tmp_path / "data", 1)] == spoken
+    write_data_dir(tmp_path / "data", [replace(utterances[0], text=None), *utterances[1:]])
+    assert not (tmp_path / "data" / "text").exists()
+
+
+def test_audio_that_cannot_be_read_is_left_out_or_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    utterances = make_speech_utterances(tmp_path / "audio", num_speakers=10)
+    write_data_dir(tmp_path / "data", utterances)
+    Path(utterances[0].entry).unlink()
+    assert list(read_utterances(tmp_path / "data", 2)) == utterances[1:]
+    assert f"{utterances[0].id}: " in caplog.text
+    Path(utterances[2].entry).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"2 of 20 utterances are bad.*data/wav\.scp"):
+        list(read_utterances(tmp_path / "data", 2))
+
+
+def test_entries_may_be_located_elsewhere(tmp_path: Path) -> None:
+    utterances = make_speech_utterances(tmp_path / "audio", num_speakers=2)
+    moved = [replace(item, entry=f"gone/{item.id}.wav") for item in utterances]
+    write_data_dir(tmp_path / "data", moved)
+    path = tmp_path / "audio" / "spk0" / "0.wav"
+    entry = wav_entry(path, read_info(path))
+    found = list(read_utterances(tmp_path / "data", 1, lambda _: entry))
+    assert [item.entry for item in found] == [entry] * 4

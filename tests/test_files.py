@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.files import replacing_directory, replacing_file
+from deep_speaker.files import replacing_directory, replacing_file, scratch_directory
 
 
 def test_file_keeps_its_old_content_until_the_block_ends(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_directory_survives_an_error_in_the_block(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from deep_speaker.files import replacing_directory, replacing_file
+from deep_speaker.files import replacing_directory, replacing_file, scratch_directory
 folder = Path(sys.argv[1])
 with replacing_file(folder / "table") as file, replacing_directory(folder / "fbank") as partial:
     file.write("half")
@@ -94,3 +94,18 @@ def test_a_killed_process_leaves_the_old_and_nothing_for_the_next_run(tmp_path: 
     assert (tmp_path / "table").read_text() == "new\n"
     assert [item.name for item in (tmp_path / "fbank").iterdir()] == ["new"]
     assert sorted(item.name for item in tmp_path.iterdir()) == ["fbank", "table"]
+
+
+def test_a_scratch_directory_leaves_only_what_the_block_put_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), scratch_directory(tmp_path / "data" / "x" / "scratch") as path:
+        (path / "half").touch()
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
+    with scratch_directory(tmp_path / "data" / "x" / "scratch") as path:
+        (path / "half").touch()
+        (path.parent / "result").touch()
+    assert list(tmp_path.rglob("*")) == [
+        tmp_path / "data",
+        tmp_path / "data" / "x",
+        tmp_path / "data" / "x" / "result",
+    ]

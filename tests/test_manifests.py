@@ -9,7 +9,7 @@ from lhotse import CutSet, FeatureSet, RecordingSet, SupervisionSet
 from lhotse.kaldi import load_kaldi_data_dir
 
 from deep_speaker.archives import ArchiveTable
-from deep_speaker.audio import load_audio, read_info
+from deep_speaker.audio import load_audio, read_entry_info
 from deep_speaker.data_dir import Utterance, read_table, write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.manifests import (
@@ -26,9 +26,9 @@ def utterances(tmp_path_factory: pytest.TempPathFactory) -> list[Utterance]:
     """WAV and FLAC at 16 kHz, with one file of two channels and one at 8 kHz."""
     folder = tmp_path_factory.mktemp("audio")
     made = make_utterances(folder, "spk", 3, 3)
-    write_audio(made[0].path, np.stack([make_speech(7), make_speech(8)], axis=1))
-    write_audio(made[2].path, make_speech(9, 0.3, 8000), 8000)
-    return [replace(item, info=read_info(item.path)) for item in made]
+    write_audio(Path(made[0].entry), np.stack([make_speech(7), make_speech(8)], axis=1))
+    write_audio(Path(made[2].entry), make_speech(9, 0.3, 8000), 8000)
+    return [replace(item, info=read_entry_info(item.entry)) for item in made]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_recordings_load_the_audio_of_the_files(folder: Path, utterances: list[U
         assert recording.num_channels == item.info.num_channels
         audio = recording.load_audio()
         assert audio.shape == (item.info.num_channels, item.info.num_samples)
-        samples, _ = load_audio(str(item.path), item.info.sampling_rate)
+        samples, _ = load_audio(item.entry, item.info.sampling_rate)
         np.testing.assert_array_equal(audio[0] * 32768, samples)
 
 

@@ -145,8 +145,8 @@ def test_what_has_no_error_rate_is_refused(scores: list[float], targets: str, me
 # Identification
 
 
-def accuracy(anchors: str, scores: list[float], targets: str) -> float:
-    return identification_accuracy(list(anchors), *split(scores, targets))
+def accuracy(anchors: str, scores: list[float], targets: str, rank: int = 1) -> float:
+    return identification_accuracy(list(anchors), *split(scores, targets), rank)
 
 
 def test_identification_accuracy_by_hand() -> None:
@@ -173,3 +173,35 @@ def test_infinite_scores_identify_like_others() -> None:
 def test_a_score_that_is_not_a_number_identifies_nobody() -> None:
     with pytest.raises(ValueError, match="not numbers"):
         accuracy("aabb", [0.9, float("nan"), 0.9, 0.1], "tntn")
+
+
+def test_ranks_of_a_matrix_by_hand() -> None:
+    """Tests a to d against six models, the first of them their speaker's."""
+    scores = [
+        [0.9, 0.1, 0.2, 0.3, 0.4, 0.5],  # a: the best
+        [0.5, 0.9, 0.1, 0.2, 0.3, 0.4],  # b: the second
+        [0.5, 0.6, 0.7, 0.5, 0.1, 0.2],  # c: a tie for the third, which is the fourth
+        [0.1, 0.9, 0.8, 0.7, 0.6, 0.5],  # d: the last
+    ]
+    flat = [score for row in scores for score in row]
+    shares = [
+        accuracy("aaaaaabbbbbbccccccdddddd", flat, "tnnnnn" * 4, rank) for rank in range(1, 8)
+    ]
+    assert shares == [1 / 4, 1 / 2, 1 / 2, 3 / 4, 3 / 4, 1, 1]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 5])
+def test_ranks_agree_with_sorting_each_anchor_s_scores(rank: int) -> None:
+    rng = np.random.default_rng(rank)
+    scores = np.round(rng.normal(0, 1, (50, 12)), 1)  # with ties
+    right = rng.integers(12, size=50)
+    is_target = np.arange(12) == right[:, None]
+    hits = []
+    for row, own in zip(scores, right, strict=True):
+        others = sorted(np.delete(row, own), reverse=True)
+        hits.append(row[own] > others[rank - 1])
+    order = rng.permutation(600)
+    anchors = np.repeat([f"t{i}" for i in range(50)], 12)[order].tolist()
+    shuffled = scores.ravel()[order], is_target.ravel()[order]
+    assert identification_accuracy(anchors, *shuffled, rank) == pytest.approx(np.mean(hits))
+    assert 0 < np.mean(hits) < 1

@@ -12,7 +12,7 @@ import numpy as np  # its libraries have threads to limit
 import pytest
 from threadpoolctl import threadpool_info
 
-from deep_speaker.parallel import ahead, map_in_processes
+from deep_speaker.parallel import ahead, map_in_processes, map_in_threads
 
 
 def sleep_then_square(number: int) -> tuple[int, int]:
@@ -100,6 +100,27 @@ def test_a_thread_is_so_many_items_ahead_and_no_more() -> None:
 
 def test_an_error_in_the_thread_is_raised_in_its_place() -> None:
     results = ahead(map(fail_at_two, range(10)), 5)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="bad item 2"):
+        next(results)
+
+
+def test_threads_keep_the_order_and_do_not_take_a_long_list_whole() -> None:
+    taken = []
+
+    def count_up() -> Iterator[int]:
+        for number in range(10000):
+            taken.append(number)
+            yield number
+
+    results = map_in_threads(lambda number: number**2, count_up(), 2)
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(taken) < 100
+    assert list(results) == [number**2 for number in range(3, 10000)]
+
+
+def test_an_error_in_a_thread_is_raised_at_its_item() -> None:
+    results = map_in_threads(fail_at_two, range(5), 2)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="bad item 2"):
         next(results)

@@ -254,7 +254,7 @@ def test_few_bad_files_are_left_out_and_many_refused(
     before = snapshot(tmp_path / "d")
     for j in (8, 9, 10):
         (folder / f"zoe/more{j}.wav").write_bytes(b"RIFF")
-    with pytest.raises(ValueError, match="4 of 42 files are bad, more than 5%"):
+    with pytest.raises(ValueError, match="4 of 37 files are bad, more than 5%"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
     assert snapshot(tmp_path / "d") == before
 
@@ -301,3 +301,34 @@ def test_a_file_of_another_rate_has_its_true_duration(
     write_audio(folder / "zoe/3.wav", make_speech(0, 0.5, 2 * RATE), 2 * RATE)
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
     assert float(read_both(tmp_path / "d", "utt2dur")["zoe-3"]) == 0.5
+
+
+def test_a_closed_set_tests_other_utterances_of_the_same_speakers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, five and two utterances: 0.3 of ten test, at least two of five, none of two."""
+    sizes = {"anna": 10, "ben": 5, "cleo": 2}
+    names = [f"{name}/{i}.wav" for name, size in sizes.items() for i in range(size)]
+    write_speech(tmp_path / "speakers", names)
+    chosen = []
+    for seed in ("0", "0", "1"):
+        words = ("--closed-set", "--test-share", "0.3", "--data-seed", seed, "--identification")
+        prepare(monkeypatch, tmp_path / "data", "--corpus-dir", tmp_path / "speakers", *words)
+        spk2utt = {
+            part: read_table(tmp_path / "data" / part / "spk2utt") for part in ("train", "test")
+        }
+        counts = {
+            part: {name: len(keys.split()) for name, keys in table.items()}
+            for part, table in spk2utt.items()
+        }
+        assert counts == {"train": {"anna": 7, "ben": 3, "cleo": 2}, "test": {"anna": 3, "ben": 2}}
+        assert len(read_both(tmp_path / "data", "utt2spk")) == 17
+        assert (tmp_path / "data" / "test" / "trials_identification").is_file()
+        chosen.append(spk2utt["test"])
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_a_closed_set_has_one_folder(tmp_path: Path) -> None:
+    result = run(tmp_path / "data", "--closed-set", "--train-dir", tmp_path, "--test-dir", tmp_path)
+    assert result.returncode == 1
+    assert "--closed-set goes with the former" in result.stderr

@@ -1,6 +1,7 @@
 """Stage 0 for LibriSpeech, on tiny trees in its layout."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,9 @@ from lhotse import SupervisionSet
 
 import kaldi_checks
 import prepare_librispeech
-from deep_speaker.audio import file_of_entry
 from deep_speaker.data_dir import read_table
 from deep_speaker.manifests import manifest_path
-from speech import make_speech, write_audio
+from speech import make_speech, snapshot, write_audio
 
 ROOT = Path(__file__).parents[1]
 # Kaldi's order of these with and without the dash differs.
@@ -83,7 +83,7 @@ def test_mini_librispeech_trains_on_train_and_tests_on_dev(
             speaker, chapter, number = key.split("-")
             path = corpus_dir / part / speaker / chapter / f"{key}.flac"
             assert entry == f"flac -c -d -s {path} |"
-            assert file_of_entry(entry).is_file()
+            assert path.is_file()
             assert float(durations[key]) == pytest.approx(0.2 + 0.01 * int(number))
         texts = {
             item.id: item.text
@@ -117,6 +117,48 @@ def test_parts_are_all_of_train_and_test_or_those_named(
             "--train-parts",
             "train-clean-100",
         )
+
+
+def test_the_large_parts_train_and_test_in_any_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "LibriSpeech"
+    parts = {
+        "train-clean-100": {"19": ("f", "198"), "26": ("m", "495")},
+        "train-clean-360": {"14": ("f", "208"), "16": ("f", "122827")},
+        "train-other-500": {"20": ("f", "205"), "25": ("m", "123319")},
+        "test-clean": {"61": ("m", "70968"), "121": ("f", "121726")},
+        "test-other": {"367": ("m", "130732"), "533": ("f", "1066")},
+    }
+    for part, speakers in parts.items():
+        write_part(folder / part, speakers, 2)
+    for train, test in (
+        (["train-clean-100"], ["test-other"]),
+        (["train-clean-360", "train-other-500"], ["test-clean"]),
+        (["train-clean-100", "train-clean-360", "train-other-500"], ["test-clean", "test-other"]),
+    ):
+        words = ["--train-parts", *train, "--test-parts", *test]
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, *words)
+        for name, chosen in (("train", train), ("test", test)):
+            expected = {speaker for part in chosen for speaker in parts[part]}
+            assert speakers_of(tmp_path / "d" / name) == expected
+
+
+def test_a_part_that_lacks_much_of_its_audio_is_refused(
+    corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a download that broke off: one line, and what was prepared before stays."""
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
+    before = snapshot(tmp_path / "d")
+    for path in (corpus_dir / "dev-clean-2/84/121123").glob("*.flac"):
+        path.unlink()
+    told = (
+        f"5 of 15 files are bad, more than 5%: mend or remove the files in {corpus_dir}/dev-clean-2"
+        "; first 84-121123-0000: no such FLAC file"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
+    assert snapshot(tmp_path / "d") == before
 
 
 def test_an_empty_file_among_many_is_told_and_left_out(

@@ -9,7 +9,7 @@ import pytest
 import compute_metrics
 from deep_speaker.data_dir import write_table
 from deep_speaker.report import compute_rows, find_same_sex, format_table, write_results
-from deep_speaker.trials import Trial, read_trials
+from deep_speaker.trials import Trial, read_trials, write_models
 
 # Speakers a and b are men, c is a woman.
 TRIALS = """\
@@ -234,3 +234,109 @@ def test_rows_name_the_backend_that_scored_the_phase(data_dir: Path) -> None:
     rows = compute_rows(data_dir, scores, ["good", "reversed"])
     assert rows[: len(expected)] == [row | {"backend": "crop_distance"} for row in expected]
     assert {row["backend"] for row in rows[len(expected) :]} == {"cosine"}
+
+
+# Models and identification
+
+MODELS = {"m": ["a1", "a2"], "n": ["b1"], "w": ["c1"]}
+# The tests are a3, b2 and c2; a3 is found, b2 is second, c2 ties with m.
+IDENTIFICATION = """\
+m a3 target 0.9
+n a3 nontarget 0.5
+w a3 nontarget 0.4
+m b2 nontarget 0.6
+n b2 target 0.5
+w b2 nontarget 0.1
+m c2 nontarget 0.3
+n c2 nontarget 0.1
+w c2 target 0.3
+"""
+
+
+def write_scores(data_dir: Path, name: str, text: str, phase: str = "good") -> None:
+    lines = [line.split() for line in text.splitlines()]
+    (data_dir / name).write_text("".join(f"{a} {b} {kind}\n" for a, b, kind, _ in lines))
+    scores = "".join(f"{a} {b} {score}\n" for a, b, _, score in lines)
+    (data_dir.parent / f"scores/{phase}.{name}.cosine").write_text(scores)
+
+
+@pytest.fixture
+def model_dir(data_dir: Path) -> Path:
+    """The lists of identification and of models of several utterances beside the default two."""
+    utt2spk = {f"{speaker}{i}": speaker for speaker in "abc" for i in "123"}
+    write_table(data_dir / "utt2spk", utt2spk)
+    write_models(data_dir, MODELS)
+    write_scores(data_dir, "trials_identification", IDENTIFICATION)
+    write_scores(data_dir, "trials_enrolment_2", IDENTIFICATION)
+    anchors = "m a3 target 0.9\nm b2 nontarget 0.6\nm c2 nontarget 0.3\n"
+    write_scores(data_dir, "trials_enrolment_2_one_plus_99", anchors)
+    return data_dir
+
+
+def rows_of(data_dir: Path, name: str, subset: str = "all") -> dict:
+    rows = compute_rows(data_dir, data_dir.parent / "scores", ["good"])
+    (row,) = [row for row in rows if (row["trials"], row["subset"]) == (name, subset)]
+    return row
+
+
+def test_identification_is_counted_per_test(model_dir: Path) -> None:
+    row = rows_of(model_dir, "identification")
+    assert row["identification_accuracy_percent"] == pytest.approx(100 / 3, abs=1e-4)
+    assert "rank5_accuracy_percent" not in row  # of three models
+    assert (row["num_target"], row["num_nontarget"]) == (3, 6)
+    # Without w, a3 is found and b2 is not; c2 meets no other woman.
+    row = rows_of(model_dir, "identification", "same_sex")
+    assert row["identification_accuracy_percent"] == 50
+    assert (row["num_target"], row["num_nontarget"]) == (3, 2)
+
+
+@pytest.mark.parametrize(("num_models", "shown"), [(5, False), (6, True), (7, True)])
+def test_rank_5_is_of_more_than_five_models(num_models: int, shown: bool, data_dir: Path) -> None:
+    """Test t1 is the last of all, t2 the fifth, t3 the first."""
+    ranks = {"t1": num_models, "t2": 5, "t3": 1}
+    lines = [
+        f"m{i} {test} {'target' if i == rank else 'nontarget'} {-i}\n"
+        for test, rank in ranks.items()
+        for i in range(1, num_models + 1)
+    ]
+    write_scores(data_dir, "trials_ar_identification", "".join(lines))
+    row = rows_of(data_dir, "ar_identification")
+    assert row["identification_accuracy_percent"] == pytest.approx(100 / 3, abs=1e-4)
+    assert row.get("rank5_accuracy_percent") == (
+        pytest.approx(200 / 3, abs=1e-4) if shown else None
+    )
+    table = format_table(compute_rows(data_dir, data_dir.parent / "scores", ["good"]))
+    title = table.splitlines().index("ar_identification")
+    header, line = table.splitlines()[title + 1 : title + 3]
+    assert header.split("  ") == ["phase", "rank-1 %", "rank-5 %", "same-sex rank-1 %"]
+    assert line.split() == ["good", "33.33", "66.67" if shown else "-", "-"]
+    assert "rank-1 (rank-5): share of tests" in table
+
+
+def test_the_sex_of_a_model_is_its_speaker_s(model_dir: Path) -> None:
+    found = find_same_sex(read_trials(model_dir / "trials_identification"), model_dir)
+    assert found is not None
+    assert found.tolist() == [True, True, False, True, True, False, False, False, True]
+    write_models(model_dir, MODELS | {"w": ["stranger"]})
+    assert find_same_sex(read_trials(model_dir / "trials_identification"), model_dir) is None
+    write_models(model_dir, {"m": ["a1"], "n": ["b1"], "c": ["a1"]})
+    found = find_same_sex([Trial("c", "a3", True), Trial("c2", "a3", False)], model_dir)
+    assert found is not None
+    assert found.tolist() == [True, False]  # the model c is a's
+
+
+def test_the_lists_of_models_have_tables_of_their_own(model_dir: Path) -> None:
+    scores = model_dir.parent / "scores"
+    rows = compute_rows(model_dir, scores, ["good"])
+    tables = [text.splitlines() for text in format_table(rows).split("\n\n")]
+    assert [table[0] for table in tables[:3]] == ["trials", "enrolment_2", "identification"]
+    # n n (n t) n (n t) n t: above 0.4, one of three targets and two of six nontargets are wrong.
+    assert tables[1][2].split()[:2] == ["good", "33.33"]
+    assert tables[1][2].split()[-1] == "100.00"  # m's own test scores above the two others
+    assert "identification_accuracy_percent" not in rows_of(model_dir, "enrolment_2")
+    assert tables[2][2].split() == ["good", "33.33", "-", "50.00"]
+    for path in [*model_dir.glob("trials_enrol*"), model_dir / "trials_identification"]:
+        path.unlink()
+    alone = format_table(compute_rows(model_dir, scores, ["good"])).splitlines()
+    assert alone[:2] == tables[0][1:3]
+    assert not any("rank" in line for line in alone)

@@ -20,7 +20,7 @@ from deep_speaker.scoring import (
     read_xvectors,
     score_trials,
 )
-from deep_speaker.trials import Trial, read_trials, write_trials
+from deep_speaker.trials import Trial, read_trials, write_models, write_trials
 from deep_speaker.xvectors import write_xvectors
 
 UTT2SPK = {f"s{speaker}-{i}": f"s{speaker}" for speaker in range(4) for i in range(3)}
@@ -82,10 +82,63 @@ def test_an_id_that_is_utterance_and_speaker_is_the_utterance(tmp_path: Path) ->
     """One recording per speaker, named as the speaker."""
     vectors = {"a": np.array([1.0, 0.0]), "a-2": np.array([0.0, 1.0]), "b": np.array([3.0, 4.0])}
     write_xvectors(tmp_path / "x", vectors, {"a": "a", "a-2": "a", "b": "b"})
-    rows, unit = read_xvectors(tmp_path / "x")
-    assert set(rows) == set(vectors)
-    assert unit[rows["a"]].tolist() == [1, 0]
-    assert unit[rows["b"]].tolist() == pytest.approx([0.6, 0.8])
+    for models in ({}, {"a": ["b"]}):
+        rows, unit = read_xvectors(tmp_path / "x", models)
+        assert set(rows) == set(vectors)
+        assert unit[rows["a"]].tolist() == [1, 0]
+        assert unit[rows["b"]].tolist() == pytest.approx([0.6, 0.8])
+
+
+MODELS = {
+    "m": ["s0-0", "s0-2"],
+    "s1": ["s1-1"],
+    "alone": ["s2-0"],
+    "twin": ["s3-0", "s3-1", "s3-2"],
+}
+
+
+def test_a_model_is_the_mean_of_its_utterances_at_unit_length(
+    xvector_dir: Path, tmp_path: Path
+) -> None:
+    """Long and short vectors count alike; a model named as a speaker is the model."""
+    trials = [Trial(model, test, False) for model in MODELS for test in UTT2SPK]
+    trial_list = make_trials(tmp_path / "trials", trials)
+    score_trials([trial_list], xvector_dir, tmp_path / "p", MODELS)
+    vectors = dict(kaldiio.load_scp(str(xvector_dir / "xvector.scp")))
+    unit = {key: vector / np.linalg.norm(vector) for key, vector in vectors.items()}
+    scores = read_scores(tmp_path / "p.trials.cosine", trials)
+    for trial, score in zip(trials, scores, strict=True):
+        mean = sum(unit[key] for key in MODELS[trial.enroll])
+        expected = mean @ unit[trial.test] / np.linalg.norm(mean)
+        assert score == pytest.approx(expected, abs=1e-6)
+    by_utterance = [Trial("s2-0", test, False) for test in UTT2SPK]
+    score_trials([make_trials(tmp_path / "single", by_utterance)], xvector_dir, tmp_path / "p")
+    single = read_scores(tmp_path / "p.single.cosine", by_utterance)
+    alone = [i for i, trial in enumerate(trials) if trial.enroll == "alone"]
+    assert scores[alone] == pytest.approx(single, abs=1e-6)
+
+
+def test_a_model_worked_by_hand(tmp_path: Path) -> None:
+    vectors = {"a-1": np.array([5.0, 0.0]), "a-2": np.array([0.0, 0.1]), "a-3": np.array([-2.0, 0])}
+    write_xvectors(tmp_path / "x", vectors, dict.fromkeys(vectors, "a"))
+    models = {"up": ["a-1", "a-2"], "nowhere": ["a-1", "a-3"]}
+    rows, unit = read_xvectors(tmp_path / "x", models)
+    assert unit.dtype == np.float32
+    assert unit[rows["up"]].tolist() == pytest.approx([math.sqrt(0.5)] * 2)
+    assert unit[rows["nowhere"]].tolist() == [0, 0]  # opposite vectors, and no warning
+
+
+def test_a_model_of_utterances_without_vectors_is_refused(
+    xvector_dir: Path, tmp_path: Path
+) -> None:
+    trial_list = make_trials(tmp_path / "trials", random_trials(3))
+    models = {"m": ["s0-0", "x9"], "n": ["who", "s0-1"]}
+    for folder in (xvector_dir, write_crops(tmp_path / "crops", random_crops())):
+        with pytest.raises(
+            ValueError, match=r"2 utterances of the models in enroll_spk2utt .*first 'x9' of 'm'"
+        ):
+            score_trials([trial_list], folder, tmp_path / "p", models)
+    assert not list(tmp_path.glob("p.*"))
 
 
 def test_a_zero_vector_scores_zero_and_warns_nobody(tmp_path: Path) -> None:
@@ -160,9 +213,9 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
     (test_dir / "trials_half.partial").write_text("s0-0 s0")
     reads = []
 
-    def read(folder: Path) -> tuple[dict[str, int], np.ndarray]:
+    def read(folder: Path, models: dict[str, list[str]]) -> tuple[dict[str, int], np.ndarray]:
         reads.append(folder)
-        return read_xvectors(folder)
+        return read_xvectors(folder, models)
 
     monkeypatch.setattr(scoring, "read_xvectors", read)
     prefix = tmp_path / "new/scores/fine.tuned"
@@ -179,6 +232,21 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
         score_trials([path], xvector_dir, tmp_path / "direct")
         alone = read_scores(scoring.score_file(tmp_path / "direct", path), trials)
         assert read_scores(scoring.score_file(prefix, path), trials).tolist() == alone.tolist()
+
+
+def test_command_enrols_the_models_of_the_data_directory(
+    xvector_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [Trial("m", "s0-1", True), Trial("m", "s2-1", False)]
+    trial_list = make_trials(tmp_path / "test/trials_enrolment_2", trials)
+    write_models(tmp_path / "test", MODELS)
+    monkeypatch.setattr(
+        "sys.argv", ["score_trials.py", *(str(tmp_path / name) for name in ("test", "x", "p"))]
+    )
+    score_trials_command.main()
+    score_trials([trial_list], xvector_dir, tmp_path / "direct", MODELS)
+    name = "trials_enrolment_2.cosine"
+    assert (tmp_path / f"p.{name}").read_text() == (tmp_path / f"direct.{name}").read_text()
 
 
 # Distances of crops
@@ -207,25 +275,31 @@ def random_crops(seed: int = 0, num_crops: int = 5, dim: int = 16) -> dict[str, 
 def test_crop_distances_are_those_of_the_slow_loop(
     at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over all crops of an utterance, and of a speaker's utterances."""
+    """Over all crops of an utterance, and of all utterances of a speaker or model."""
     monkeypatch.setattr(scoring, "CROP_TRIALS_AT_ONCE", at_once)
     crops, trials = random_crops(), random_trials(150)
+    trials += [Trial(model, test, False) for model in MODELS for test in UTT2SPK]
     trial_list = make_trials(tmp_path / "trials", trials)
-    score_trials([trial_list], write_crops(tmp_path / "x", crops), tmp_path / "p")
+    score_trials([trial_list], write_crops(tmp_path / "x", crops), tmp_path / "p", MODELS)
 
     of_speakers = {
         speaker: np.concatenate([crops[key] for key in UTT2SPK if UTT2SPK[key] == speaker])
         for speaker in UTT2SPK.values()
     }
+    of_models = {
+        model: np.concatenate([crops[key] for key in utterances])
+        for model, utterances in MODELS.items()
+    }
     sides = {
-        key: torch.from_numpy(values).double() for key, values in (crops | of_speakers).items()
+        key: torch.from_numpy(values).double()
+        for key, values in (crops | of_speakers | of_models).items()
     }
     scores = read_scores(tmp_path / "p.trials.crop_distance", trials)
     assert any(trial.enroll in of_speakers for trial in trials)
     for trial, score in zip(trials, scores, strict=True):
         expected = -torch.cdist(sides[trial.enroll], sides[trial.test]).mean()
         # An utterance with itself: float32 cannot tell 1 - 1e-7 from 1, whose root is 4e-4.
-        itself = trial.test in (trial.enroll, *members(trial.enroll))
+        itself = trial.test in (trial.enroll, *members(trial.enroll), *MODELS.get(trial.enroll, []))
         assert score == pytest.approx(float(expected), abs=2e-4 if itself else 1e-5)
 
 

@@ -1,20 +1,24 @@
-"""Trials: the right pairs, each once, in the numbers asked for."""
+"""Trial lists: every published form, by the names it uses; and what leaves them."""
 
-from collections import Counter, defaultdict
-from itertools import combinations
+from collections import defaultdict
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from deep_speaker import trials as trials_module
+from deep_speaker.data_dir import write_spk2utt
+from deep_speaker.protocols import draw_identification, draw_one_plus_99, draw_trials
 from deep_speaker.trials import (
     Trial,
-    draw_one_plus_99,
-    draw_trials,
     find_trial_lists,
+    import_trials,
     read_known_trials,
+    read_models,
     read_trials,
     remove_utterances,
+    write_models,
     write_trials,
 )
 
@@ -24,108 +28,12 @@ def make_speakers(*sizes: int) -> dict[str, str]:
     return {f"s{i:02}-{j}": f"s{i:02}" for i, size in enumerate(sizes) for j in range(size)}
 
 
-def draw(utt2spk: dict[str, str], kind: str = "all", limit: int = 10**6, seed: int = 0) -> list:
-    return draw_trials(utt2spk, kind, limit, np.random.default_rng(seed))
+def draw(utt2spk: dict[str, str]) -> list[Trial]:
+    return draw_trials(utt2spk, "all", 10**6, np.random.default_rng(0))
 
 
 def count_targets(trials: list[Trial]) -> int:
     return sum(trial.target for trial in trials)
-
-
-CASES = [
-    ((5, 4, 3), "all", 10**6),
-    ((5, 4, 3), "all", 66),  # exactly all
-    ((5, 4, 3), "all", 40),
-    ((5, 4, 3), "all", 7),
-    ((5, 4, 3), "balanced", 10**6),
-    ((5, 4, 3), "balanced", 13),
-    ((1, 1, 2), "all", 3),
-    ((10, 1), "balanced", 10**6),  # fewer nontargets than targets
-    ((30,) * 20, "all", 2000),
-    ((30,) * 20, "balanced", 2000),
-    ((200, 1, 1), "all", 20000),
-]
-
-
-@pytest.mark.parametrize(("sizes", "kind", "limit"), CASES)
-def test_every_pair_is_of_two_utterances_labelled_right_and_comes_once(
-    sizes: tuple[int, ...], kind: str, limit: int
-) -> None:
-    utt2spk = make_speakers(*sizes)
-    trials = draw(utt2spk, kind, limit)
-    assert 0 < len(trials) <= limit
-    for enroll, test, target in trials:
-        assert enroll != test
-        assert target == (utt2spk[enroll] == utt2spk[test])
-    pairs = {frozenset(trial[:2]) for trial in trials}
-    assert len(pairs) == len(trials)
-    assert 0 < count_targets(trials) < len(trials)
-
-
-def test_all_is_every_pair() -> None:
-    """12 utterances: 66 pairs, of which 10 + 6 + 3 are targets."""
-    utt2spk = make_speakers(5, 4, 3)
-    trials = draw(utt2spk)
-    assert {frozenset(trial[:2]) for trial in trials} == set(
-        map(frozenset, combinations(utt2spk, 2))
-    )
-    assert (len(trials), count_targets(trials)) == (66, 19)
-    # One more than fits: targets stay whole as they are less than half.
-    limited = draw(utt2spk, limit=65)
-    assert (len(limited), count_targets(limited)) == (65, 19)
-    assert (len(draw(utt2spk, limit=20)), count_targets(draw(utt2spk, limit=20))) == (20, 10)
-
-
-@pytest.mark.parametrize("sizes", [(5, 4, 3), (10, 1), (10, 2), (2, 2)])
-@pytest.mark.parametrize("limit", [10**6, 14, 2])
-def test_balanced_is_as_many_targets_as_nontargets(sizes: tuple[int, ...], limit: int) -> None:
-    utt2spk = make_speakers(*sizes)
-    targets = sum(size * (size - 1) // 2 for size in sizes)
-    nontargets = len(list(combinations(utt2spk, 2))) - targets
-    trials = draw(utt2spk, "balanced", limit)
-    expected = min(targets, nontargets, limit // 2)
-    assert (count_targets(trials), len(trials)) == (expected, 2 * expected)
-
-
-def test_drawn_trials_repeat_by_seed() -> None:
-    utt2spk = make_speakers(*[8] * 10)
-    assert draw(utt2spk, limit=100) == draw(utt2spk, limit=100)
-    assert draw(utt2spk, limit=100) == draw(dict(reversed(utt2spk.items())), limit=100)
-    assert draw(utt2spk, limit=100) != draw(utt2spk, limit=100, seed=1)
-
-
-def test_drawn_trials_are_even_over_pairs() -> None:
-    """Speakers of 20 and 5 utterances have 190 and 10 target pairs."""
-    utt2spk = make_speakers(20, 5)
-    count: Counter[str] = Counter()
-    for seed in range(200):
-        count.update(
-            utt2spk[trial.enroll] for trial in draw(utt2spk, limit=40, seed=seed) if trial.target
-        )
-    assert count.total() == 200 * 20
-    assert count["s01"] / count.total() == pytest.approx(0.05, abs=0.012)  # 3.5 deviations
-
-
-@pytest.mark.parametrize("kind", ["all", "balanced"])
-@pytest.mark.parametrize(
-    ("sizes", "told"),
-    [
-        ((1, 1, 1), "0 target and 3 nontarget"),
-        ((4,), "6 target and 0 nontarget"),
-        ((1,), "0 target"),
-    ],
-)
-def test_a_test_set_without_both_kinds_is_refused(
-    sizes: tuple[int, ...], told: str, kind: str
-) -> None:
-    with pytest.raises(ValueError, match=f"{told}.*both are needed"):
-        draw(make_speakers(*sizes), kind)
-
-
-@pytest.mark.parametrize("kind", ["all", "balanced"])
-def test_a_limit_of_one_trial_cannot_hold_both_kinds(kind: str) -> None:
-    with pytest.raises(ValueError, match="1"):
-        draw(make_speakers(5, 4, 3), kind, limit=1)
 
 
 def anchors_of(trials: list[Trial]) -> dict[str, list[Trial]]:
@@ -133,44 +41,6 @@ def anchors_of(trials: list[Trial]) -> dict[str, list[Trial]]:
     for trial in trials:
         anchors[trial.enroll].append(trial)
     return anchors
-
-
-@pytest.mark.parametrize(("num_speakers", "negatives"), [(120, 99), (100, 99), (5, 4), (2, 1)])
-def test_an_anchor_meets_one_positive_and_as_many_other_speakers(
-    num_speakers: int, negatives: int
-) -> None:
-    utt2spk = make_speakers(*[3] * (num_speakers - 1), 1)
-    trials = draw_one_plus_99(utt2spk, 10**6, np.random.default_rng(0))
-    anchors = anchors_of(trials)
-    # The last speaker has no second utterance.
-    assert anchors.keys() == {key for key in utt2spk if utt2spk[key] != f"s{num_speakers - 1:02}"}
-    for anchor, met in anchors.items():
-        assert all(trial.target == (utt2spk[trial.test] == utt2spk[anchor]) for trial in met)
-        (positive,) = [trial.test for trial in met if trial.target]
-        assert positive != anchor
-        others = [utt2spk[trial.test] for trial in met if not trial.target]
-        assert len(others) == len(set(others)) == negatives
-
-
-def test_all_utterances_of_others_serve_as_negatives() -> None:
-    utt2spk = make_speakers(*[4] * 30)
-    trials = draw_one_plus_99(utt2spk, 10**6, np.random.default_rng(0))
-    assert {trial.test for trial in trials if not trial.target} == utt2spk.keys()
-
-
-def test_the_limit_leaves_whole_anchors() -> None:
-    utt2spk = make_speakers(*[4] * 30)
-    everything = anchors_of(draw_one_plus_99(utt2spk, 10**6, np.random.default_rng(0)))
-    assert len(everything) == 120
-    for limit, num_anchors in ((3600, 120), (3599, 119), (300, 10), (1, 1)):
-        trials = draw_one_plus_99(utt2spk, limit, np.random.default_rng(0))
-        assert len(trials) == 30 * num_anchors
-        assert set(Counter(trial.enroll for trial in trials).values()) == {30}
-        again = draw_one_plus_99(utt2spk, limit, np.random.default_rng(0))
-        assert trials == again
-    chosen = anchors_of(draw_one_plus_99(utt2spk, 1800, np.random.default_rng(1)))
-    # 60 anchors are drawn from all, not from the first speakers.
-    assert len({utt2spk[anchor] for anchor in chosen}) > 20
 
 
 def test_lists_are_written_in_kaldi_s_form_and_read_back(tmp_path: Path) -> None:
@@ -290,3 +160,204 @@ def test_trials_of_strangers_are_refused(tmp_path: Path) -> None:
     (tmp_path / "trials_own").write_text("s00-0 s07-1 target\ns00-0 s01-0 nontarget\n")
     with pytest.raises(ValueError, match=r"trials_own: 1 of 3 ids .*first 's07-1': mend or remove"):
         read_known_trials(tmp_path / "trials_own", utt2spk)
+
+
+def test_known_ids_may_be_those_of_models(tmp_path: Path) -> None:
+    (tmp_path / "trials_own").write_text("m1 s00-1 target\nm2 s01-0 nontarget\n")
+    trials = read_known_trials(tmp_path / "trials_own", make_speakers(2, 2), {"m1": [], "m2": []})
+    assert trials == [Trial("m1", "s00-1", True), Trial("m2", "s01-0", False)]
+    with pytest.raises(ValueError, match="1 of 4 ids are not in the test set, first 'm2'"):
+        read_known_trials(tmp_path / "trials_own", make_speakers(2, 2), ["m1"])
+
+
+# Published forms
+
+VOXCELEB = {
+    f"{speaker}-{video}-{number}": speaker
+    for speaker, video in (("id10270", "x6uYqmx31kE"), ("id10270", "-5r0dWxy17C8"), ("id1.5", "v"))
+    for number in ("00001", "00002.5")
+}
+FIRST, SECOND = "id10270-x6uYqmx31kE-00001", "id10270--5r0dWxy17C8-00001"
+EXPECTED = [Trial(FIRST, SECOND, True), Trial(FIRST, "id1.5-v-00002.5", False)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # Kaldi
+        f"{FIRST} {SECOND} target\n{FIRST} id1.5-v-00002.5 nontarget\n",
+        # voxceleb_trainer and VoxCeleb
+        "1 id10270/x6uYqmx31kE/00001.wav id10270/-5r0dWxy17C8/00001.wav\n"
+        "0 id10270/x6uYqmx31kE/00001.wav id1.5/v/00002.5.wav\n",
+        # WeSpeaker
+        "id10270/x6uYqmx31kE/00001.wav id10270/-5r0dWxy17C8/00001.wav target\n"
+        "id10270/x6uYqmx31kE/00001.wav id1.5/v/00002.5.wav nontarget\n",
+        # Folders above, other suffixes or none, ids as file names, both kinds of label.
+        f"1 /data/vox1/wav/id10270/x6uYqmx31kE/00001.m4a\t./wav/{SECOND}.flac \r\n\n"
+        f"  nontarget {FIRST} id1.5/v/00002.5\n\n",
+    ],
+)  # fmt: skip
+def test_published_forms_name_the_same_trials(lines: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(lines)
+    assert import_trials(tmp_path / "list.txt", VOXCELEB) == EXPECTED
+
+
+def test_speakers_and_models_are_named_as_they_are(tmp_path: Path) -> None:
+    """CN-Celeb's form; a path stands for no speaker, as a file is an utterance."""
+    lines = "id1.5 id1.5/v/00001.wav 1\nid00800-enroll id1.5/v/00001.wav 0\n"
+    (tmp_path / "list").write_text(f"{lines}enroll/id00800-enroll.wav id10270 0\n")
+    assert import_trials(tmp_path / "list", VOXCELEB, ["id00800-enroll"]) == [
+        Trial("id1.5", "id1.5-v-00001", True),
+        Trial("id00800-enroll", "id1.5-v-00001", False),
+        Trial("id00800-enroll", "id10270", False),
+    ]
+    with pytest.raises(ValueError, match=r"2 of 5 ids .* first 'enroll/id00800-enroll\.wav'"):
+        import_trials(tmp_path / "list", VOXCELEB)
+    (tmp_path / "list").write_text("wav/id10270.wav id1.5/v/00001.wav 0\n")
+    with pytest.raises(ValueError, match=r"1 of 2 ids .* first 'wav/id10270\.wav'"):
+        import_trials(tmp_path / "list", VOXCELEB)
+
+
+def test_the_longest_path_that_is_an_id_is_meant(tmp_path: Path) -> None:
+    utt2spk = dict.fromkeys(["b-1", "a-b-1", "a-b-1.5"], "a")
+    (tmp_path / "list").write_text("x/a/b/1.wav x/b/1.wav 1\na/b/1.5 c/b/1.5 0\n")
+    assert import_trials(tmp_path / "list", utt2spk) == [
+        Trial("a-b-1", "b-1", True),
+        Trial("a-b-1.5", "b-1", False),
+    ]
+
+
+def test_speakers_that_are_named_as_labels_leave_the_label_last(tmp_path: Path) -> None:
+    utt2spk = {"0-a": "0", "1-a": "1"}
+    (tmp_path / "list").write_text("1 1-a target\n0 1-a nontarget\n")
+    assert import_trials(tmp_path / "list", utt2spk) == [
+        Trial("1", "1-a", True),
+        Trial("0", "1-a", False),
+    ]
+
+
+def test_trials_that_come_twice_are_kept_as_published(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("1 s00-0 s00-1\n0 s00-0 s01-0\n1 s00-0 s00-1\n")
+    trials = import_trials(tmp_path / "list", make_speakers(2, 2))
+    assert trials == [Trial("s00-0", "s00-1", True), Trial("s00-0", "s01-0", False), trials[0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("s00-0 s00-1 1\n\ns00-0 s01-0\n", "list, line 3: expected .* got 's00-0 s01-0'"),
+        ("s00-0 s00-1 1 2\n", "list, line 1: expected 'enroll test label' or"),
+        ("s00-0 s00-1 1\ns00-0 s00-1 0\n\n1 s00-0 s01-0\n", "line 4: .* got '1 s00-0 s01-0'"),
+        ("1 s00-0 s00-1\n1 s00-0 s00-1\ns00-0 s01-0 0\n", "line 3: .* got 's00-0 s01-0 0'"),
+        ("s00-0 s00-1 imp\n", "line 1: .* target, nontarget, 1 or 0, got 's00-0 s00-1 imp'"),
+        ("s00-0 1 s00-1\n", "list, line 1: expected"),
+        (" \n\n", "list: no trials"),
+        ("", "list: no trials"),
+    ],
+)
+def test_lists_of_no_known_form_are_refused_by_line(
+    content: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text(content)
+    with pytest.raises(ValueError, match=told):
+        import_trials(tmp_path / "list", make_speakers(2, 2))
+    with pytest.raises(ValueError, match=r"missing: no such trial list"):
+        import_trials(tmp_path / "missing", make_speakers(2, 2))
+
+
+def test_names_of_another_corpus_are_counted_and_the_first_told(tmp_path: Path) -> None:
+    lines = "1 id1/v/1.wav s00-0\n0 id1/v/1.wav s01/9.wav\n1 s00-0 s00-1\n"
+    (tmp_path / "list").write_text(lines)
+    with pytest.raises(
+        ValueError,
+        match=r"list: 2 of 4 ids are not in the test set, first 'id1/v/1\.wav': expected its ids, "
+        "such as 's00-0', or paths",
+    ):
+        import_trials(tmp_path / "list", make_speakers(2, 2))
+
+
+def test_names_are_resolved_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    utt2spk = make_speakers(*[10] * 30)
+    names = [key.replace("-", "/") + ".wav" for key in utt2spk]
+    chosen = np.random.default_rng(0).integers(len(names), size=(5000, 2)).tolist()
+    (tmp_path / "list").write_text("".join(f"0 {names[i]} {names[j]}\n" for i, j in chosen))
+    find = Mock(side_effect=trials_module._find_id)
+    monkeypatch.setattr(trials_module, "_find_id", find)
+    trials = import_trials(tmp_path / "list", utt2spk)
+    keys = list(utt2spk)
+    assert [tuple(trial) for trial in trials] == [(keys[i], keys[j], False) for i, j in chosen]
+    assert sorted(call.args[0] for call in find.mock_calls) == sorted(names)
+
+
+# Models
+
+
+def test_models_are_written_as_a_sorted_table_and_read_back(tmp_path: Path) -> None:
+    assert read_models(tmp_path) == {}
+    write_models(tmp_path, {"b-m": ["b-1"], "a-m": ["a-2", "a-1"]})
+    assert (tmp_path / "enroll_spk2utt").read_text() == "a-m a-2 a-1\nb-m b-1\n"
+    assert read_models(tmp_path) == {"a-m": ["a-2", "a-1"], "b-m": ["b-1"]}
+
+
+MODELS = {"m0": ["s00-0", "s00-1"], "m1": ["s01-0", "s01-1"], "m2": ["s02-0", "s02-1"]}
+
+
+def write_model_lists(folder: Path) -> dict[str, str]:
+    """Three speakers with a model each and two tests each, and the lists of all protocols."""
+    utt2spk = make_speakers(4, 4, 4)
+    write_models(folder, MODELS)
+    everything = draw_identification(utt2spk, MODELS, 10**6, np.random.default_rng(0))
+    write_trials(folder / "trials_identification", everything)
+    write_trials(folder / "trials_enrolment_2", everything)
+    anchors = draw_one_plus_99(utt2spk, 10**6, np.random.default_rng(0), MODELS)
+    write_trials(folder / "trials_enrolment_2_one_plus_99", anchors)
+    return utt2spk
+
+
+def test_removed_utterances_leave_models_and_empty_models_leave_all_lists(tmp_path: Path) -> None:
+    write_model_lists(tmp_path)
+    before = {name: read_trials(path) for name, path in find_trial_lists(tmp_path).items()}
+    remove_utterances(tmp_path, {"s00-0", "s01-0", "s01-1", "s02-2"})
+    assert read_models(tmp_path) == {"m0": ["s00-1"], "m2": ["s02-0", "s02-1"]}
+    after = {name: read_trials(path) for name, path in find_trial_lists(tmp_path).items()}
+    assert after["enrolment_2"] == [
+        trial for trial in before["enrolment_2"] if trial.enroll != "m1" and trial.test != "s02-2"
+    ]
+    # s01's tests have lost their model, and s02-2 itself is bad: they are asked nobody any more.
+    assert after["identification"] == [
+        Trial(model, test, model[1] == test[2])
+        for test in ("s00-2", "s00-3", "s02-3")
+        for model in ("m0", "m2")
+    ]
+    assert "m1" not in anchors_of(after["enrolment_2_one_plus_99"])
+
+
+def test_speakers_without_utterances_leave_the_lists(tmp_path: Path) -> None:
+    write_spk2utt(tmp_path / "spk2utt", make_speakers(2, 2, 2))
+    trials = [
+        Trial("s00", "s00-1", True),
+        Trial("s01", "s02-0", False),
+        Trial("s00", "s02-0", False),
+    ]
+    write_trials(tmp_path / "trials_own", trials)
+    remove_utterances(tmp_path, {"s00-0", "s01-0", "s01-1"})
+    assert read_trials(tmp_path / "trials_own") == [trials[0], trials[2]]
+
+
+def test_models_stay_where_a_list_would_lose_all_of_a_kind(tmp_path: Path) -> None:
+    utt2spk = write_model_lists(tmp_path)
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    models = {key for utterances in MODELS.values() for key in utterances}
+    with pytest.raises(ValueError, match=r"trials_\w+: all \d+ target trials name .*lose their"):
+        remove_utterances(tmp_path, models)
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+    assert len(utt2spk) == 12
+
+
+def test_models_that_lose_nothing_are_not_written_anew(tmp_path: Path) -> None:
+    write_model_lists(tmp_path)
+    text = "m2  s02-0 s02-1\nm0 s00-0 s00-1\nm1 s01-0 s01-1\n"  # a user's own order
+    (tmp_path / "enroll_spk2utt").write_text(text)
+    remove_utterances(tmp_path, {"s00-3"})
+    assert (tmp_path / "enroll_spk2utt").read_text() == text
+    assert "s00-3" not in (tmp_path / "trials_identification").read_text()

@@ -3,26 +3,32 @@
 import argparse
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.audio import AudioInfo, read_info
 from deep_speaker.bad_items import check_bad_items
-from deep_speaker.command import add_jobs_option, positive_int
+from deep_speaker.command import add_jobs_option, positive_int, resolved_path
+from deep_speaker.corpus_checks import check_sets
 from deep_speaker.data_dir import Utterance, write_data_dir
-from deep_speaker.files import replacing_directory
+from deep_speaker.files import replacing_directory, scratch_directory
 from deep_speaker.manifests import write_manifests
+from deep_speaker.parallel import map_in_threads
+from deep_speaker.protocols import draw_lists, is_drawn
+from deep_speaker.sorted_utterances import SortedUtterances
 from deep_speaker.trials import (
     Trial,
-    draw_one_plus_99,
-    draw_trials,
+    import_trials,
     list_trial_files,
     read_known_trials,
+    read_models,
+    write_models,
     write_trials,
 )
+from deep_speaker.validation import validate_data_dir
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +42,52 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="all pairs up to --max-trials, or as many targets as nontargets (default all)",
     )
     parser.add_argument("--max-trials", type=positive_int, default=200000)
+    parser.add_argument(
+        "--trial-lists",
+        type=resolved_path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="trials instead of drawn ones, in Kaldi's, voxceleb_trainer's or WeSpeaker's form",
+    )
+    parser.add_argument(
+        "--enrolments",
+        type=positive_int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also draw trials of speakers enrolled with N utterances each",
+    )
+    parser.add_argument(
+        "--identification",
+        action="store_true",
+        help="also draw trials of all test utterances against all test speakers (closed set)",
+    )
     add_jobs_option(parser)
+
+
+def add_share_option(parser: argparse.ArgumentParser) -> None:
+    """For corpora without test speakers of their own; see `choose_test_speakers`."""
+    parser.add_argument(
+        "--test-share", type=float, default=0.2, help="share of the speakers to test (default 0.2)"
+    )
+
+
+def choose_test_speakers(speakers: Iterable[str], test_share: float, seed: int) -> set[str]:
+    """A random share of the speakers, at least two, to test; the others train.
+
+    Raises:
+        ValueError: fewer than 2 would train.
+    """
+    names = sorted(set(speakers))
+    num_test = max(2, round(test_share * len(names)))
+    if not 0 < test_share < 1 or len(names) - num_test < 2:
+        raise ValueError(
+            f"{len(names)} speakers, of whom --test-share {test_share:g} test: at least 2 must "
+            "test and 2 train"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    return {names[i] for i in order[:num_test]}
 
 
 def safe_id(text: str) -> str:
@@ -51,102 +102,115 @@ def safe_id(text: str) -> str:
     return re.sub(r"[^\w.]", "_", text)
 
 
-def read_infos(paths: Sequence[Path], num_jobs: int) -> dict[Path, AudioInfo]:
-    """Read the headers of audio files; bad ones are listed in the log and left out.
+def read_infos(paths: Iterable[Path], num_jobs: int) -> Iterator[tuple[Path, AudioInfo]]:
+    """Yield audio files and their headers, in order; bad ones are logged and left out.
+
+    Paths are taken as headers are: a long list need not be held.
 
     Raises:
-        ValueError: too many are bad; see `check_bad_items`.
+        ValueError: too many are bad; see `check_bad_items`. At the end, when all are known.
     """
 
-    def read(path: Path) -> AudioInfo | str:
+    def read(path: Path) -> tuple[Path, AudioInfo | str]:
         try:
-            return read_info(path)
+            return path, read_info(path)
         except (ValueError, OSError) as error:
-            return str(error)
+            return path, str(error)
 
-    with ThreadPoolExecutor(num_jobs) as pool:
-        results = dict(zip(paths, pool.map(read, paths), strict=True))
-    bad = {path: reason for path, reason in results.items() if isinstance(reason, str)}
-    check_bad_items(bad, len(paths), "files", "mend or remove the files")
-    return {path: info for path, info in results.items() if isinstance(info, AudioInfo)}
+    bad: dict[Path, str] = {}
+    total = 0
+    for path, info in map_in_threads(read, paths, num_jobs):
+        total += 1
+        if isinstance(info, AudioInfo):
+            yield path, info
+        else:
+            bad[path] = info
+    check_bad_items(bad, total, "files", "mend or remove the files")
 
 
 def write_corpus(
-    options: argparse.Namespace, train: Sequence[Utterance], test: Sequence[Utterance]
+    options: argparse.Namespace,
+    train: Iterable[Utterance],
+    test: Iterable[Utterance],
+    trial_lists: Mapping[str, Path] | None = None,
+    models: Mapping[str, list[str]] | None = None,
+    closed_set: bool = False,
 ) -> None:
-    """Check the two sets, draw the trials and write `options.output`/{manifests,train,test}.
+    """Check two sets, draw or import trials, and write `options.output`/{manifests,train,test}.
+
+    Args:
+        train, test: in any order; read once, and sorted on disk.
+        trial_lists: files in a form of `import_trials`, by the names they get; in place of drawn
+            ones, as are those of `options.trial_lists`.
+        models: utterances by the ids of models that such lists may name.
+        closed_set: whether test speakers may train too.
 
     Raises:
-        ValueError: the sets do not fit, see `check_sets`, or the test set allows no trials.
+        ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, or a
+            list does not fit it.
     """
-    check_sets(options.output, train, test)
-    utt2spk = {item.id: item.speaker for item in test}
-    rng = np.random.default_rng(options.data_seed)
-    trial_lists = {
-        "trials": draw_trials(utt2spk, options.trials, options.max_trials, rng),
-        "trials_one_plus_99": draw_one_plus_99(utt2spk, options.max_trials, rng),
-    }
-    write_sets(options.output, train, test, trial_lists)
+    with sorted_sets(options.output, train, test) as (train_set, test_set):
+        check_sets(options.output, train_set, test_set, closed_set)
+        utt2spk = {item.id: item.speaker for item in test_set}
+        models = models or {}
+        files = {
+            f"trials_{path.stem.removeprefix('trials_')}": path for path in options.trial_lists
+        }
+        files = dict(trial_lists or {}) | files
+        if files:
+            lists = {name: import_trials(path, utt2spk, models) for name, path in files.items()}
+        else:
+            rng = np.random.default_rng(options.data_seed)
+            lists, models = draw_lists(utt2spk, options, rng)
+        write_sets(options.output, train_set, test_set, lists, models)
 
 
-def check_sets(output: Path, train: Sequence[Utterance], test: Sequence[Utterance]) -> None:
-    """Check that two sets may train and test, and lie outside the folders that get their tables.
-
-    Raises:
-        ValueError: a set is empty, an id comes twice or lacks its speaker's prefix, a speaker is
-            in both sets, or a file of a training speaker is another's too.
-    """
-    for name, utterances in (("train", train), ("test", test)):
-        _check_utterances(name, utterances)
-        _check_place(output, utterances)
-    shared = {item.speaker for item in train} & {item.speaker for item in test}
-    if shared:
-        raise ValueError(
-            f"{len(shared)} speakers are in both train and test, first {min(shared)!r}: "
-            "verification is tested on unseen speakers, so remove or rename them in one"
-        )
-    files = [(item.path.resolve(), item) for item in [*train, *test]]
-    trained = dict(files[: len(train)])
-    for path, item in files:  # corpora may share test files: each has trials of its own
-        owner = trained.get(path, item)
-        if owner.speaker != item.speaker:
-            raise ValueError(
-                f"{path} is in the training set, as {owner.id!r}, and once more as {item.id!r}: "
-                "remove one of the two speakers"
-            )
+@contextmanager
+def sorted_sets(
+    output: Path, train: Iterable[Utterance], test: Iterable[Utterance]
+) -> Iterator[tuple[SortedUtterances, SortedUtterances]]:
+    """Two sets in the order of their ids, in files below `output` for as long as the block runs."""
+    with scratch_directory(output / "sorting.partial") as folder:
+        yield SortedUtterances(folder / "train", train), SortedUtterances(folder / "test", test)
 
 
 def write_sets(
     output: Path,
-    train: Sequence[Utterance],
-    test: Sequence[Utterance],
-    trial_lists: Mapping[str, Sequence[Trial]],
+    train: Iterable[Utterance],
+    test: Iterable[Utterance],
+    trial_lists: Mapping[str, list[Trial]],
+    models: Mapping[str, list[str]],
+    is_made: Callable[[str], bool] = is_drawn,
 ) -> None:
     """Write `output`/{manifests,train,test} of sets that `check_sets` has passed.
 
     Args:
-        trial_lists: by file name. Others in `output`/test, which a user has put there, stay.
+        train, test: in the order of their ids; the same at every iteration.
+        trial_lists: by file name. Others in `output`/test, which a user has put there, stay, and
+            so do their models.
+        models: utterances by the ids of models.
+        is_made: whether a file name is one that stage 0 gives: such a list of an earlier run goes.
 
     Raises:
         ValueError: a list of the user's names what is not in the test set.
     """
-    utt2spk = {item.id: item.speaker for item in test}
-    lists = dict(trial_lists)
-    for path in list_trial_files(output / "test"):
-        if path.name not in trial_lists:
-            lists[path.name] = read_known_trials(path, utt2spk)
-    for name, utterances in (("train", train), ("test", test)):
-        data_dir = output / name
-        with replacing_directory(data_dir) as partial:
+    known = list_trial_files(output / "test")
+    own = [path for path in known if path.name not in trial_lists and not is_made(path.name)]
+    lists, models = _add_own_lists(own, test, trial_lists, models)
+    with (
+        replacing_directory(output / "train") as partial_train,
+        replacing_directory(output / "test") as partial_test,
+    ):
+        for partial, utterances in ((partial_train, train), (partial_test, test)):
             write_data_dir(partial, utterances)
-            for file_name, trials in lists.items() if name == "test" else ():
-                write_trials(partial / file_name, trials)
-        write_manifests(data_dir, utterances)
-        hours = sum(item.info.duration for item in utterances) / 3600
-        speakers = len({item.speaker for item in utterances})
-        logging.info(
-            "%s: %d utterances of %d speakers, %.2f h", data_dir, len(utterances), speakers, hours
-        )
+            validate_data_dir(partial)
+        for file_name, trials in lists.items():
+            write_trials(partial_test / file_name, trials)
+        if models:
+            write_models(partial_test, models)
+    for name, utterances in (("train", train), ("test", test)):
+        write_manifests(output / name, utterances)
+        _log_size(output / name, utterances)
     for file_name, trials in lists.items():
         num_targets = sum(trial.target for trial in trials)
         logging.info(
@@ -155,27 +219,29 @@ def write_sets(
         )  # fmt: skip
 
 
-def _check_place(output: Path, utterances: Sequence[Utterance]) -> None:
-    """Refuse audio inside the folders that are about to be replaced."""
-    for name in ("train", "test"):
-        folder = (output / name).resolve()
-        inside = [item.path for item in utterances if folder in item.path.resolve().parents]
-        if inside:
-            raise ValueError(
-                f"{inside[0]} lies in {folder}, which stage 0 replaces: move the audio elsewhere"
-            )
+def _add_own_lists(
+    own: Sequence[Path],
+    test: Iterable[Utterance],
+    trial_lists: Mapping[str, list[Trial]],
+    models: Mapping[str, list[str]],
+) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
+    """Trial lists, and models, with those of the user's."""
+    if not own:
+        return dict(trial_lists), dict(models)
+    utt2spk = {item.id: item.speaker for item in test}
+    known_models = read_models(own[0].parent) | dict(models)
+    lists = {path.name: read_known_trials(path, utt2spk, known_models) for path in own}
+    named = {trial.enroll for trials in lists.values() for trial in trials}
+    kept = {key: utts for key, utts in known_models.items() if key in named or key in models}
+    return dict(trial_lists) | lists, kept
 
 
-def _check_utterances(name: str, utterances: Sequence[Utterance]) -> None:
-    if not utterances:
-        raise ValueError(f"the {name} set has no utterances")
-    paths: dict[str, Path] = {}
+def _log_size(data_dir: Path, utterances: Iterable[Utterance]) -> None:
+    count, seconds, speakers = 0, 0.0, set()
     for item in utterances:
-        if item.id in paths:
-            raise ValueError(
-                f"utterance id {item.id!r} comes twice, from {paths[item.id]} and {item.path}: "
-                "rename or remove one"
-            )
-        paths[item.id] = item.path
-        if not item.id.startswith(f"{item.speaker}-") or safe_id(item.speaker) != item.speaker:
-            raise ValueError(f"utterance id {item.id!r} does not follow from {item.speaker!r}")
+        count += 1
+        seconds += item.duration
+        speakers.add(item.speaker)
+    logging.info(
+        "%s: %d utterances of %d speakers, %.2f h", data_dir, count, len(speakers), seconds / 3600
+    )

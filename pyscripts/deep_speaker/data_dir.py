@@ -4,37 +4,68 @@ A table holds `key value` lines, sorted and unique by key as bytes (`LC_ALL=C`),
 order of Python's strings too: UTF-8 keeps the order of code points.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, repeat
 from pathlib import Path
+from typing import IO
 
-from deep_speaker.audio import AudioInfo, wav_entry
+from deep_speaker.audio import AudioInfo, read_entry_info
+from deep_speaker.bad_items import check_bad_items
 from deep_speaker.files import replacing_file
+from deep_speaker.parallel import map_in_threads
+from deep_speaker.sorting import sort_lines
 
 # Tables keyed by utterance that stage 1 adds.
 FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
+# All that may be keyed by utterance; without segments, recordings have utterances' ids.
+UTTERANCE_TABLES = ("utt2dur", "segments", "text", "utt2uniq", *FEATURE_TABLES)
+RECORDING_TABLES = ("wav.scp", "reco2dur")
 MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | {"xvector.scp": 4, "spk_xvector.scp": 4}
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A part of a recording, in seconds."""
+
+    recording: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Utterance:
-    """A whole recording of one speaker.
+    """What one speaker says in a recording, or in a segment of one.
 
     Attributes:
-        id: starts with `speaker` and a dash, so that both orders of utt2spk agree.
+        id: sorted by it, utterances must be sorted by `speaker` too: a speaker id and a dash as
+            its prefix sees to that.
+        entry: of wav.scp: a file's path, or a command that ends in `|`; see `audio.wav_entry`.
+        info: of the whole recording.
         sex: `m`, `f` or None where it is not known.
-        text: what is said, where that is known.
+        text: what is said; None where that is not known.
+        segment: None where the utterance is the whole recording, which then has its id.
     """
 
     id: str
     speaker: str
-    path: Path
+    entry: str
     info: AudioInfo
     sex: str | None = None
     text: str | None = None
+    segment: Segment | None = None
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.segment.end - self.segment.start if self.segment else self.info.duration
+
+    @property
+    def recording(self) -> str:
+        """The recording's id."""
+        return self.segment.recording if self.segment else self.id
 
 
 def missing_input(path: Path, stage: int) -> str:
@@ -43,30 +74,38 @@ def missing_input(path: Path, stage: int) -> str:
 
 
 def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the (key, value) pairs of a table; the value is the rest of the line.
+    """Yield the (key, value) pairs of a table as they stand; the value is the rest of the line.
+
+    A line of the table `text` may be a key alone: nothing was said.
 
     Raises:
-        ValueError: the file is missing (with the stage that makes it), or a line has no value,
-            or a key comes twice.
+        ValueError: the file is missing (with the stage that makes it), or a line has no value.
     """
     if not path.is_file():
         stage = MADE_BY_STAGE.get(path.name, 0)
         raise ValueError(missing_input(path, stage))
-    seen = set()
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             fields = line.split(maxsplit=1)
+            if len(fields) == 1 and path.name == "text":
+                fields.append("")
             if len(fields) != 2:
                 raise ValueError(f"{path}, line {number}: expected 'key value', got {line!r}")
-            if fields[0] in seen:
-                raise ValueError(f"{path}, line {number}: {fields[0]!r} stands there twice")
-            seen.add(fields[0])
             yield fields[0], fields[1].strip()
 
 
 def read_table(path: Path) -> dict[str, str]:
-    """All of a table; see `iterate_table`."""
-    return dict(iterate_table(path))
+    """All of a table; see `iterate_table`.
+
+    Raises:
+        ValueError: also where a key comes twice.
+    """
+    table: dict[str, str] = {}
+    for number, (key, value) in enumerate(iterate_table(path), 1):
+        if key in table:
+            raise ValueError(f"{path}, line {number}: {key!r} stands there twice")
+        table[key] = value
+    return table
 
 
 def write_table(path: Path, table: Mapping[str, object]) -> None:
@@ -89,23 +128,124 @@ def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def write_data_dir(folder: Path, utterances: Iterable[Utterance]) -> None:
-    """Write wav.scp, utt2spk, spk2utt, utt2dur, reco2dur and, where known for all, spk2gender.
+    """Write the tables of utterances into a folder that is being made, none held in memory.
 
-    reco2dur equals utt2dur as there are no segments; Lhotse's import wants it.
+    wav.scp, utt2spk, spk2utt, utt2dur and reco2dur (Lhotse's import wants it); segments where an
+    utterance is one; spk2gender and text where those are known for all.
+
+    Args:
+        utterances: sorted by id.
     """
-    chosen = {utterance.id: utterance for utterance in utterances}
-    utt2spk = {key: utterance.speaker for key, utterance in chosen.items()}
-    durations = {key: f"{utterance.info.duration:.6f}" for key, utterance in chosen.items()}
-    sexes = {utterance.speaker: utterance.sex for utterance in chosen.values()}
-    entries = {key: wav_entry(item.path, item.info) for key, item in chosen.items()}
-    write_table(folder / "wav.scp", entries)
-    write_table(folder / "utt2spk", utt2spk)
-    write_spk2utt(folder / "spk2utt", utt2spk)
-    write_table(folder / "utt2dur", durations)
-    write_table(folder / "reco2dur", durations)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("wav.scp", "segments", "utt2spk", "spk2utt", "utt2dur", "reco2dur", "text")
+    sexes: dict[str, str | None] = {}
+    has_text, has_segments = True, False
+    with ExitStack() as stack:
+        tables = {
+            name: stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in names
+        }
+        for speaker, group in groupby(utterances, lambda item: item.speaker):
+            keys = []
+            for item in group:
+                keys.append(item.id)
+                sexes[speaker] = item.sex
+                has_text &= item.text is not None
+                has_segments |= item.segment is not None
+                _write_utterance(tables, item)
+            tables["spk2utt"].write(f"{speaker} {' '.join(keys)}\n")
+    if has_segments:
+        for name in RECORDING_TABLES:  # written once per utterance, in the order of utterances
+            sort_lines(folder / name, unique=True)
+    else:
+        (folder / "segments").unlink()
+    if not has_text:
+        (folder / "text").unlink()
     if all(sexes.values()):
         write_table(folder / "spk2gender", sexes)
-    validate_data_dir(folder)
+
+
+def _write_utterance(tables: Mapping[str, IO[str]], item: Utterance) -> None:
+    key, recording, length = item.id, item.recording, item.info.duration
+    start, end = (item.segment.start, item.segment.end) if item.segment else (0, length)
+    tables["wav.scp"].write(f"{recording} {item.entry}\n")
+    tables["reco2dur"].write(f"{recording} {length:.6f}\n")
+    tables["segments"].write(f"{key} {recording} {start:.6f} {end:.6f}\n")
+    tables["utt2spk"].write(f"{key} {item.speaker}\n")
+    tables["utt2dur"].write(f"{key} {item.duration:.6f}\n")
+    tables["text"].write(" ".join([key, *(item.text or "").split()]) + "\n")
+
+
+def read_utterances(
+    folder: Path, num_jobs: int, locate: Callable[[str], str] = str
+) -> Iterator[Utterance]:
+    """Yield the utterances of a data directory that Kaldi accepts, in its order.
+
+    Recordings whose audio cannot be read are logged and left out. Without segments, no table is
+    held in memory.
+
+    Args:
+        locate: gives the entry to use for an entry of wav.scp.
+
+    Raises:
+        ValueError: a table is missing, or too many recordings are bad; see `check_bad_items`.
+    """
+    sexes = read_optional_table(folder / "spk2gender")
+    bad: dict[str, str] = {}
+    total = 0
+    for key, speaker, text, segment, entry, info in _join_tables(folder, num_jobs, locate):
+        total += 1
+        if isinstance(info, AudioInfo):
+            yield Utterance(key, speaker, entry, info, sexes.get(speaker), text, segment)
+        else:
+            bad[key] = info
+    check_bad_items(bad, total, "utterances", f"mend what {folder}/wav.scp names")
+
+
+def _join_tables(
+    folder: Path, num_jobs: int, locate: Callable[[str], str]
+) -> Iterator[tuple[str, str, str | None, Segment | None, str, AudioInfo | str]]:
+    speakers = iterate_table(folder / "utt2spk")
+    has_text = (folder / "text").is_file()
+    texts = iterate_table(folder / "text") if has_text else repeat(("", None))
+
+    def read(entry: str) -> tuple[str, AudioInfo | str]:
+        try:
+            located = locate(entry)
+            return located, read_entry_info(located)
+        except (ValueError, OSError) as error:
+            return entry, str(error)
+
+    if not (folder / "segments").is_file():
+        entries = (entry for _, entry in iterate_table(folder / "wav.scp"))
+        found = map_in_threads(read, entries, num_jobs)
+        for (key, speaker), (_, text), (entry, info) in zip(speakers, texts, found, strict=False):
+            yield key, speaker, text, None, entry, info
+        return
+    recordings = read_table(folder / "wav.scp")
+    infos = dict(zip(recordings, map_in_threads(read, recordings.values(), num_jobs), strict=True))
+    segments = iterate_segments(folder / "segments")
+    for (key, speaker), (_, text), (_, segment) in zip(speakers, texts, segments, strict=False):
+        yield key, speaker, text, segment, *infos[segment.recording]
+
+
+def iterate_segments(path: Path) -> Iterator[tuple[str, Segment]]:
+    """Yield the (utterance, segment) pairs of Kaldi's table `segments`.
+
+    Raises:
+        ValueError: a line is not `utterance recording start end`, with times that rise from 0.
+    """
+    for key, value in iterate_table(path):
+        try:
+            recording, start, end = value.split()
+            segment = Segment(recording, float(start), float(end))
+        except ValueError:
+            segment = Segment("", 0, 0)
+        if not 0 <= segment.start < segment.end:
+            raise ValueError(
+                f"{path}: {key!r} has {value!r}; expected '<recording> <start> <end>', in seconds, "
+                "the end after the start"
+            )
+        yield key, segment
 
 
 def write_spk2utt(path: Path, utt2spk: Mapping[str, str]) -> None:
@@ -119,63 +259,19 @@ def remove_utterances(folder: Path, unwanted: set[str]) -> None:
     kept = {key: speaker for key, speaker in utt2spk.items() if key not in unwanted}
     if not kept:
         raise ValueError(f"{folder}: no utterance is left")
-    for name in (*FEATURE_TABLES, "utt2dur", "reco2dur"):
+    _keep_keys(folder, UTTERANCE_TABLES, kept)
+    write_spk2utt(folder / "spk2utt", kept)
+    _keep_keys(folder, ("spk2gender",), set(kept.values()))
+    write_table(folder / "utt2spk", kept)
+    recordings: Iterable[str] = kept
+    if (folder / "segments").is_file():
+        recordings = {segment.recording for _, segment in iterate_segments(folder / "segments")}
+    # wav.scp last: while it names them, a rerun finds them again
+    _keep_keys(folder, RECORDING_TABLES[::-1], recordings)
+
+
+def _keep_keys(folder: Path, names: Iterable[str], kept: Iterable[str]) -> None:
+    for name in names:
         table = read_optional_table(folder / name)
         if table:
             write_table(folder / name, {key: table[key] for key in kept if key in table})
-    write_spk2utt(folder / "spk2utt", kept)
-    sexes = read_optional_table(folder / "spk2gender")
-    if sexes:
-        speakers = set(kept.values())
-        write_table(folder / "spk2gender", {key: sexes[key] for key in sexes if key in speakers})
-    write_table(folder / "utt2spk", kept)
-    table = read_table(folder / "wav.scp")  # last: while it names them, a rerun finds them again
-    write_table(folder / "wav.scp", {key: table[key] for key in kept})
-
-
-def validate_data_dir(folder: Path) -> None:
-    """Check what Kaldi's validate_data_dir.sh checks of the tables this recipe writes.
-
-    Raises:
-        ValueError: naming the file and the first key that is wrong.
-    """
-    utt2spk = _read_sorted(folder / "utt2spk")
-    if list(utt2spk.items()) != sorted(utt2spk.items(), key=lambda item: (item[1], item[0])):
-        raise ValueError(
-            f"{folder}/utt2spk: not sorted by speaker when sorted by utterance: make the speaker "
-            "id and a dash the prefix of every utterance id"
-        )
-    speakers = {key: value.split() for key, value in _read_sorted(folder / "spk2utt").items()}
-    if speakers != group_by_speaker(utt2spk):
-        raise ValueError(f"{folder}/spk2utt: does not match utt2spk")
-    for name in ("wav.scp", "utt2dur", "reco2dur", *FEATURE_TABLES):
-        if name == "wav.scp" or (folder / name).exists():
-            _check_keys(folder / name, _read_sorted(folder / name), utt2spk)
-    for name, form in (("utt2dur", r"[\d.]+"), ("reco2dur", r"[\d.]+"), ("utt2num_frames", r"\d+")):
-        for key, value in read_optional_table(folder / name).items():
-            if not re.fullmatch(form, value) or float(value) <= 0:
-                raise ValueError(f"{folder}/{name}: {key!r} has {value!r}, not a number above 0")
-    if (folder / "spk2gender").exists():
-        sexes = _read_sorted(folder / "spk2gender")
-        _check_keys(folder / "spk2gender", sexes, speakers)
-        if not set(sexes.values()) <= {"m", "f"}:
-            raise ValueError(f"{folder}/spk2gender: values other than m and f")
-
-
-def _read_sorted(path: Path) -> dict[str, str]:
-    table = read_table(path)
-    if not table:
-        raise ValueError(f"{path}: empty")
-    keys = list(table)
-    for before, after in pairwise(keys):
-        if before > after:
-            raise ValueError(f"{path}: {after!r} comes after {before!r}: sort it with LC_ALL=C")
-    return table
-
-
-def _check_keys(path: Path, table: Mapping[str, str], expected: Iterable[str]) -> None:
-    differing = sorted(set(table) ^ set(expected))
-    if differing:
-        raise ValueError(
-            f"{path}: {len(differing)} keys differ from utt2spk's, first {differing[0]!r}"
-        )

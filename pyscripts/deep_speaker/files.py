@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +19,21 @@ def replacing_file(path: Path, mode: str = "w") -> Iterator[IO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that is gone after the block, as are the folders made around it."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # not empty: the block has put something there
+                folder.rmdir()
 
 
 @contextmanager

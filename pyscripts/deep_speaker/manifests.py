@@ -4,7 +4,7 @@ They lie in `<corpus>/manifests/<corpus>_<kind>_<set>.jsonl.gz`, Lhotse's own na
 directory `<corpus>/<set>`, and share its utterance ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lhotse import (
@@ -17,8 +17,9 @@ from lhotse import (
     SupervisionSet,
 )
 
+from deep_speaker.audio import file_of_entry
 from deep_speaker.config import Features as FeatureConfig
-from deep_speaker.data_dir import Utterance, read_table
+from deep_speaker.data_dir import Utterance, iterate_segments, iterate_table, read_table
 
 # Front ends' names in feature manifests.
 TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
@@ -30,34 +31,57 @@ def manifest_path(data_dir: Path, kind: str) -> Path:
     return corpus / "manifests" / f"{corpus.name}_{kind}_{data_dir.name}.jsonl.gz"
 
 
-def write_manifests(data_dir: Path, utterances: Sequence[Utterance]) -> None:
-    """Write the recordings and supervisions of a data directory."""
-    manifest_path(data_dir, "recordings").parent.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(utterances, key=lambda utterance: utterance.id)
-    recordings = RecordingSet.from_recordings(_recording(utterance) for utterance in ordered)
-    supervisions = SupervisionSet.from_segments(_supervision(utterance) for utterance in ordered)
-    _write(recordings, manifest_path(data_dir, "recordings"))
-    _write(supervisions, manifest_path(data_dir, "supervisions"))
+def write_manifests(data_dir: Path, utterances: Iterable[Utterance]) -> None:
+    """Write the recordings and supervisions of a data directory, none of them held in memory.
+
+    Args:
+        utterances: the same at every iteration; read twice.
+    """
+    _write(RecordingSet, _recordings(utterances), manifest_path(data_dir, "recordings"))
+    supervisions = (_supervision(item) for item in utterances)
+    _write(SupervisionSet, supervisions, manifest_path(data_dir, "supervisions"))
     manifest_path(data_dir, "features").unlink(missing_ok=True)
 
 
-def _write(manifest: RecordingSet | SupervisionSet | FeatureSet, path: Path) -> None:
+def _write(
+    kind: type[RecordingSet] | type[SupervisionSet] | type[FeatureSet],
+    items: Iterable[Recording | SupervisionSegment | Features],
+    path: Path,
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"partial_{path.name}")  # Lhotse goes by the suffix
     try:
-        manifest.to_file(partial)
+        with kind.open_writer(partial) as writer:
+            for item in items:
+                writer.write(item)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
+    segmented: set[str] = set()  # recordings of which segments have come before
+    for item in utterances:
+        if item.recording not in segmented:
+            yield _recording(item)
+        if item.segment:
+            segmented.add(item.recording)
+
+
 def _recording(utterance: Utterance) -> Recording:
-    channels = list(range(utterance.info.num_channels))
+    info = utterance.info
+    channels = list(range(info.num_channels))
+    path = file_of_entry(utterance.entry)
+    if path is None:
+        source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
+    else:
+        source = AudioSource("file", channels, str(path.absolute()))
     return Recording(
-        id=utterance.id,
-        sources=[AudioSource("file", channels, str(utterance.path.absolute()))],
-        sampling_rate=utterance.info.sampling_rate,
-        num_samples=utterance.info.num_samples,
-        duration=utterance.info.duration,
+        id=utterance.recording,
+        sources=[source],
+        sampling_rate=info.sampling_rate,
+        num_samples=info.num_samples,
+        duration=info.duration,
         channel_ids=channels,
     )
 
@@ -65,22 +89,14 @@ def _recording(utterance: Utterance) -> Recording:
 def _supervision(utterance: Utterance) -> SupervisionSegment:
     return SupervisionSegment(
         id=utterance.id,
-        recording_id=utterance.id,
-        start=0,
-        duration=utterance.info.duration,
+        recording_id=utterance.recording,
+        start=utterance.segment.start if utterance.segment else 0,
+        duration=utterance.duration,
         channel=0,
         text=utterance.text,
         speaker=utterance.speaker,
         gender=utterance.sex,
     )
-
-
-def read_texts(data_dir: Path) -> dict[str, str | None]:
-    """What is said in the utterances of a data directory; empty where it has no manifests."""
-    path = manifest_path(data_dir, "supervisions")
-    if not path.is_file():
-        return {}
-    return {segment.id: segment.text for segment in SupervisionSet.from_file(path)}
 
 
 def write_features(data_dir: Path, config: FeatureConfig) -> None:
@@ -94,14 +110,17 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
         return
     num_frames = read_table(data_dir / "utt2num_frames")
     durations = read_table(data_dir / "utt2dur")
-    feature_set = FeatureSet.from_features(
+    segments = (
+        dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
+    )
+    features = (
         Features(
             type=TYPES[config.front_end],
             num_frames=int(num_frames[key]),
             num_features=config.num_bins,
             frame_shift=config.frame_shift_ms / 1000,
             sampling_rate=config.sampling_rate,
-            start=0,
+            start=segments[key].start if key in segments else 0,
             duration=(
                 float(durations[key])
                 if config.front_end == "kaldi"
@@ -110,18 +129,25 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
             storage_path=entry,
             storage_key=key,
-            recording_id=key,
+            recording_id=segments[key].recording if key in segments else key,
             channels=0,
         )
-        for key, entry in read_table(data_dir / "feats.scp").items()
+        for key, entry in iterate_table(data_dir / "feats.scp")
     )
-    _write(feature_set, manifest_path(data_dir, "features"))
+    _write(FeatureSet, features, manifest_path(data_dir, "features"))
 
 
 def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
-    """Drop utterances from the recordings and supervisions of a data directory."""
-    for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
-        path = manifest_path(data_dir, kind)
-        if path.is_file():
-            kept = [item for item in manifest.from_file(path) if item.id not in unwanted]
-            _write(manifest.from_items(kept), path)
+    """Drop utterances from the supervisions of a data directory, and recordings without any."""
+    recordings, supervisions = (
+        manifest_path(data_dir, kind) for kind in ("recordings", "supervisions")
+    )
+    if not (recordings.is_file() and supervisions.is_file()):
+        return
+    kept = [
+        item for item in SupervisionSet.from_jsonl_lazy(supervisions) if item.id not in unwanted
+    ]
+    named = {item.recording_id for item in kept}
+    all_recordings = RecordingSet.from_jsonl_lazy(recordings)
+    _write(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
+    _write(SupervisionSet, kept, supervisions)

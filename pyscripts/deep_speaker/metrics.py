@@ -87,25 +87,27 @@ def min_dcf(rates: ErrorRates, p_target: float) -> float:
 
 
 def identification_accuracy(
-    anchors: Sequence[str], scores: np.ndarray, is_target: np.ndarray
+    anchors: Sequence[str], scores: np.ndarray, is_target: np.ndarray, rank: int = 1
 ) -> float:
-    """Share of anchors whose positive scores above all of their negatives (ties are failures).
+    """Share of anchors whose best positive scores among their `rank` best (ties are failures).
+
+    That is, above all of their negatives but `rank` - 1.
 
     Args:
-        anchors: the anchor of each trial, shape (trials,).
+        anchors: what is asked for in each trial, shape (trials,).
 
     Raises:
         ValueError: no anchor has both a positive and a negative.
     """
     check_numbers(scores)
-    names, group = np.unique(np.asarray(anchors), return_inverse=True)
-    best_positive = np.full(len(names), -np.inf)
-    best_negative = np.full(len(names), -np.inf)
+    groups: dict[str, int] = {}
+    group = np.array([groups.setdefault(anchor, len(groups)) for anchor in anchors])
+    best_positive = np.full(len(groups), -np.inf)
     np.maximum.at(best_positive, group[is_target], scores[is_target])
-    np.maximum.at(best_negative, group[~is_target], scores[~is_target])
-    num_positives = np.bincount(group[is_target], minlength=len(names))
-    num_negatives = np.bincount(group[~is_target], minlength=len(names))
-    complete = (num_positives > 0) & (num_negatives > 0)
+    has_positive = np.bincount(group[is_target], minlength=len(groups)) > 0
+    has_negative = np.bincount(group[~is_target], minlength=len(groups)) > 0
+    complete = has_positive & has_negative
     if not complete.any():
         raise ValueError("no anchor has both a positive and a negative")
-    return float((best_positive > best_negative)[complete].mean())
+    above = group[~is_target & (scores >= best_positive[group])]
+    return float((np.bincount(above, minlength=len(groups)) < rank)[complete].mean())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +10,56 @@ import numpy as np
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.data_dir import missing_input, read_table
 from deep_speaker.files import replacing_file
-from deep_speaker.trials import Trial, read_trials
+from deep_speaker.trials import MODELS, Trial, read_trials
 
 BACKENDS = ("cosine", "crop_distance")
 TRIALS_AT_ONCE = 4096  # rows gathered together stay in the cache
 CROP_TRIALS_AT_ONCE = 64  # likewise, with ten crops each
 
 
-def read_xvectors(folder: Path) -> tuple[dict[str, int], np.ndarray]:
-    """Utterances' and speakers' vectors of an x-vector directory.
+def read_xvectors(
+    folder: Path, models: Mapping[str, Sequence[str]] = {}
+) -> tuple[dict[str, int], np.ndarray]:
+    """Vectors of an x-vector directory: of utterances, of models made of them, and of speakers.
+
+    Args:
+        models: utterances by model. Its vector is the mean of theirs, each at unit length, as
+            Kaldi's ivector-mean gives.
 
     Returns:
-        Rows by key, utterances before speakers of the same name; and float32 vectors of unit
-        length, shape (keys, dim).
+        Rows by key, of the first in the above order where one name stands for several things; and
+        float32 vectors of unit length, shape (keys, dim).
     """
-    rows: dict[str, int] = {}
-    vectors: list[np.ndarray] = []
-    for name in ("xvector.scp", "spk_xvector.scp"):
-        table = ArchiveTable(folder / name)
-        for key in table:
-            if key not in rows:
-                rows[key] = len(vectors)
-                vectors.append(table.rows(key))
-    matrix = np.stack(vectors).astype(np.float32)
-    return rows, matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+    keys, vectors = _read_unit_vectors(folder / "xvector.scp")
+    rows = {key: i for i, key in enumerate(keys)}
+    _check_models(models, rows, folder)
+    means = [vectors[[rows[key] for key in members]].mean(axis=0) for members in models.values()]
+    of_models = _at_unit_length(np.reshape(means, (-1, vectors.shape[1])))
+    speakers, of_speakers = _read_unit_vectors(folder / "spk_xvector.scp")
+    for i, key in enumerate(chain(models, speakers), len(keys)):
+        rows.setdefault(key, i)
+    return rows, np.concatenate([vectors, of_models, of_speakers])
+
+
+def _read_unit_vectors(scp: Path) -> tuple[list[str], np.ndarray]:
+    table = ArchiveTable(scp)
+    return list(table), _at_unit_length(np.stack([table.rows(key) for key in table]))
+
+
+def _at_unit_length(vectors: np.ndarray) -> np.ndarray:
+    vectors = vectors.astype(np.float32, copy=False)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _check_models(
+    models: Mapping[str, Sequence[str]], utterances: Collection[str], folder: Path
+) -> None:
+    lost = [(key, model) for model, keys in models.items() for key in keys if key not in utterances]
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} utterances of the models in {MODELS} have no vector, first "
+            f"{lost[0][0]!r} of {lost[0][1]!r}: mend that table, or run stage 4 anew"
+        )
 
 
 def cosine_scores(vectors: np.ndarray, enroll: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -45,20 +71,22 @@ def cosine_scores(vectors: np.ndarray, enroll: np.ndarray, test: np.ndarray) -> 
     return scores
 
 
-def read_crops(folder: Path) -> tuple[dict[str, list[int]], np.ndarray]:
+def read_crops(
+    folder: Path, models: Mapping[str, Sequence[str]] = {}
+) -> tuple[dict[str, list[int]], np.ndarray]:
     """Crops of the utterances of an x-vector directory, for `crop_distance_scores`.
 
     Returns:
-        Rows by key: an utterance's, and those of all utterances of a speaker, utterances before
-        speakers of the same name; and float32 crops of unit length, shape
-        (utterances, crops, dim).
+        Rows by key: an utterance's, and those of all utterances of a model or a speaker, of the
+        first in this order where one name stands for several; and float32 crops of unit length,
+        shape (utterances, crops, dim).
     """
     table = ArchiveTable(folder / "xvector_crops.scp")
     row = {utterance: i for i, utterance in enumerate(table)}
-    rows = {
-        speaker: [row[utterance] for utterance in utterances.split()]
-        for speaker, utterances in read_table(folder / "spk2utt").items()
-    }
+    _check_models(models, row, folder)
+    speakers = read_table(folder / "spk2utt")
+    members = {speaker: keys.split() for speaker, keys in speakers.items()} | dict(models)
+    rows = {name: [row[key] for key in keys] for name, keys in members.items()}
     rows |= {utterance: [i] for utterance, i in row.items()}
     return rows, np.stack([table.rows(utterance) for utterance in table])
 
@@ -96,8 +124,8 @@ def score_by_crops(
 ) -> np.ndarray:
     """Crop-distance scores of trials: float64, shape (trials,).
 
-    All crops of all utterances of a speaker count. As utterances have equally many, that is the
-    mean over the pairs of utterances.
+    All crops of all utterances of a speaker or model count. As utterances have equally many, that
+    is the mean over the pairs of utterances.
 
     Args:
         rows, crops: see `read_crops`.
@@ -144,16 +172,24 @@ def find_scores(prefix: Path, trial_list: Path) -> tuple[str, Path]:
     raise ValueError(missing_input(files[BACKENDS[0]], 5))
 
 
-def score_trials(trial_lists: Iterable[Path], xvector_dir: Path, prefix: Path) -> None:
+def score_trials(
+    trial_lists: Iterable[Path],
+    xvector_dir: Path,
+    prefix: Path,
+    models: Mapping[str, Sequence[str]] = {},
+) -> None:
     """Write `enroll test score` for every trial of each list, in its order, to its `score_file`.
 
     By crop distance where the x-vector directory holds crops, else by cosine; scores of the other
     backend are removed.
 
+    Args:
+        models: utterances of the enrolment models, see `read_xvectors` and `score_by_crops`.
+
     Raises:
-        ValueError: trials name utterances or speakers without a vector; Kaldi would skip them.
+        ValueError: trials or models name what has no vector; Kaldi would skip them.
     """
-    backend, keys, score = _choose_backend(xvector_dir)
+    backend, keys, score = _choose_backend(xvector_dir, models)
     for trial_list in trial_lists:
         trials = read_trials(trial_list)
         _check_keys(trial_list, trials, keys, xvector_dir)
@@ -168,13 +204,13 @@ def score_trials(trial_lists: Iterable[Path], xvector_dir: Path, prefix: Path) -
 
 
 def _choose_backend(
-    xvector_dir: Path,
+    xvector_dir: Path, models: Mapping[str, Sequence[str]]
 ) -> tuple[str, Collection[str], Callable[[Sequence[Trial]], np.ndarray]]:
     """The backend that an x-vector directory is for, the keys in it, and what scores trials."""
     if (xvector_dir / "xvector_crops.scp").is_file():
-        crop_rows, crops = read_crops(xvector_dir)
+        crop_rows, crops = read_crops(xvector_dir, models)
         return "crop_distance", crop_rows, partial(score_by_crops, rows=crop_rows, crops=crops)
-    rows, vectors = read_xvectors(xvector_dir)
+    rows, vectors = read_xvectors(xvector_dir, models)
     return "cosine", rows, partial(score_by_cosine, rows=rows, vectors=vectors)
 
 

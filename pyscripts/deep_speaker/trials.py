@@ -1,19 +1,18 @@
-"""Trial lists in Kaldi's form, `enroll test target|nontarget`, and how stage 0 draws them."""
+"""Trial lists in Kaldi's form, `enroll test target|nontarget`, and the models that they enrol."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from deep_speaker.data_dir import group_by_speaker, missing_input
+from deep_speaker.data_dir import missing_input, read_optional_table, write_table
 from deep_speaker.files import replacing_file
 
-# Deep Speaker, section 4: each anchor meets 1 utterance of its speaker and 99 of others.
-NEGATIVES_PER_ANCHOR = 99
-# How the file of a list of that protocol ends.
+# How the files of lists of these protocols end.
 ONE_PLUS_99 = "_one_plus_99"
+IDENTIFICATION = "_identification"
+# Enrolment models of several utterances, `model utterance...`.
+MODELS = "enroll_spk2utt"
+LABELS = {"target": True, "1": True, "nontarget": False, "0": False}
 
 
 class Trial(NamedTuple):
@@ -63,6 +62,11 @@ def base_list(name: str) -> str:
     return f"_{name}".removesuffix(ONE_PLUS_99).removeprefix("_") or "trials"
 
 
+def is_identification(name: str) -> bool:
+    """Whether each test of a list (`identification`, `ar_identification`) meets all models."""
+    return f"_{name}".endswith(IDENTIFICATION)
+
+
 def read_trials(path: Path) -> list[Trial]:
     """Read a trial list.
 
@@ -85,21 +89,104 @@ def read_trials(path: Path) -> list[Trial]:
     return trials
 
 
-def read_known_trials(path: Path, utt2spk: Mapping[str, str]) -> list[Trial]:
-    """Read a trial list of a test set, which may name utterances and speakers.
+def read_known_trials(
+    path: Path, utt2spk: Mapping[str, str], models: Collection[str] = ()
+) -> list[Trial]:
+    """Read a trial list of a test set, which may name utterances, speakers and models.
 
     Raises:
-        ValueError: as `read_trials`, or an id is of neither.
+        ValueError: as `read_trials`, or an id is of none of them.
     """
     trials = read_trials(path)
     named = {key for trial in trials for key in trial[:2]}
-    unknown = sorted(named - utt2spk.keys() - set(utt2spk.values()))
+    unknown = named - utt2spk.keys() - set(utt2spk.values()) - set(models)
+    if unknown:
+        raise ValueError(f"{_tell_unknown(path, unknown, len(named))}: mend or remove this list")
+    return trials
+
+
+def _tell_unknown(path: Path, unknown: Collection[str], total: int) -> str:
+    return f"{path}: {len(unknown)} of {total} ids are not in the test set, first {min(unknown)!r}"
+
+
+def import_trials(
+    path: Path, utt2spk: Mapping[str, str], models: Collection[str] = ()
+) -> list[Trial]:
+    """Read a trial list in any published form, of names that a test set knows.
+
+    The label, target or nontarget, 1 or 0, stands first in all lines or last in all:
+    `enroll test target` (Kaldi), `1 enroll.wav test.wav` (voxceleb_trainer, VoxCeleb itself),
+    `enroll.wav test.wav target` (WeSpeaker), `enroll test.wav 1` (CN-Celeb).
+
+    A name is the id of an utterance, a speaker or a model; or a path whose last folders and stem,
+    joined by dashes, are the id of an utterance or a model. Empty lines are skipped. A trial that
+    comes twice is kept twice, so that error rates are those of the list as published.
+
+    Raises:
+        ValueError: the file is missing or without trials, a line is of another form, or names
+            are not in the test set.
+    """
+    enroll, test, labels = _read_columns(path)
+    speakers, others = set(utt2spk.values()), {*utt2spk, *models}
+    names = {*enroll, *test}
+    ids = {name: name if name in speakers else _find_id(name, others) for name in names}
+    unknown = [name for name, found in ids.items() if found is None]
     if unknown:
         raise ValueError(
-            f"{path}: {len(unknown)} of {len(named)} ids are not in the test set, first "
-            f"{unknown[0]!r}: mend or remove this list"
+            f"{_tell_unknown(path, unknown, len(ids))}: expected its ids, such as "
+            f"{min(utt2spk)!r}, or paths that end in their parts"
         )
-    return trials
+    columns = map(ids.get, enroll), map(ids.get, test), map(LABELS.get, labels)
+    return list(map(Trial._make, zip(*columns, strict=True)))
+
+
+def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
+    """Enrol names, test names and labels of a list, whose label may stand first or last."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such trial list")
+    fields: list[str] = []  # flat: half a million lists of three take seconds
+    numbers = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            row = line.split()
+            if len(row) not in (0, 3):
+                raise ValueError(_tell_form(path, number, row))
+            if row:
+                numbers.append(number)
+                fields += row
+    if not fields:
+        raise ValueError(f"{path}: no trials")
+    columns = fields[0::3], fields[1::3], fields[2::3]
+    first, last = (sum(map(LABELS.__contains__, columns[i])) for i in (0, 2))
+    if first > last:  # where both could be labels, the last are
+        columns = columns[1], columns[2], columns[0]
+    for i, label in enumerate(columns[2]):
+        if label not in LABELS:
+            raise ValueError(_tell_form(path, numbers[i], fields[3 * i : 3 * i + 3]))
+    return columns
+
+
+def _tell_form(path: Path, number: int, row: Sequence[str]) -> str:
+    return (
+        f"{path}, line {number}: expected 'enroll test label' or, in all lines, 'label enroll test'"
+        f", with label target, nontarget, 1 or 0, got {' '.join(row)!r}"
+    )
+
+
+def _find_id(name: str, ids: Collection[str]) -> str | None:
+    """The id that the last parts of a path make, as many as possible.
+
+    >>> _find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001"})
+    'id10270-x6uYq-00001'
+    """
+    stem, _, suffix = name.rpartition(".")
+    for path in (name, "" if "/" in suffix else stem):  # an id may hold dots
+        while path:
+            key = path.replace("/", "-")
+            if key in ids:
+                return key
+            _, _, path = path.partition("/")
+    return None
 
 
 def write_trials(path: Path, trials: Iterable[Trial]) -> None:
@@ -108,132 +195,37 @@ def write_trials(path: Path, trials: Iterable[Trial]) -> None:
             file.write(f"{enroll} {test} {'target' if target else 'nontarget'}\n")
 
 
-def draw_trials(
-    utt2spk: Mapping[str, str], kind: str, max_trials: int, rng: np.random.Generator
-) -> list[Trial]:
-    """Pairs of two different utterances, each pair at most once.
-
-    Args:
-        kind: `all` takes every pair, or where that is more than `max_trials`, as many random
-            target pairs as there are up to half of them, and random nontarget pairs; `balanced`
-            takes as many targets as nontargets, `max_trials` together at most.
-
-    Raises:
-        ValueError: no two utterances share a speaker, or all do.
-    """
-    utterances = sorted(utt2spk)
-    names = sorted(set(utt2spk.values()))
-    speakers = np.searchsorted(names, [utt2spk[key] for key in utterances])
-    sizes = np.bincount(speakers)
-    num_pairs = len(utterances) * (len(utterances) - 1) // 2
-    num_targets = int((sizes * (sizes - 1) // 2).sum())
-    if not 0 < num_targets < num_pairs:
-        raise ValueError(
-            f"{len(utterances)} test utterances of {len(names)} speakers give {num_targets} target "
-            f"and {num_pairs - num_targets} nontarget trials: both are needed"
-        )
-    if max_trials < 2:
-        raise ValueError(f"max-trials {max_trials}: a target and a nontarget trial are needed")
-    if kind == "all" and num_pairs <= max_trials:
-        first, second = np.triu_indices(len(utterances), 1)
-        pairs = np.stack([first, second], axis=1)
-    else:
-        targets = min(num_targets, max_trials // 2)
-        nontargets = min(num_pairs - num_targets, max_trials - targets)
-        if kind == "balanced":
-            targets = nontargets = min(targets, nontargets)
-        pairs = np.concatenate(
-            [
-                _draw_unique(_target_drawer(speakers, sizes, rng), targets, rng),
-                _draw_unique(_nontarget_drawer(speakers, rng), nontargets, rng),
-            ]
-        )
-        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    same = speakers[pairs[:, 0]] == speakers[pairs[:, 1]]
-    return [
-        Trial(utterances[i], utterances[j], bool(target))
-        for (i, j), target in zip(pairs.tolist(), same, strict=True)
-    ]
+def read_models(folder: Path) -> dict[str, list[str]]:
+    """The utterances of the enrolment models of a data directory; none where it has no models."""
+    return {key: utts.split() for key, utts in read_optional_table(folder / MODELS).items()}
 
 
-def _target_drawer(
-    speakers: np.ndarray, sizes: np.ndarray, rng: np.random.Generator
-) -> Callable[[int], np.ndarray]:
-    """Draw pairs of utterances of one speaker, all pairs equally likely."""
-    by_speaker = np.argsort(speakers, kind="stable")
-    begins = np.cumsum(sizes) - sizes
-    weights = sizes * (sizes - 1) / (sizes * (sizes - 1)).sum()
-
-    def draw(count: int) -> np.ndarray:
-        speaker = rng.choice(len(sizes), count, p=weights)
-        first = rng.integers(sizes[speaker])
-        second = (first + 1 + rng.integers(sizes[speaker] - 1)) % sizes[speaker]
-        pairs = np.stack([first, second], axis=1) + begins[speaker, np.newaxis]
-        return by_speaker[pairs]
-
-    return draw
-
-
-def _nontarget_drawer(
-    speakers: np.ndarray, rng: np.random.Generator
-) -> Callable[[int], np.ndarray]:
-    def draw(count: int) -> np.ndarray:
-        pairs = rng.integers(len(speakers), size=(count, 2))
-        return pairs[speakers[pairs[:, 0]] != speakers[pairs[:, 1]]]
-
-    return draw
-
-
-def _draw_unique(
-    draw: Callable[[int], np.ndarray], count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Collect `count` different unordered pairs; at least as many must exist."""
-    pairs = np.empty((0, 2), dtype=np.int64)
-    while len(pairs) < count:
-        drawn = np.sort(draw(count), axis=1)
-        pairs = np.unique(np.concatenate([pairs, drawn]), axis=0)
-    return pairs[rng.permutation(len(pairs))[:count]]
-
-
-def draw_one_plus_99(
-    utt2spk: Mapping[str, str], max_trials: int, rng: np.random.Generator
-) -> list[Trial]:
-    """Deep Speaker's protocol: per anchor 1 positive and 99 negatives of as many other speakers.
-
-    With fewer than 100 speakers, every other speaker gives one negative. Anchors are all
-    utterances that have a positive, or as many random ones as `max_trials` allows.
-    """
-    spk2utt = group_by_speaker(utt2spk)
-    speakers = list(spk2utt)
-    num_negatives = min(NEGATIVES_PER_ANCHOR, len(speakers) - 1)
-    anchors = [key for key in sorted(utt2spk) if len(spk2utt[utt2spk[key]]) > 1]
-    limit = max(1, max_trials // (num_negatives + 1))
-    if len(anchors) > limit:
-        anchors = [anchors[i] for i in np.sort(rng.permutation(len(anchors))[:limit])]
-    trials = []
-    for anchor in anchors:
-        speaker = utt2spk[anchor]
-        positives = [key for key in spk2utt[speaker] if key != anchor]
-        others = [name for name in speakers if name != speaker]
-        chosen = [others[i] for i in rng.permutation(len(others))[:num_negatives]]
-        trials.append(Trial(anchor, positives[rng.integers(len(positives))], True))
-        trials += [
-            Trial(anchor, spk2utt[name][rng.integers(len(spk2utt[name]))], False) for name in chosen
-        ]
-    return trials
+def write_models(folder: Path, models: Mapping[str, Iterable[str]]) -> None:
+    write_table(folder / MODELS, {key: " ".join(utts) for key, utts in models.items()})
 
 
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:
-    """Drop the trials of utterances from the lists of a data directory, if it has any.
+    """Drop utterances from the models and trial lists of a data directory, if it has any.
 
-    An anchor of the 1 + 99 protocol that loses its positive is dropped whole.
+    A model or speaker without utterances leaves the lists too; so do an anchor of the 1 + 99
+    protocol without its positive, and a test of identification without its speaker's model.
 
     Raises:
-        ValueError: a list would lose all its targets or nontargets; none is changed then.
+        ValueError: a list would lose all its targets or nontargets; nothing is changed then.
     """
-    kept = {path: _without(path, unwanted) for path in list_trial_files(folder)}
+    models = read_models(folder)
+    left = {key: [utt for utt in utts if utt not in unwanted] for key, utts in models.items()}
+    speakers = read_optional_table(folder / "spk2utt").items()
+    gone = {
+        *unwanted,
+        *(speaker for speaker, utterances in speakers if unwanted.issuperset(utterances.split())),
+        *(model for model, utterances in left.items() if not utterances),
+    }
+    kept = {path: _without(path, gone) for path in list_trial_files(folder)}
     for path, trials in kept.items():
         write_trials(path, trials)
+    if left != models:  # last: an interrupted run finds again which models are empty
+        write_models(folder, {key: utterances for key, utterances in left.items() if utterances})
 
 
 def _without(path: Path, unwanted: set[str]) -> list[Trial]:
@@ -241,15 +233,16 @@ def _without(path: Path, unwanted: set[str]) -> list[Trial]:
     kept = [
         trial for trial in trials if trial.enroll not in unwanted and trial.test not in unwanted
     ]
-    if path.name.endswith(ONE_PLUS_99):
-        positives = Counter(trial.enroll for trial in kept if trial.target)
-        kept = [trial for trial in kept if positives[trial.enroll]]
+    for ending, side in ((ONE_PLUS_99, 0), (IDENTIFICATION, 1)):
+        if path.name.endswith(ending):
+            found = {trial[side] for trial in kept if trial.target}
+            kept = [trial for trial in kept if trial[side] in found]
     for kind, target in (("target", True), ("nontarget", False)):
         before, after = (sum(trial.target == target for trial in some) for some in (trials, kept))
         if before and not after:
             raise ValueError(
-                f"{path}: all {before} {kind} trials name bad utterances, or anchors that lose "
-                f"their positive to them: mend those listed in {path.parent / 'bad_utterances'} "
+                f"{path}: all {before} {kind} trials name bad utterances, or anchors or tests that "
+                f"lose their target to them: mend those listed in {path.parent / 'bad_utterances'} "
                 "and run stage 0, or remove this list"
             )
     return kept
