@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Stage 0 for TIMIT (LDC93S1): the official TRAIN (462 speakers) trains, TEST (168) tests.
+
+The layout, in upper or lower case: TRAIN/DR1/FCJF0/SA1.WAV with SA1.TXT beside it, and TEST
+likewise, in --corpus-dir or in a folder of it (TIMIT/, data/). The audio may be the original NIST
+SPHERE files or converted copies (SA1.WAV.wav, SA1.riff, SA1.flac); of both, the copy is taken.
+Ids are FCJF0 and FCJF0-SA1. The sentences SA1 and SA2, which all speakers read, are kept: trials
+between them compare the same words.
+"""
+
+# Lhotse's recipe takes only data/TRAIN/*/*/*.WAV in upper case, leaves 94 of the test speakers out,
+# and stops where there are no phone labels: a walk of the folders is shorter than what mends that.
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from deep_speaker import command, corpus
+from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.data_dir import Utterance
+
+LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV, TEST/DR1/FAKS0/SA1.WAV, ..."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    corpus.add_options(parser)
+    parser.add_argument(
+        "--corpus-dir", type=command.resolved_path, required=True, help="TIMIT, with TRAIN and TEST"
+    )
+    options = parser.parse_args()
+    if not options.corpus_dir.is_dir():
+        raise ValueError(f"{options.corpus_dir}: no such folder; expected {LAYOUT} in it")
+    train, test = map(find_speakers, find_parts(options.corpus_dir))
+    corpus.write_corpus(options, read_speakers(train, options.nj), read_speakers(test, options.nj))
+
+
+def find_parts(folder: Path) -> tuple[Path, Path]:
+    """TRAIN and TEST, in whatever case, in `folder` or one of its folders."""
+    for home in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
+        parts = {path.name.upper(): path for path in home.iterdir() if path.is_dir()}
+        if parts.keys() >= {"TRAIN", "TEST"}:
+            return parts["TRAIN"], parts["TEST"]
+    raise ValueError(f"{folder}: no TRAIN and TEST; expected {LAYOUT} in it or in its TIMIT/")
+
+
+def find_speakers(part: Path) -> list[Path]:
+    """The folders of a part's speakers, <dialect region>/<sex, initials and digit>."""
+    folders = sorted(
+        path for path in part.glob("*/*") if re.fullmatch(r"[FM][A-Z]{3}\d", path.name.upper())
+    )
+    if not folders:
+        raise ValueError(f"{part}: no speakers; expected {LAYOUT} in {part.parent}")
+    return folders
+
+
+def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
+    """The utterances of speakers' folders."""
+    paths = (path for folder in folders for path in find_audio(folder))
+    for path, info in corpus.read_infos(paths, num_jobs):
+        speaker = path.parent.name.upper()
+        yield Utterance(
+            f"{speaker}-{sentence_of(path)}",
+            speaker,
+            wav_entry(path, info),
+            info,
+            speaker[0].lower(),
+            read_text(path),
+        )
+
+
+def find_audio(folder: Path) -> list[Path]:
+    """One file per sentence: of several forms the longest name, which is the converted copy's."""
+    suffixes = {*AUDIO_SUFFIXES, ".riff"}
+    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
+    found.sort(key=lambda path: (len(path.name), path.name))
+    return sorted({sentence_of(path): path for path in found}.values())
+
+
+def sentence_of(path: Path) -> str:
+    """The sentence's name.
+
+    >>> sentence_of(Path("sx37.wav")), sentence_of(Path("SA1.WAV.wav"))
+    ('SX37', 'SA1')
+    """
+    return path.name.split(".")[0].upper()
+
+
+def read_text(path: Path) -> str | None:
+    """The words of the .TXT beside a recording, whose line is `<begin> <end> <words>`."""
+    for suffix in (".TXT", ".txt"):
+        text = path.with_name(path.name.split(".")[0] + suffix)
+        if text.is_file():
+            return " ".join(text.read_text(encoding="utf-8").split()[2:]) or None
+    return None
+
+
+if __name__ == "__main__":
+    command.run(main)
