@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Fetch VoxCeleb1 and VoxCeleb2, unpack them, and convert M4A to WAV, for prepare_voxceleb.py.
+
+Each step is asked for, and left out where its result is there:
+--download fetches the archives, in parts, from where it was stopped. The owners of VoxCeleb give
+out a user and password (in the environment, VOXCELEB_USER and VOXCELEB_PASSWORD), or a URL with a
+key (--url). --extract joins the parts, checks them, and unpacks FOLDER/<archive>.zip to
+FOLDER/<archive>/. --convert writes a .wav beside every .m4a in FOLDER, which takes ffmpeg.
+--lists fetches the trial lists, iden_split.txt and the tables of speakers to FOLDER/meta.
+"""
+
+import argparse
+import hashlib
+import logging
+import os
+from pathlib import Path
+from urllib.parse import quote
+from zipfile import BadZipFile, ZipFile
+
+from deep_speaker import command
+from deep_speaker.files import replacing_directory, replacing_file
+from voxceleb.conversion import convert_tree
+from voxceleb.downloads import CHUNK, fetch, make_opener, read_md5sums
+from voxceleb.lists import META_FILES, PROTOCOLS
+
+# Of archives, parts and trial lists, as voxceleb_trainer and PaddleSpeech publish them.
+MD5SUMS = Path(__file__).parent / "voxceleb" / "md5sums"
+ARCHIVES = ("vox1_dev_wav", "vox1_test_wav", "vox2_dev_aac", "vox2_test_aac")
+ARCHIVES_URL = "https://thor.robots.ox.ac.uk/~vgg/data/voxceleb/vox1a/{}"
+LISTS = (*(names[0] for names in PROTOCOLS.values()), "iden_split.txt", *META_FILES)
+LISTS_URLS = (
+    "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/{}",
+    "https://mm.kaist.ac.kr/datasets/voxceleb/meta/{}",
+)
+
+
+def main() -> None:
+    options = parse_options()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    md5sums = read_md5sums(MD5SUMS)
+    if options.lists:
+        fetch_lists(options.folder / "meta", md5sums)
+    if options.download:
+        for archive in options.archives:
+            fetch_archive(options, archive, md5sums)
+    if options.extract:
+        extracted = [extract(options.folder, archive, md5sums) for archive in options.archives]
+        if not any(extracted):
+            raise ValueError(
+                f"{options.folder}: none of {', '.join(options.archives)} in it, whole or in "
+                "parts: fetch them with --download"
+            )
+    if options.convert:
+        convert_tree(options.folder, options.nj)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=command.resolved_path, help="where all of it goes")
+    steps = ("download", "extract", "convert", "lists")
+    for step in steps:
+        parser.add_argument(f"--{step}", action="store_true", help="this step")
+    parser.add_argument(
+        "--archives", nargs="+", choices=ARCHIVES, default=ARCHIVES, help="default: all four"
+    )
+    parser.add_argument(
+        "--url",
+        default=ARCHIVES_URL,
+        help="of the archives, with {} for a file's name (%(default)s)",
+    )
+    parser.add_argument(
+        "--user", default=os.environ.get("VOXCELEB_USER"), help="default: $VOXCELEB_USER"
+    )
+    command.add_jobs_option(parser)
+    options = parser.parse_args()
+    if not any(getattr(options, step) for step in steps):
+        raise ValueError(f"nothing to do: name at least one of --{', --'.join(steps)}")
+    if "{}" not in options.url:
+        options.url = options.url.rstrip("/") + "/{}"
+    return options
+
+
+def fetch_lists(folder: Path, md5sums: dict[str, str]) -> None:
+    """Fetch all small files of VoxCeleb's site that are not there yet."""
+    folder.mkdir(exist_ok=True)
+    opener = make_opener(LISTS_URLS[0], None, None)
+    for name in LISTS:
+        urls = [url.format(name) for url in LISTS_URLS]
+        fetch(urls, folder / name, md5sums.get(name), opener)
+
+
+def list_parts(archive: str, md5sums: dict[str, str]) -> list[str]:
+    """The files in which an archive is published."""
+    parts = sorted(name for name in md5sums if name.startswith(f"{archive}_part"))
+    return parts or [f"{archive}.zip"]
+
+
+def fetch_archive(options: argparse.Namespace, archive: str, md5sums: dict[str, str]) -> None:
+    """Fetch the parts of an archive, unless it is there joined or extracted."""
+    for whole in (options.folder / archive, options.folder / f"{archive}.zip"):
+        if whole.exists():
+            logging.info("%s is there", whole)
+            return
+    opener = make_opener(options.url, options.user, os.environ.get("VOXCELEB_PASSWORD"))
+    for name in list_parts(archive, md5sums):
+        url = options.url.replace("{}", quote(name))
+        fetch([url], options.folder / name, md5sums[name], opener)
+
+
+def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
+    """Join the parts of an archive, where needed, and unpack it to a folder of its name.
+
+    Returns:
+        Whether there is anything of it.
+
+    Raises:
+        ValueError: a part is missing, or the archive is damaged.
+    """
+    target, whole = folder / archive, folder / f"{archive}.zip"
+    if target.is_dir():
+        logging.info("%s is there", target)
+        return True
+    if not whole.exists():
+        parts = [folder / name for name in list_parts(archive, md5sums)]
+        missing = [part.name for part in parts if not part.exists()]
+        if len(missing) == len(parts):
+            logging.info("%s: nothing of it in %s", archive, folder)
+            return False
+        if missing:
+            raise ValueError(
+                f"{folder}: {', '.join(missing)} missing of {archive}: fetch with --download"
+            )
+        join(parts, whole, md5sums[whole.name])
+    logging.info("unpacking %s", whole)
+    try:
+        with replacing_directory(target) as partial, ZipFile(whole) as archive_file:
+            archive_file.extractall(partial)
+    except BadZipFile as error:
+        raise ValueError(f"{whole}: damaged ({error}): remove it and fetch it again") from error
+    return True
+
+
+def join(parts: list[Path], whole: Path, md5: str) -> None:
+    """Write the parts into one file, check it, and remove them."""
+    found = hashlib.md5()
+    with replacing_file(whole, "wb") as file:
+        for part in parts:
+            with part.open("rb") as source:
+                while chunk := source.read(CHUNK):
+                    found.update(chunk)
+                    file.write(chunk)
+        if found.hexdigest() != md5:
+            raise ValueError(
+                f"{whole.name}: its parts are damaged, their MD5 is {found.hexdigest()}, not "
+                f"{md5}: remove {parts[0].name} and its like, and fetch them again"
+            )
+    for part in parts:
+        part.unlink()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Stage 0 for VoxCeleb1 and VoxCeleb2: published trials, and trees of WAV or M4A as unpacked.
+
+--corpus-dir holds one or both: VoxCeleb2 trains where it is there (without its test speakers),
+else VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees
+instead. The test set is what the trial lists name; by default those of Vox1-O, E and H, cleaned or
+not, that lie in the usual places beside the trees and test no training speaker.
+"""
+
+import argparse
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deep_speaker import command, corpus
+from deep_speaker.audio import wav_entry
+from deep_speaker.data_dir import Utterance
+from voxceleb import lists, selection, trees
+from voxceleb.lists import Meta
+
+
+def main() -> None:
+    options = parse_options()
+    train_tree, test_tree = find_trees(options)
+    places = [place for tree in (test_tree, train_tree) for place in lists.usual_places(tree)]
+    if options.lists:
+        places.insert(0, options.lists)
+    meta = lists.read_meta(places)
+    if options.identification_split:
+        prepare_identification(options, train_tree, test_tree, meta)
+    else:
+        prepare_verification(options, train_tree, test_tree, places, meta)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    corpus.add_options(parser)
+    path = command.resolved_path
+    parser.add_argument("--corpus-dir", type=path, help="holds VoxCeleb1, VoxCeleb2 or both")
+    parser.add_argument("--train-dir", type=path, help="a tree whose speakers train")
+    parser.add_argument("--test-dir", type=path, help="a tree with the audio of the trials")
+    parser.add_argument("--lists", type=path, help="folder of the trial lists and meta files")
+    parser.add_argument(
+        "--train-list", type=path, help="voxceleb_trainer's training list, relative to --train-dir"
+    )
+    tests = parser.add_mutually_exclusive_group()
+    tests.add_argument(
+        "--protocols", nargs="+", choices=tuple(lists.PROTOCOLS), help="default: all that fit"
+    )
+    tests.add_argument("--test-list", type=path, help="a trial list instead, of the same form")
+    tests.add_argument(
+        "--identification-split",
+        type=path,
+        help="iden_split.txt: identify the speakers of VoxCeleb1, who also train",
+    )
+    return parser.parse_args()
+
+
+def find_trees(options: argparse.Namespace) -> tuple[Path, Path]:
+    """The folders below which the audio for training and for testing lies."""
+    train, test = options.train_dir or options.corpus_dir, options.test_dir or options.corpus_dir
+    if not train or not test:
+        raise ValueError("corpus 'voxceleb' needs --corpus-dir, or both --train-dir and --test-dir")
+    if options.train_list and (not options.train_dir or options.identification_split):
+        raise ValueError(
+            "--train-list names files below --train-dir, and goes without --identification-split"
+        )
+    for folder in (train, test):
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: no such folder; {trees.LOOKED_FOR}")
+    if options.lists and not options.lists.is_dir():
+        raise ValueError(f"--lists {options.lists}: no such folder")
+    return train, test
+
+
+def prepare_verification(
+    options: argparse.Namespace, train_tree: Path, test_tree: Path, places: list[Path], meta: Meta
+) -> None:
+    """Test the published trials, and train on other speakers."""
+    folders: dict[str, list[Path]] = {}
+    if options.train_list:
+        trained = {speaker for speaker, _ in lists.read_train_list(options.train_list)}
+    else:
+        folders = selection.find_train_folders(train_tree, meta, all_of_it=bool(options.train_dir))
+        trained = set(folders)
+    chosen = choose_tests(options, places, any(map(trees.is_voxceleb1, trained)))
+    wanted = {
+        name.id: name.speaker
+        for path in chosen.values()
+        for trial in lists.read_trial_list(path, meta.ids)
+        for name in (trial.enroll, trial.test)
+    }
+    if options.train_list:
+        train_paths = selection.list_train_files(options.train_list, train_tree)
+    else:
+        trained -= set(wanted.values())
+        train_paths = trees.list_audio(path for key in sorted(trained) for path in folders[key])
+    train_paths = trees.check_start(
+        train_paths, f"{train_tree}: no audio of speakers who are not tested; {trees.LOOKED_FOR}"
+    )
+    test_paths = selection.find_listed(
+        test_tree, wanted, meta, ", ".join(map(str, chosen.values()))
+    )
+    logging.info(
+        "%s trains: %d speakers in %s; %s test: %d utterances of %d speakers in %s",
+        trees.corpora_of(trained), len(trained), train_tree,
+        ", ".join(chosen), len(test_paths), len(set(wanted.values())), test_tree,
+    )  # fmt: skip
+    test = list(make_utterances(test_paths, meta, options.nj))
+    with TemporaryDirectory() as scratch:
+        converted = convert_lists(chosen, Path(scratch), meta, {item.id for item in test})
+        train = make_utterances(train_paths, meta, options.nj)
+        corpus.write_corpus(options, train, test, converted)
+
+
+def choose_tests(
+    options: argparse.Namespace, places: list[Path], voxceleb1_trains: bool
+) -> dict[str, Path]:
+    """The trial lists to test, by what the log calls them."""
+    if options.test_list:
+        return {options.test_list.name: options.test_list}
+    found = lists.choose_protocols(options.protocols, places, voxceleb1_trains)
+    return {f"Vox1-{key}": path for key, path in found.items()}
+
+
+def convert_lists(
+    chosen: Mapping[str, Path], folder: Path, meta: Meta, known: set[str]
+) -> dict[str, Path]:
+    """Write trial lists to a folder, with our ids, by the names they get in the test directory."""
+    converted = {}
+    for title, path in chosen.items():
+        name = lists.trials_file(path)
+        converted[name] = folder / name
+        num_left_out = lists.write_known_trials(path, converted[name], meta.ids, known)
+        if num_left_out:
+            logging.warning("%s: %d trials without audio are left out", title, num_left_out)
+    return converted
+
+
+def prepare_identification(
+    options: argparse.Namespace, train_tree: Path, test_tree: Path, meta: Meta
+) -> None:
+    """Train on parts 1 and 2 of the split, and identify the same speakers in part 3."""
+    source = options.identification_split
+    train, test = (
+        selection.find_listed(tree, wanted, meta, str(source))
+        for tree, wanted in zip(
+            (train_tree, test_tree),
+            lists.read_identification_split(source, meta.ids),
+            strict=True,
+        )
+    )
+    logging.info(
+        "parts 1 and 2 of %s train: %d utterances in %s; part 3 tests: %d utterances in %s",
+        source, len(train), train_tree, len(test), test_tree,
+    )  # fmt: skip
+    options.identification = True
+    corpus.write_corpus(
+        options,
+        make_utterances(train, meta, options.nj),
+        make_utterances(test, meta, options.nj),
+        closed_set=True,
+    )
+
+
+def make_utterances(paths: Iterable[Path], meta: Meta, num_jobs: int) -> Iterator[Utterance]:
+    """Yield the utterances of audio files, without bad ones; see `corpus.read_infos`."""
+    for path, info in corpus.read_infos(paths, num_jobs):
+        name = trees.parse_name(path, meta.ids)
+        sex = meta.sexes.get(name.speaker)
+        yield Utterance(name.id, name.speaker, wav_entry(path, info), info, sex)
+
+
+if __name__ == "__main__":
+    command.run(main)

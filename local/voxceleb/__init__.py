@@ -1,0 +1,1 @@
+"""VoxCeleb as it is downloaded: its archives, its trees of audio and its lists."""

@@ -1,0 +1,97 @@
+"""Which audio of VoxCeleb's trees trains, and which is tested."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from deep_speaker.bad_items import MAX_BAD_SHARE
+from deep_speaker.corpus import safe_id
+from voxceleb.lists import Meta, read_train_list
+from voxceleb.trees import (
+    LOOKED_FOR,
+    find_speakers,
+    is_voxceleb1,
+    list_audio,
+    parse_name,
+    require_ffmpeg,
+)
+
+
+def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, list[Path]]:
+    """The folders of speakers who may train: all, or of VoxCeleb2 where it is there.
+
+    Test speakers of VoxCeleb2 are those of vox2_meta.csv, and of folders such as vox2_test_aac.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in find_speakers(tree, meta.ids):
+        speaker = meta.ids.get(path.name, safe_id(path.name))
+        folders = path.relative_to(tree).parts[:-1]
+        held_out = meta.parts.get(speaker) == "test" or any("test" in name for name in folders)
+        if all_of_it or is_voxceleb1(speaker) or not held_out:
+            found.setdefault(speaker, []).append(path)
+    if not found:
+        raise ValueError(f"{tree}: no speakers to train; {LOOKED_FOR}")
+    voxceleb2 = {key: paths for key, paths in found.items() if not is_voxceleb1(key)}
+    return found if all_of_it else voxceleb2 or found
+
+
+def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
+    """Yield the files of a voxceleb_trainer training list; as M4A where not converted to WAV.
+
+    Raises:
+        ValueError: too many are missing, at the end.
+    """
+    total, missing = 0, []
+    for _, name in read_train_list(path):
+        total += 1
+        file = tree / name
+        if file.exists():
+            yield file
+        elif file.with_suffix(".m4a").exists():
+            require_ffmpeg()
+            yield file.with_suffix(".m4a")
+        else:
+            missing.append(name)
+    check_missing(missing, total, str(path), tree)
+
+
+def find_listed(tree: Path, wanted: Mapping[str, str], meta: Meta, source: str) -> list[Path]:
+    """The audio of listed utterances.
+
+    Args:
+        wanted: speakers by utterance.
+        source: what lists them, for the errors.
+
+    Raises:
+        ValueError: too many are missing.
+    """
+    speakers = set(wanted.values())
+    folders = [
+        path
+        for path in find_speakers(tree, meta.ids)
+        if meta.ids.get(path.name, safe_id(path.name)) in speakers
+    ]
+    found: dict[str, Path] = {}
+    for path in list_audio(folders):
+        key = parse_name(path, meta.ids).id
+        if key in wanted:
+            found.setdefault(key, path)
+    check_missing(sorted(wanted.keys() - found.keys()), len(wanted), source, tree)
+    return list(found.values())
+
+
+def check_missing(missing: Sequence[str], total: int, source: str, tree: Path) -> None:
+    """Tell how many listed utterances have no audio.
+
+    Raises:
+        ValueError: they are more than a few.
+    """
+    if not missing:
+        return
+    told = f"{len(missing)} of {total} utterances of {source} have no audio in {tree}"
+    if len(missing) > max(1, MAX_BAD_SHARE * total):
+        raise ValueError(
+            f"{told}, first {missing[0]!r}; {LOOKED_FOR} (whose names "
+            "vox1_meta.csv turns into ids): complete the audio, or name its folder"
+        )
+    logging.warning("%s and are left out, first %r", told, missing[0])

@@ -1,0 +1,140 @@
+"""VoxCeleb's trees of audio: who speaks where, and what an utterance is called."""
+
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from itertools import chain
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from deep_speaker.corpus import safe_id
+
+LOOKED_FOR = (
+    "looked for <speaker id>/<video>/<n>.wav or .m4a at any depth, such as "
+    "wav/id10001/1zcIwhmdeo4/00001.wav, and <Name>/<video>_<7 digits>.wav of the first release"
+)
+MAX_DEPTH = 6  # of speakers' folders below the one that is named
+SPEAKER_ID = re.compile(r"id\d{5}")
+# The first release numbered with two digits more, which are 0.
+OLD_STEM = re.compile(r"(?P<video>.{11})_\d\d(?P<number>\d{5})")
+
+
+class Name(NamedTuple):
+    """What a path says of an utterance."""
+
+    speaker: str
+    video: str
+    number: str
+
+    @property
+    def id(self) -> str:
+        return "-".join(self)
+
+
+def parse_name(path: PurePath, ids: Mapping[str, str]) -> Name:
+    """The name of an utterance, by the end of its path in a tree or in a list.
+
+    Args:
+        ids: VoxCeleb1's ids of the names that its first release used; a name without one stays.
+
+    >>> ids = {"Eartha_Kitt": "id10270"}
+    >>> parse_name(PurePath("wav/id10270/x6uYqmx31kE/00001.wav"), ids).id
+    'id10270-x6uYqmx31kE-00001'
+    >>> parse_name(PurePath("Eartha_Kitt/x6uYqmx31kE_0000001.wav"), ids).id
+    'id10270-x6uYqmx31kE-00001'
+
+    Raises:
+        ValueError: the path is of neither form.
+    """
+    *_, speaker, video, stem = ("", "", *path.parent.parts, path.stem)
+    if old := OLD_STEM.fullmatch(stem):
+        speaker, video, stem = video, old["video"], old["number"]
+    if not speaker or not video:
+        raise ValueError(
+            f"{str(path)!r} is neither <speaker>/<video>/<n>.wav nor <Name>/<video>_<7 digits>.wav"
+        )
+    return Name(ids.get(speaker, safe_id(speaker)), video, stem)
+
+
+def find_speakers(folder: Path, ids: Mapping[str, str], depth: int = MAX_DEPTH) -> Iterator[Path]:
+    """Yield the folders of speakers below a folder, or itself, in the order of their paths.
+
+    Such a folder has a VoxCeleb id or a name of `ids` as its name, or holds files of the first
+    release.
+    """
+    if SPEAKER_ID.fullmatch(folder.name) or folder.name in ids:
+        yield folder
+        return
+    with os.scandir(folder) as scanned:
+        entries = sorted(scanned, key=lambda entry: entry.name)
+    if any(OLD_STEM.fullmatch(entry.name.removesuffix(".wav")) for entry in entries):
+        yield folder
+        return
+    for entry in entries if depth else ():
+        if entry.is_dir() and not entry.name.startswith("."):
+            yield from find_speakers(folder / entry.name, ids, depth - 1)
+
+
+def list_audio(speaker_folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield the audio of speakers, a folder at a time: a million files take no memory.
+
+    Raises:
+        ValueError: a file is M4A, and there is no ffmpeg.
+    """
+    for folder in speaker_folders:
+        with os.scandir(folder) as scanned:
+            videos = sorted(entry.name for entry in scanned if entry.is_dir())
+        for place in (folder, *(folder / video for video in videos)):
+            yield from _audio_in(place)
+
+
+def _audio_in(folder: Path) -> Iterator[Path]:
+    """The audio files of one folder; of one as WAV and as M4A, the WAV, which was made of it."""
+    with os.scandir(folder) as scanned:
+        names = {entry.name for entry in scanned if not entry.name.startswith(".")}
+    for name in sorted(names):
+        if name.endswith(".m4a") and name.removesuffix(".m4a") + ".wav" not in names:
+            require_ffmpeg()
+            yield folder / name
+        elif name.endswith(".wav"):
+            yield folder / name
+
+
+@cache
+def require_ffmpeg() -> None:
+    """Check that M4A can be read.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not shutil.which("ffmpeg"):
+        raise ValueError(
+            "the audio is M4A, and there is no ffmpeg on the PATH to read it: install ffmpeg, or "
+            "convert the audio to WAV with local/download_voxceleb.py --convert where there is one"
+        )
+
+
+def check_start(paths: Iterable[Path], message: str) -> Iterator[Path]:
+    """The same paths, once the first is known to be there and readable.
+
+    Raises:
+        ValueError: there is none, which `message` tells, or see `list_audio`.
+    """
+    iterator = iter(paths)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError(message)
+    return chain([first], iterator)
+
+
+def is_voxceleb1(speaker: str) -> bool:
+    """Whether a speaker is of VoxCeleb1, whose ids are id10001 to id11251, or names."""
+    return not speaker.startswith("id0")
+
+
+def corpora_of(speakers: Collection[str]) -> str:
+    """The corpora that speakers are of, in words."""
+    found = {"VoxCeleb1" if is_voxceleb1(speaker) else "VoxCeleb2" for speaker in speakers}
+    return " and ".join(sorted(found))
