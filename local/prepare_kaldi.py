@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Stage 0 for Kaldi data directories: their ids, speakers, segments, sexes and texts as they are.
+
+Either --train-dir and --test-dir, or --corpus-dir: with train/ and test/ in it, or a data directory
+itself, whose speakers are split by seed and share. wav.scp may hold paths and commands; relative
+paths are those below the current directory or, where it has no such file, below one of the folders
+around the data directory. The test directory's own trial lists `trials` and `trials_*`, in any
+form that --trial-lists takes, are used instead of drawn ones, and so are the models of its
+`enroll_spk2utt`, of lines `<model> <utterance> ...`.
+"""
+
+import argparse
+import logging
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from deep_speaker import command, corpus
+from deep_speaker.audio import file_of_entry, segment_bounds
+from deep_speaker.bad_items import check_bad_items
+from deep_speaker.data_dir import Utterance, iterate_table, read_utterances
+from deep_speaker.files import scratch_directory
+from deep_speaker.sorted_utterances import SortedUtterances
+from deep_speaker.trials import list_trial_files, read_models
+from deep_speaker.validation import validate_data_dir
+
+NEEDED = ("wav.scp", "utt2spk", "spk2utt")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    corpus.add_options(parser)
+    parser.add_argument(
+        "--corpus-dir",
+        type=command.resolved_path,
+        help="folder of data directories train/ and test/, or one to be split by speaker",
+    )
+    parser.add_argument(
+        "--train-dir", type=command.resolved_path, help="data directory of the training speakers"
+    )
+    parser.add_argument(
+        "--test-dir", type=command.resolved_path, help="data directory of the test speakers"
+    )
+    corpus.add_share_option(parser)
+    options = parser.parse_args()
+    if options.corpus_dir and not (options.train_dir or options.test_dir):
+        if (options.corpus_dir / "wav.scp").is_file():
+            write_split(options)
+        else:
+            write_sets(options, options.corpus_dir / "train", options.corpus_dir / "test")
+    elif options.train_dir and options.test_dir and not options.corpus_dir:
+        write_sets(options, options.train_dir, options.test_dir)
+    else:
+        raise ValueError("corpus 'kaldi' needs --corpus-dir, or both --train-dir and --test-dir")
+
+
+def write_sets(options: argparse.Namespace, train_dir: Path, test_dir: Path) -> None:
+    """Take two data directories, and the trials of the second."""
+    for folder in (train_dir, test_dir):
+        check_data_dir(folder)
+    corpus.write_corpus(
+        options,
+        read_data_dir(train_dir, options.nj),
+        read_data_dir(test_dir, options.nj),
+        {path.name: path for path in list_trial_files(test_dir)},
+        read_models(test_dir),
+    )
+
+
+def write_split(options: argparse.Namespace) -> None:
+    """Split a data directory by speaker."""
+    folder = options.corpus_dir
+    check_data_dir(folder)
+    if list_trial_files(folder):
+        logging.warning("%s: its trials are not used, as a part of it trains", folder)
+    speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
+    tested = corpus.choose_test_speakers(speakers, options.test_share, options.data_seed)
+    with scratch_directory(options.output / "splitting.partial") as scratch:
+        everything = SortedUtterances(scratch / "all", read_data_dir(folder, options.nj))
+        corpus.write_corpus(
+            options,
+            (item for item in everything if item.speaker not in tested),
+            (item for item in everything if item.speaker in tested),
+        )
+
+
+def check_data_dir(folder: Path) -> None:
+    """Refuse what Kaldi's validate_data_dir.sh refuses.
+
+    Raises:
+        ValueError: with file, key and remedy.
+    """
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(
+            f"{folder}: no {' or '.join(missing)} in it; expected a Kaldi data directory with "
+            f"{', '.join(NEEDED)}"
+        )
+    try:
+        validate_data_dir(folder)
+    except ValueError as error:
+        raise ValueError(f"{error} (utils/fix_data_dir.sh of Kaldi mends most)") from error
+
+
+def read_data_dir(folder: Path, num_jobs: int) -> Iterator[Utterance]:
+    """The utterances of a data directory that Kaldi accepts, their audio where it can be found."""
+    return fit_segments(read_utterances(folder, num_jobs, make_locator(folder)))
+
+
+def make_locator(folder: Path) -> Callable[[str], str]:
+    """A function that makes an entry of wav.scp independent of the current directory.
+
+    Args:
+        folder: that of wav.scp, absolute.
+    """
+    roots = [Path.cwd(), folder, *folder.parents]
+
+    def find_root(names: Iterable[str]) -> Path | None:
+        relative = [name for name in names if name and not Path(name).is_absolute()]
+        return next((root for root in roots if any((root / n).is_file() for n in relative)), None)
+
+    def locate(entry: str) -> str:
+        path = file_of_entry(entry)
+        if path is not None and path.is_absolute():
+            return entry
+        if path is None:
+            try:
+                root = find_root(shlex.split(entry.removesuffix("|")))
+            except ValueError:  # the shell will say what is wrong with it
+                return entry
+            return f"cd {shlex.quote(str(root))} && {entry}" if root else entry
+        root = find_root([str(path)])
+        if root is None:
+            raise ValueError(
+                f"{path}: no such file below {roots[0]}, {folder} or a folder around it: make the "
+                "paths in wav.scp absolute, or run this where they start"
+            )
+        if not entry.endswith("|"):
+            return str(root / path)
+        words = shlex.split(entry.removesuffix("|"))
+        return shlex.join([str(root / path) if Path(w) == path else w for w in words]) + " |"
+
+    return locate
+
+
+def fit_segments(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+    """Cut segments that reach a little past their recordings, and leave out those that lie outside.
+
+    Raises:
+        ValueError: too many lie outside; see `check_bad_items`. At the end, when all are known.
+    """
+    bad: dict[str, str] = {}
+    total = num_cut = 0
+    for item in utterances:
+        total += 1
+        if item.segment:
+            try:
+                segment_bounds(
+                    item.info.sampling_rate,
+                    item.info.num_samples,
+                    item.segment.start,
+                    item.segment.end,
+                )
+            except ValueError as error:
+                bad[item.id] = str(error)
+                continue
+            if item.segment.end > item.info.duration:
+                num_cut += 1
+                item = replace(item, segment=replace(item.segment, end=item.info.duration))
+        yield item
+    if num_cut:
+        logging.info("%d segments end after their recordings, and are cut there", num_cut)
+    check_bad_items(bad, total, "segments", "mend their times")
+
+
+if __name__ == "__main__":
+    command.run(main)
