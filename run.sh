@@ -2,7 +2,7 @@
 # Speaker verification with Deep Speaker, from audio to error rates, in seven stages:
 #
 #   0  Lhotse manifests, Kaldi data directories, trials    data/<name>/{manifests,train,test}
-#   1  filterbanks and voice activity (ark/scp)            data/<name>/{train,test}/feats.scp
+#   1  filterbanks and voice activity (ark/scp); copies    data/<name>/{train,test}/feats.scp
 #   2  pre-training, by softmax for example                exp/<name>/<experiment>/pretraining
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
 #   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/xvectors_*
@@ -28,10 +28,12 @@ cd "$(dirname "$0")"
 corpus=embedded              # prepared by local/prepare_<corpus>.py; or several: a,b,c
 name=                        # of data/<name> and exp/<name> (default: the corpus; of several a+b+c)
 corpus_dir=                  # where a real corpus lies
-train_dir=                   # corpus 'folder': folders of the training speakers
-test_dir=                    # corpus 'folder': folders of the test speakers
+train_dir=                   # of corpora that take two folders: the training speakers
+test_dir=                    # likewise: the test speakers
 config=conf/embedded.yaml    # the experiment: all hyper-parameters
 override=                    # files whose keys replace the config's; results in <config>.<override>
+noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
+rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
 initial_model=               # weights of voxceleb_trainer, to train from, or with --stage 4 to judge
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
@@ -46,7 +48,6 @@ max_trials=200000            # stage 0 of one corpus: of each trial list
 prepare_options=             # stage 0: further options of local/prepare_<corpus>.py (its --help)
 
 . local/parse_options.sh
-
 
 fail() { echo "run.sh: $*" >&2; exit 1; }
 (( stage <= stop_stage && stop_stage <= 6 )) ||
@@ -78,6 +79,9 @@ if [ -n "$override" ]; then
   config=$experiment/overridden.yaml
 fi
 trained=$(pyscripts/list_phases.py --config "$config")
+train_set=$(pyscripts/list_phases.py --config "$config" --train-set)
+[ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
+  fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"
 [ "$control" = true ] || trained=${trained/ pretraining_continued/}
 start=untrained
 if [ -n "$initial_model" ]; then
@@ -107,17 +111,21 @@ if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; 
     IFS=, read -ra corpora <<< "$corpus"
     local/combine_corpora.py "$data" "${corpora[@]/#/data/}" "${jobs[@]}"
   else
-    options=(--data-seed "$data_seed" --trials "$trials" --max-trials "$max_trials")
-    [ -z "$corpus_dir" ] || options+=(--corpus-dir "$corpus_dir")
-    [ -z "$train_dir" ] || options+=(--train-dir "$train_dir")
-    [ -z "$test_dir" ] || options+=(--test-dir "$test_dir")
     # shellcheck disable=SC2086  # prepare_options are words
-    "local/prepare_$corpus.py" "$data" "${jobs[@]}" "${options[@]}" $prepare_options
+    "local/prepare_$corpus.py" "$data" "${jobs[@]}" --data-seed "$data_seed" --trials "$trials" \
+      --max-trials "$max_trials" ${corpus_dir:+--corpus-dir "$corpus_dir"} \
+      ${train_dir:+--train-dir "$train_dir"} ${test_dir:+--test-dir "$test_dir"} $prepare_options
   fi
 fi
 
 if run_stage 1 "Compute filterbanks and voice activity"; then
   pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
+  if [ "$train_set" = train_augmented ]; then
+    pyscripts/augment_data_dir.py --config "$config" "${jobs[@]}" "$data/train" \
+      "$data/train_copies" ${noise_dir:+--noise-dir "$noise_dir"} ${rir_dir:+--rir-dir "$rir_dir"}
+    pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train_copies"
+    pyscripts/join_data_dirs.py "${jobs[@]}" "$data/train" "$data/train_copies" "$data/$train_set"
+  fi
 fi
 
 keep_config() {  # beside the results it made
@@ -125,7 +133,7 @@ keep_config() {  # beside the results it made
 }
 train_network() {
   pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$@" \
-    ${resume_option:+$resume_option} "$data/train" "$experiment/$1"
+    ${resume_option:+$resume_option} "$data/$train_set" "$experiment/$1"
 }
 resume_option=; [ "$resume" = false ] || resume_option=--resume
 

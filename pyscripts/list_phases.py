@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Check an experiment file, and print the phases it trains, in order."""
+"""Check an experiment file, and print the phases it trains, in order.
+
+With --train-set, print the folder of data/<corpus> that they are trained on instead.
+"""
 
 import argparse
 from pathlib import Path
@@ -12,8 +15,13 @@ from deep_speaker.phases import phases_of
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
+    parser.add_argument("--train-set", action="store_true", help="print that instead")
     options = parser.parse_args()
-    print(*phases_of(read_experiment(options.config)))
+    experiment = read_experiment(options.config)
+    if options.train_set:
+        print("train_augmented" if experiment.augmented_copies else "train")
+    else:
+        print(*phases_of(experiment))
 
 
 if __name__ == "__main__":

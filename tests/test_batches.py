@@ -12,6 +12,7 @@ from deep_speaker import distributed
 from deep_speaker.augmentation import augment, random_equaliser
 from deep_speaker.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
 from deep_speaker.config import Experiment
+from deep_speaker.data_dir import write_table
 from deep_speaker.dataset import FeatureSource, Section, read_chunks
 from deep_speaker.parallel import ahead
 from tiny_data import MELS, make_experiment, make_frames, write_features
@@ -97,6 +98,25 @@ def test_chunks_are_stitched_from_pieces_of_a_speaker(source: FeatureSource) -> 
             frames = source.read(piece)  # a short one repeats from its beginning
             expected = frames[np.arange(8) % len(frames)]
             assert np.array_equal(chunk[at : at + 8], expected)
+
+
+def test_chunks_are_of_an_utterance_or_its_copies_at_the_same_place(tmp_path: Path) -> None:
+    experiment = make_experiment(pretraining={"augmentation": {}})
+    frames = make_frames(2, 1)
+    copies = {f"s00-0-{name}": frames["s00-0"] * (i + 2) for i, name in enumerate(("a", "b"))}
+    folder = write_features(tmp_path / "train", frames | copies, experiment)
+    write_table(folder / "utt2uniq", {key: key[:5] for key in frames | copies})
+    source = FeatureSource(folder, experiment)
+    sections = [Section("s00-0", 3, 27), Section("s01-0", 5, 29)]
+    versions = [
+        source.read(sections[0]._replace(utterance=key)) for key in ("s00-0", *sorted(copies))
+    ]
+    counts = [0, 0, 0]
+    for batch in make(source, [(sections, [0, 1])] * 60, experiment):
+        chunk, other = batch.chunks.numpy()
+        counts[[np.array_equal(chunk, version) for version in versions].index(True)] += 1
+        assert np.array_equal(other, source.read(sections[1]))
+    assert min(counts) > 8  # of 20 expected
 
 
 def be_rank(monkeypatch: pytest.MonkeyPatch, rank: int, num_ranks: int) -> None:

@@ -111,6 +111,35 @@ def test_a_single_utterance_is_cut_into_disjoint_parts(
     assert {part.utterance for part in parts} == {"s0-0"}
 
 
+def test_the_only_utterance_is_cut_into_parts_whatever_copies_it_has(tmp_path: Path) -> None:
+    experiment = make_experiment()
+    frames = {key: np.zeros((50, MELS), np.float32) for key in ("s0-0", "s0-0-babble")}
+    folder = write_features(tmp_path / "d", frames, experiment)
+    write_table(folder / "utt2uniq", {"s0-0": "s0-0", "s0-0-babble": "s0-0"})
+    source = FeatureSource(folder, experiment)
+    assert source.versions == {"s0-0": ["s0-0", "s0-0-babble"]}
+    assert source.sections_by_speaker(["s0"], 25)["s0"] == [
+        Section("s0-0", 0, 25),
+        Section("s0-0", 25, 50),
+    ]
+
+
+def test_versions_of_an_utterance_are_as_long_and_of_its_speaker(tmp_path: Path) -> None:
+    experiment = make_experiment()
+    lengths = {"s0-0": 50, "s0-0-noise": 50, "s0-0-reverb": 49, "s0-1": 50, "sp0.9-s0-0": 50}
+    frames = {key: np.zeros((length, MELS), np.float32) for key, length in lengths.items()}
+    folder = write_features(tmp_path / "d", frames, experiment)
+    write_table(folder / "utt2spk", dict.fromkeys(lengths, "s0") | {"sp0.9-s0-0": "sp0.9-s0"})
+    originals = {"s0-0-noise": "s0-0", "s0-0-reverb": "s0-0", "sp0.9-s0-0": "s0-0"}
+    write_table(folder / "utt2uniq", {key: originals.get(key, key) for key in lengths})
+    assert FeatureSource(folder, experiment).versions == {
+        "s0-0": ["s0-0", "s0-0-noise"],
+        "s0-0-reverb": ["s0-0-reverb"],
+        "s0-1": ["s0-1"],
+        "sp0.9-s0-0": ["sp0.9-s0-0"],
+    }
+
+
 @pytest.mark.parametrize(
     "changed",
     [

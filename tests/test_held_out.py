@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deep_speaker.config import HeldOut
+from deep_speaker.data_dir import write_table
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.metrics import equal_error_rate, error_rates
@@ -52,6 +53,30 @@ def test_the_seed_decides_who_is_held_out_not_the_order_of_speakers() -> None:
 def test_fewer_than_four_speakers_are_refused() -> None:
     with pytest.raises(ValueError, match="3 training speakers: at least 4 are needed, 2 of them"):
         split_speakers(names(3), HeldOut(), seed=0)
+
+
+def test_speakers_at_another_speed_are_on_the_side_of_their_originals() -> None:
+    options = HeldOut(speaker_share=0.2)
+    everyone = [f"{speed}{name}" for speed in ("", "sp0.9-", "sp1.1-") for name in names(20)]
+    training, held_out = split_speakers(everyone, options, seed=1)
+    assert split_speakers(names(20), options, seed=1)[1] == held_out  # copies or not
+    assert len(held_out) == 4
+    kept = set(names(20)) - set(held_out)
+    assert training == sorted(f"{s}{name}" for s in ("", "sp0.9-", "sp1.1-") for name in kept)
+    with pytest.raises(ValueError, match="3 training speakers"):
+        split_speakers([f"{s}{name}" for s in ("", "sp0.9-") for name in names(3)], options, seed=0)
+
+
+def test_copies_of_held_out_speakers_are_not_judged(tmp_path: Path) -> None:
+    experiment = make_experiment()
+    frames = make_frames(4, 2)
+    folder = write_features(
+        tmp_path / "d", frames | {f"{key}-noise": frames[key] for key in frames}, experiment
+    )
+    copies = {f"{key}-noise": key for key in frames}
+    write_table(folder / "utt2uniq", {key: key for key in frames} | copies)
+    trials = HeldOutTrials(FeatureSource(folder, experiment), ["s00", "s03"], experiment)
+    assert [part.utterance for part in trials.sections] == ["s00-0", "s00-1", "s03-0", "s03-1"]
 
 
 class FirstFrames(EmbeddingNetwork):

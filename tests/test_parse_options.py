@@ -163,7 +163,8 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["--nj", "two"], "run.sh: --nj two: expected a whole number of at least 1"),
         (
             ["--corpus", "nonsense"],
-            "--corpus nonsense: unknown; known: embedded folder librispeech",
+            "--corpus nonsense: unknown; known: aishell cnceleb embedded folder kaldi lhotse "
+            "librispeech timit vctk voxceleb",
         ),
         (["--stage", "3", "--stop-stage", "2"], "expected 0 <= stage <= stop-stage <= 6"),
         (["--stop-stage", "7"], "expected 0 <= stage <= stop-stage <= 6"),

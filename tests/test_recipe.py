@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, s
 def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]) -> None:
     recipe, printed = finished_folder
     assert "broken.wav: unreadable" in printed
-    assert "1 of 41 files are bad and left out" in printed
+    assert re.search(r"1 of \d+ files are bad and left out", printed)
     rows = json.loads((recipe.folder / "exp/folder/tiny/results.json").read_text())
     assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
 

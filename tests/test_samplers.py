@@ -247,9 +247,18 @@ def test_pairs_are_of_one_speaker_and_of_two_in_turn(counts: list[int]) -> None:
     assert max(speakers.values()) - min(speakers.values()) <= 1
 
 
-def test_pairs_need_two_speakers() -> None:
-    with pytest.raises(ValueError, match="1 speakers: pairs need at least 2"):
-        build(make_utterances([5], 60), 2, 2, "pairs")
+@pytest.mark.parametrize("sampling", SAMPLERS)
+def test_speakers_of_too_few_utterances_are_never_drawn(sampling: str) -> None:
+    sampler = build(make_utterances([1, 3, 2, 5], 60), 2, 2, sampling, min_utterances=3)
+    batches = list(sampler.epoch(12, np.random.default_rng(0)))
+    assert {number for _, labels in batches for number in labels} == {1, 3}  # their own numbers
+    for sections, labels in batches:
+        assert [int(section.utterance[1]) for section in sections] == labels
+
+
+def test_two_speakers_have_to_be_left() -> None:
+    with pytest.raises(ValueError, match="1 of 3 speakers have 4 or more utterances"):
+        build(make_utterances([1, 3, 4], 60), 2, 2, min_utterances=4)
 
 
 @pytest.mark.parametrize(("speakers_per_batch", "per_speaker"), [(3, 3), (2, 1), (5, 1)])
@@ -277,10 +286,13 @@ def test_chunks_of_pieces_take_different_utterances(sampling: str, counts: list[
 
 
 def test_a_long_utterance_gives_a_chunk_no_two_pieces_where_there_are_others() -> None:
-    utterances = {"a": [Section("a-0", 0, 900), Section("a-1", 0, 50), Section("a-2", 0, 50)]}
-    sampler = build(utterances, 1, 2, pieces_per_chunk=2)
+    utterances = {
+        key: [Section(f"{key}-{i}", 0, size) for i, size in enumerate((900, 50, 50))]
+        for key in ("a", "b")
+    }
+    sampler = build(utterances, 2, 2, pieces_per_chunk=2)
     for sections, _ in sampler.epoch(20, np.random.default_rng(0)):
-        for first, second in (sections[:2], sections[2:]):
+        for first, second in zip(sections[::2], sections[1::2], strict=True):
             assert first.utterance != second.utterance
 
 

@@ -1,6 +1,6 @@
 """Batches of chunks for the network, made by a thread while it trains."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,11 +48,9 @@ def make_batches(
     for sections, labels in drawn:
         part = part_of_rank(labels, training, distributed.rank(), distributed.world_size())
         pieces = training.pieces_per_chunk
-        chunks = read_chunks(
-            source,
-            sections[part.start * pieces : part.stop * pieces],
-            training.chunk_frames // pieces,
-        )
+        own = sections[part.start * pieces : part.stop * pieces]
+        own = [draw_version(section, source.versions, rng) for section in own]
+        chunks = read_chunks(source, own, training.chunk_frames // pieces)
         # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
         chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
         if normalisation.inside_network:
@@ -60,6 +58,19 @@ def make_batches(
             chunks -= chunks.mean(axis=1, keepdims=True)
         chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
+
+
+def draw_version(
+    section: Section, versions: Mapping[str, Sequence[str]], rng: np.random.Generator
+) -> Section:
+    """The same frames of the utterance, or of one of its augmented copies, all equally likely.
+
+    Chosen last, so that sections of a speaker do not overlap: copies say the same at one time.
+    """
+    choices = versions[section.utterance]
+    if len(choices) == 1:
+        return section
+    return section._replace(utterance=choices[int(rng.integers(len(choices)))])
 
 
 def log_unit(normalisation: Normalisation) -> float:

@@ -1,6 +1,7 @@
 """From the arks of stage 1 to normalised voiced frames, by whole utterance or by chunk."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ class FeatureSource:
         self.data_dir = data_dir
         self.utt2spk = read_table(data_dir / "utt2spk")
         check_features(data_dir, experiment)
+        self.versions = read_versions(data_dir, self.utt2spk)
         self.options = experiment.features
         self._normalisation = experiment.normalisation
         utterances = list(self.utt2spk)
@@ -65,9 +67,10 @@ class FeatureSource:
         """Sections by which speakers are compared: whole utterances, at most `max_sections` each.
 
         A speaker with a single utterance gets disjoint parts of it instead, of `section_frames`
-        or more each; two halves where it is shorter than two such parts.
+        or more each; two halves where it is shorter than two such parts. Augmented copies are left
+        out.
         """
-        spk2utt = group_by_speaker(self.utt2spk)
+        spk2utt = group_by_speaker({key: self.utt2spk[key] for key in self.versions})
         sections = {}
         for speaker in speakers:
             found = [self.whole(utterance) for utterance in spk2utt[speaker][:max_sections]]
@@ -76,6 +79,33 @@ class FeatureSource:
                 found = split_section(found[0], min(count, max_sections or count))
             sections[speaker] = found
         return sections
+
+
+def read_versions(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Utterances, each with its augmented copies, which a chunk of it may be taken from instead.
+
+    Those are as long as it is, and of its speaker: copies at another speed count for themselves.
+    """
+    if not (data_dir / "utt2uniq").is_file():
+        return {key: [key] for key in utt2spk}
+    utt2uniq = read_table(data_dir / "utt2uniq")
+    num_frames = read_table(data_dir / "utt2num_frames")
+    versions: dict[str, list[str]] = {}
+    for key, speaker in utt2spk.items():
+        original = utt2uniq[key]
+        if utt2spk.get(original) != speaker or num_frames[original] != num_frames[key]:
+            original = key
+        versions.setdefault(original, []).append(key)
+    return versions
+
+
+def original_speaker(speaker: str) -> str:
+    """The speaker of whom one is an augmented copy at another speed, as Kaldi names them.
+
+    >>> original_speaker("sp0.9-anna"), original_speaker("anna")
+    ('anna', 'anna')
+    """
+    return re.sub(r"^sp[01]\.\d+-", "", speaker)
 
 
 def check_features(data_dir: Path, experiment: Experiment) -> None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
 from deep_speaker.data_dir import read_table, write_spk2utt
-from deep_speaker.dataset import FeatureSource, check_features, fit_length
+from deep_speaker.dataset import FeatureSource, check_features, fit_length, original_speaker
 from deep_speaker.devices import autocast, has_bfloat16, to_device
 from deep_speaker.files import replacing_directory
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
@@ -227,10 +227,11 @@ def in_processes(device: torch.device) -> bool:
 def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, str]) -> None:
     """Refuse a set of which some, but not all, speakers trained the network: stage 0 split anew."""
     speakers = set(utt2spk.values())
-    seen = speakers.intersection(checkpoint.speakers)
-    if seen and not speakers.issuperset(checkpoint.speakers):
+    trained = {original_speaker(name) for name in checkpoint.speakers}
+    seen = speakers & trained
+    if seen and not speakers >= trained:
         raise ValueError(
             f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
-            f"among the {len(checkpoint.speakers)} that trained the network: the data were "
+            f"among the {len(trained)} that trained the network: the data were "
             "prepared anew since, so run from stage 2 on"
         )

@@ -48,13 +48,25 @@ class SpeakerBatches:
     sections, side by side, of different utterances where the speaker has n.
 
     Args:
-        utterances: for each speaker, the voiced part of every utterance.
+        utterances: for each speaker, the voiced part of every utterance. Speakers of fewer than
+            `training.min_utterances` are left out; the others keep their numbers.
+
+    Raises:
+        ValueError: fewer than two speakers are left.
     """
 
     utterance_deck: type[Deck] = ShuffledDeck
 
     def __init__(self, utterances: Mapping[str, Sequence[Section]], training: Training) -> None:
-        self.utterances = list(utterances.values())
+        speakers = list(enumerate(utterances.values()))
+        kept = [pair for pair in speakers if len(pair[1]) >= training.min_utterances]
+        if len(kept) < 2:
+            raise ValueError(
+                f"{len(kept)} of {len(speakers)} speakers have {training.min_utterances} or more "
+                "utterances, and at least 2 must: lower min_utterances"
+            )
+        self.numbers = [number for number, _ in kept]
+        self.utterances = [sections for _, sections in kept]
         self.training = training
         self.speakers_per_batch = min(training.speakers_per_batch, len(self.utterances))
         # Fewer speakers than asked for: more utterances of each keep the batch size.
@@ -88,7 +100,8 @@ class SpeakerBatches:
             sections: list[Section] = []
             for speaker in chosen:
                 sections += self._draw(speaker, self.chunks_per_speaker, decks, rng)
-            yield sections, [speaker for speaker in chosen for _ in range(self.chunks_per_speaker)]
+            numbers = [self.numbers[speaker] for speaker in chosen]
+            yield sections, [number for number in numbers for _ in range(self.chunks_per_speaker)]
 
     def _choose_speakers(self, rng: np.random.Generator) -> Iterator[list[int]]:
         """P different speakers for every batch."""
@@ -214,15 +227,7 @@ class PairBatches(SpeakerBatches):
     """`pairs`: adjacent pairs of chunks, of one speaker and of two in turn; P x K chunks.
 
     Speakers come each once before any comes again, also within a batch.
-
-    Raises:
-        ValueError: there is one speaker only.
     """
-
-    def __init__(self, utterances: Mapping[str, Sequence[Section]], training: Training) -> None:
-        super().__init__(utterances, training)
-        if len(utterances) < 2:
-            raise ValueError(f"{len(utterances)} speakers: pairs need at least 2")
 
     @property
     def batch_size(self) -> int:
@@ -239,7 +244,7 @@ class PairBatches(SpeakerBatches):
                 for speaker in chosen:
                     num_chunks = 2 // len(chosen)
                     sections += self._draw(speaker, num_chunks, decks, rng)
-                    labels += [speaker] * num_chunks
+                    labels += [self.numbers[speaker]] * num_chunks
             yield sections, labels
 
 

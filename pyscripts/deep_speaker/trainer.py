@@ -165,7 +165,8 @@ def build_trainer(
         sorted(set(source.utt2spk.values())), experiment.held_out, experiment.seed
     )
     utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
-    for utterance, speaker in source.utt2spk.items():
+    for utterance in source.versions:
+        speaker = source.utt2spk[utterance]
         if speaker in utterances:
             utterances[speaker].append(source.whole(utterance))
     sampler = build_sampler(utterances, training)
@@ -194,8 +195,8 @@ def build_trainer(
     if distributed.rank() == 0:
         logging.info(
             "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
-            phase, count_parameters(network), len(speakers), len(held_out), training.epochs,
-            steps, training.batches_per_step * sampler.batch_size,
+            phase, count_parameters(network), len(sampler.utterances), len(held_out),
+            training.epochs, steps, training.batches_per_step * sampler.batch_size,
         )  # fmt: skip
     return Trainer(
         experiment=experiment,

@@ -12,6 +12,7 @@ from deep_speaker import distributed
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from deep_speaker.config import Experiment
 from deep_speaker.files import replace_directory
+from deep_speaker.joined_dirs import check_joined
 from deep_speaker.recorder import Recorder, best_epoch, held_out_errors
 from deep_speaker.trainer import Trainer, build_trainer, check_speakers
 
@@ -39,6 +40,7 @@ def train(
     last = None
     if resume and (partial / "last.pt").is_file():
         last = check_same_run(partial, experiment, start)
+    check_joined(data_dir, experiment)
     trainer = build_trainer(experiment, phase, data_dir, start, device)
     if last is not None:
         check_speakers(last, trainer.speakers)

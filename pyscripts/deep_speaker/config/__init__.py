@@ -1,5 +1,6 @@
 """Experiment files: the sections, each in its module, and their reader."""
 
+from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
 from deep_speaker.config.features import (
     Features,
@@ -38,9 +39,9 @@ from deep_speaker.config.training import (
 
 __all__ = [
     "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax", "AngularPrototypical",
-    "AnySchedule", "Augmentation", "Contrastive", "Experiment", "Extraction", "Fall", "Features",
-    "HeldOut", "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network",
-    "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical", "Softmax", "Step",
-    "TorchaudioSpectrogram", "Training", "Triplet", "VoiceActivity", "override_experiment",
-    "read_experiment",
+    "AnySchedule", "Augmentation", "AugmentedCopies", "Contrastive", "Experiment", "Extraction",
+    "Fall", "Features", "HeldOut", "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax",
+    "Mined", "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
+    "Softmax", "Step", "TorchaudioSpectrogram", "Training", "Triplet", "VoiceActivity",
+    "override_experiment", "read_experiment",
 ]  # fmt: skip

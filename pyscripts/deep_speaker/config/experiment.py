@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.features import (
     Features,
     KaldiFilterbank,
@@ -41,11 +42,16 @@ class Extraction(ConfigSection):
 
 
 class Experiment(ConfigSection):
-    """All of `conf/<experiment>.yaml`; without `finetuning`, stage 3 has nothing to do."""
+    """All of `conf/<experiment>.yaml`.
+
+    Without `augmented_copies` the network is trained on the utterances as they are; without
+    `finetuning`, stage 3 has nothing to do.
+    """
 
     seed: Whole = 0
     features: Features = KaldiFilterbank()
     voice_activity: VoiceActivity = VoiceActivity()
+    augmented_copies: AugmentedCopies | None = None
     normalisation: Normalisation = Normalisation()
     network: Network = Field(default=ResCNN(name="rescnn"))
     held_out: HeldOut = HeldOut()

@@ -96,6 +96,8 @@ class Training(ConfigSection):
 
     Attributes:
         sampling: which speakers and utterances make a batch; see `samplers`.
+        min_utterances: speakers with fewer, not counting augmented copies, do not train in this
+            phase.
         pieces_per_chunk: a chunk is stitched from this many pieces of a speaker's utterances.
         steps_per_epoch: optimiser steps; None: one pass over the speech.
         batches_per_step: batches whose gradients are averaged before a step.
@@ -106,6 +108,7 @@ class Training(ConfigSection):
     loss: Loss
     chunk_frames: Count = 160
     pieces_per_chunk: Count = 1
+    min_utterances: Count = 1
     sampling: Literal["balanced", "over", "under", "stratified", "pairs"] = "balanced"
     speakers_per_batch: Count = 64
     utterances_per_speaker: Count = 1

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Stage 1, where the config has augmented_copies: the training set and its copies as one.
+
+Both have features by now. The copies get their originals' voice activity, then the tables of the
+two are joined; arks and audio stay where they are.
+"""
+
+import argparse
+from pathlib import Path
+
+from deep_speaker import command
+from deep_speaker.joined_dirs import adopt_voice_activity, join_data_dirs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("train_dir", type=Path, help="data/<corpus>/train")
+    parser.add_argument("copies", type=Path, help="data directory of its copies")
+    parser.add_argument("output", type=Path, help="data directory to write")
+    command.add_jobs_option(parser)
+    options = parser.parse_args()
+    adopt_voice_activity(options.copies, options.train_dir, options.nj)
+    join_data_dirs(options.output, options.train_dir, options.copies)
+
+
+if __name__ == "__main__":
+    command.run(main)
