@@ -14,8 +14,9 @@ from pathlib import Path
 
 from deep_speaker import command, corpus
 from deep_speaker.corpus_checks import check_sets
-from deep_speaker.data_dir import Utterance, iterate_table, read_table, read_utterances
+from deep_speaker.data_dir import Utterance, read_utterances
 from deep_speaker.protocols import is_drawn
+from deep_speaker.tables import iterate_table, read_table
 from deep_speaker.trials import Trial, find_trial_lists, read_known_trials, read_models
 from deep_speaker.validation import validate_data_dir
 

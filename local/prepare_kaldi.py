@@ -19,9 +19,10 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.audio import file_of_entry, segment_bounds
 from deep_speaker.bad_items import check_bad_items
-from deep_speaker.data_dir import Utterance, iterate_table, read_utterances
+from deep_speaker.data_dir import Utterance, read_utterances
 from deep_speaker.files import scratch_directory
 from deep_speaker.sorted_utterances import SortedUtterances
+from deep_speaker.tables import iterate_table
 from deep_speaker.trials import list_trial_files, read_models
 from deep_speaker.validation import validate_data_dir
 

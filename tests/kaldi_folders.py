@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from deep_speaker.audio import AudioInfo, wav_entry
-from deep_speaker.data_dir import Segment, Utterance, write_data_dir, write_table
+from deep_speaker.data_dir import Segment, Utterance, write_data_dir
+from deep_speaker.tables import write_table
 
 INFO = AudioInfo(16000, 24000, 1, "FLAC", "PCM_16")
 

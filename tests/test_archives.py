@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deep_speaker.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
-from deep_speaker.data_dir import read_table
+from deep_speaker.tables import read_table
 
 RANDOM = np.random.default_rng(0)
 EXACT: dict[str, np.ndarray] = {

@@ -20,15 +20,10 @@ from deep_speaker import augmented_copies
 from deep_speaker.audio import AudioInfo
 from deep_speaker.augmented_copies import Plan, draw_copies, write_copies
 from deep_speaker.config import AugmentedCopies, Experiment
-from deep_speaker.data_dir import (
-    Segment,
-    Utterance,
-    read_table,
-    read_utterances,
-    write_data_dir,
-)
+from deep_speaker.data_dir import Segment, Utterance, read_utterances, write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.noise_sources import Sources
+from deep_speaker.tables import read_table
 from kaldi_checks import validate
 from speech import RATE, make_speech, make_utterances, snapshot, write_audio
 from tiny_data import make_experiment, write_experiment

@@ -12,9 +12,9 @@ from deep_speaker import distributed
 from deep_speaker.augmentation import augment, random_equaliser
 from deep_speaker.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import write_table
 from deep_speaker.dataset import FeatureSource, Section, read_chunks
 from deep_speaker.parallel import ahead
+from deep_speaker.tables import write_table
 from tiny_data import MELS, make_experiment, make_frames, write_features
 
 DRAWN = [

@@ -11,9 +11,10 @@ from lhotse import RecordingSet
 
 import kaldi_checks
 from deep_speaker import corpus
-from deep_speaker.data_dir import Utterance, read_table
+from deep_speaker.data_dir import Utterance
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.manifests import manifest_path
+from deep_speaker.tables import read_table
 from deep_speaker.trials import read_trials
 from speech import EXPERIMENT, make_utterances, snapshot, write_speech
 

@@ -12,11 +12,11 @@ from deep_speaker.corpus import safe_id
 from deep_speaker.data_dir import (
     Segment,
     group_by_speaker,
-    read_table,
     read_utterances,
     remove_utterances,
     write_data_dir,
 )
+from deep_speaker.tables import read_table
 from deep_speaker.validation import validate_data_dir
 from kaldi_folders import SPEAKERS, make_segments, make_utterances, write_folder
 from speech import make_utterances as make_speech_utterances
@@ -69,35 +69,6 @@ def test_speakers_without_a_known_sex_leave_spk2gender_away(tmp_path: Path) -> N
     )
     assert (tmp_path / "utt2spk").is_file()
     assert not (tmp_path / "spk2gender").exists()
-
-
-def test_a_missing_table_names_the_stage_that_makes_it(folder: Path) -> None:
-    for name, stage in (
-        ("wav.scp", 0),
-        ("feats.scp", 1),
-        ("utt2num_frames", 1),
-        ("xvector.scp", 4),
-    ):
-        (folder / name).unlink(missing_ok=True)
-        with pytest.raises(ValueError, match=rf"{name} is missing: run stage {stage} first"):
-            read_table(folder / name)
-    with pytest.raises(ValueError, match=r"wav\.scp is missing"):
-        validate_data_dir(folder)
-
-
-def test_a_table_may_be_written_by_kaldi_itself(tmp_path: Path) -> None:
-    """Kaldi ends lines with a space, and separates by tabs or several spaces."""
-    (tmp_path / "table").write_text("a 1 2 \nb\t3\nc   4\n")
-    assert read_table(tmp_path / "table") == {"a": "1 2", "b": "3", "c": "4"}
-
-
-def test_a_bad_line_is_quoted_with_its_number(tmp_path: Path) -> None:
-    (tmp_path / "table").write_text("a 1\nb \n")
-    with pytest.raises(ValueError, match=r"table, line 2: .*'b \\n'"):
-        read_table(tmp_path / "table")
-    (tmp_path / "table").write_text("a 1\nb 2\na 3\n")
-    with pytest.raises(ValueError, match="table, line 3: 'a' stands there twice"):
-        read_table(tmp_path / "table")
 
 
 def test_removed_utterances_leave_every_table(folder: Path) -> None:

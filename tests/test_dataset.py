@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from deep_speaker.config import Normalisation
-from deep_speaker.data_dir import read_table, write_table
 from deep_speaker.dataset import (
     FeatureSource,
     Section,
@@ -16,6 +15,7 @@ from deep_speaker.dataset import (
     read_chunks,
     split_section,
 )
+from deep_speaker.tables import read_table, write_table
 from tiny_data import MELS, make_experiment, make_frames, write_features
 
 FRAMES = make_frames(num_speakers=3, num_utterances=2)

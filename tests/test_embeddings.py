@@ -17,7 +17,6 @@ from deep_speaker import embeddings as embeddings_module
 from deep_speaker.checkpoints import load_network, save_checkpoint
 from deep_speaker.config import Extraction
 from deep_speaker.config.networks import GRU
-from deep_speaker.data_dir import read_table
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.embeddings import (
     Extractor,
@@ -31,6 +30,7 @@ from deep_speaker.embeddings import (
 )
 from deep_speaker.networks import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.tables import read_table
 from deep_speaker.trainer import build_trainer
 from deep_speaker.xvectors import unit_length
 from kaldi_checks import read_by_kaldiio

@@ -21,11 +21,12 @@ from deep_speaker import data_dir, feature_archives, manifests, trials
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.audio import load_audio, read_info
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import Segment, Utterance, read_table, write_data_dir
+from deep_speaker.data_dir import Segment, Utterance, write_data_dir
 from deep_speaker.dataset import check_features
 from deep_speaker.feature_archives import analyse, compute_data_dir
 from deep_speaker.manifests import manifest_path, write_manifests
 from deep_speaker.protocols import draw_one_plus_99, draw_trials
+from deep_speaker.tables import read_table
 from deep_speaker.trials import Trial, read_trials, write_trials
 from speech import EXPERIMENT, make_speech, make_utterances, snapshot, write_audio
 

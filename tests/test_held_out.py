@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from deep_speaker.config import HeldOut
-from deep_speaker.data_dir import write_table
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.metrics import equal_error_rate, error_rates
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.tables import write_table
 from tiny_data import MELS, make_experiment, make_frames, write_features
 
 CPU = torch.device("cpu")

@@ -9,7 +9,6 @@ import pytest
 import join_data_dirs as command
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import read_table, write_table
 from deep_speaker.dataset import FeatureSource
 from deep_speaker.feature_archives import cmvn_statistics
 from deep_speaker.joined_dirs import (
@@ -19,6 +18,7 @@ from deep_speaker.joined_dirs import (
     options_record,
     write_record,
 )
+from deep_speaker.tables import read_table, write_table
 from kaldi_checks import validate
 from tiny_data import make_experiment, make_frames, write_features
 

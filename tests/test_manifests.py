@@ -10,7 +10,7 @@ from lhotse.kaldi import load_kaldi_data_dir
 
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.audio import load_audio, read_entry_info
-from deep_speaker.data_dir import Utterance, read_table, write_data_dir
+from deep_speaker.data_dir import Utterance, write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.manifests import (
     manifest_path,
@@ -18,6 +18,7 @@ from deep_speaker.manifests import (
     write_features,
     write_manifests,
 )
+from deep_speaker.tables import read_table
 from speech import EXPERIMENT, make_speech, make_utterances, snapshot, write_audio
 
 

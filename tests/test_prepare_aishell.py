@@ -12,8 +12,8 @@ from lhotse import SupervisionSet
 
 import kaldi_checks
 import prepare_aishell
-from deep_speaker.data_dir import read_table
 from deep_speaker.manifests import manifest_path
+from deep_speaker.tables import read_table
 from deep_speaker.trials import read_trials
 from speech import make_speech, write_audio
 

@@ -10,7 +10,7 @@ import pytest
 import kaldi_checks
 import prepare_cnceleb
 from deep_speaker.audio import file_of_entry
-from deep_speaker.data_dir import read_table
+from deep_speaker.tables import read_table
 from deep_speaker.trials import Trial, read_trials
 from speech import write_speech
 

@@ -12,7 +12,7 @@ import pytest
 import kaldi_checks
 import prepare_folder
 from deep_speaker.audio import file_of_entry
-from deep_speaker.data_dir import read_table
+from deep_speaker.tables import read_table
 from deep_speaker.trials import read_trials
 from speech import RATE, make_speech, snapshot, write_audio, write_speech
 

@@ -13,8 +13,9 @@ from lhotse.kaldi import load_kaldi_data_dir
 
 import kaldi_checks
 import prepare_kaldi
-from deep_speaker.data_dir import Segment, Utterance, read_table, read_utterances, write_data_dir
+from deep_speaker.data_dir import Segment, Utterance, read_utterances, write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
+from deep_speaker.tables import read_table
 from deep_speaker.trials import read_trials
 from speech import EXPERIMENT, make_utterances, snapshot
 

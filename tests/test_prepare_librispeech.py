@@ -11,8 +11,8 @@ from lhotse import SupervisionSet
 
 import kaldi_checks
 import prepare_librispeech
-from deep_speaker.data_dir import read_table
 from deep_speaker.manifests import manifest_path
+from deep_speaker.tables import read_table
 from speech import make_speech, snapshot, write_audio
 
 ROOT = Path(__file__).parents[1]

@@ -11,8 +11,8 @@ from lhotse import SupervisionSet
 import kaldi_checks
 import prepare_vctk
 from deep_speaker.audio import file_of_entry
-from deep_speaker.data_dir import read_table
 from deep_speaker.manifests import manifest_path
+from deep_speaker.tables import read_table
 from speech import make_speech, write_audio
 
 RATE = 48000

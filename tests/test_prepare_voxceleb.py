@@ -13,7 +13,7 @@ import pytest
 
 import kaldi_checks
 import prepare_voxceleb
-from deep_speaker.data_dir import read_table
+from deep_speaker.tables import read_table
 from deep_speaker.trials import find_trial_lists
 from speech import make_speech, snapshot, write_audio, write_speech
 from voxceleb import trees

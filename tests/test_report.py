@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import compute_metrics
-from deep_speaker.data_dir import write_table
 from deep_speaker.report import compute_rows, find_same_sex, format_table, write_results
+from deep_speaker.tables import write_table
 from deep_speaker.trials import Trial, read_trials, write_models
 
 # Speakers a and b are men, c is a woman.

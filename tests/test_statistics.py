@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import extract_statistics as extract_statistics_command
-from deep_speaker.data_dir import read_table
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.metrics import equal_error_rate, error_rates
 from deep_speaker.statistics import extract_statistics, fit_lda, section_statistics
+from deep_speaker.tables import read_table
 from tiny_data import MELS, make_experiment, write_experiment, write_features
 
 TINY = make_experiment()

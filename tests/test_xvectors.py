@@ -6,7 +6,7 @@ import kaldi_native_io
 import numpy as np
 import pytest
 
-from deep_speaker.data_dir import read_table
+from deep_speaker.tables import read_table
 from deep_speaker.xvectors import unit_length, write_xvectors
 from kaldi_checks import read_by_kaldiio
 

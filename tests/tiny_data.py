@@ -9,8 +9,9 @@ import yaml
 
 from deep_speaker.archives import ArchiveWriter, write_scp
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import write_spk2utt, write_table
+from deep_speaker.data_dir import write_spk2utt
 from deep_speaker.feature_archives import ARCHIVES, cmvn_statistics, write_options
+from deep_speaker.tables import write_table
 
 MELS = 16
 

@@ -13,8 +13,8 @@ from types import TracebackType
 import numpy as np
 from kaldiio.matio import write_array
 
-from deep_speaker.data_dir import iterate_table
 from deep_speaker.files import replacing_file
+from deep_speaker.tables import iterate_table
 
 TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import missing_input
 from deep_speaker.files import replacing_file
 from deep_speaker.networks import EmbeddingNetwork, build_network
+from deep_speaker.tables import missing_input
 
 
 @dataclass

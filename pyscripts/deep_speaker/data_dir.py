@@ -1,8 +1,4 @@
-"""Kaldi data directories: the text tables keyed by utterance or speaker, and what Kaldi demands.
-
-A table holds `key value` lines, sorted and unique by key as bytes (`LC_ALL=C`), which is the
-order of Python's strings too: UTF-8 keeps the order of code points.
-"""
+"""Kaldi data directories: utterances as tables keyed by utterance, recording or speaker."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,16 +10,19 @@ from typing import IO
 
 from deep_speaker.audio import AudioInfo, read_entry_info
 from deep_speaker.bad_items import check_bad_items
-from deep_speaker.files import replacing_file
 from deep_speaker.parallel import map_in_threads
 from deep_speaker.sorting import sort_lines
+from deep_speaker.tables import (
+    FEATURE_TABLES,
+    iterate_table,
+    read_optional_table,
+    read_table,
+    write_table,
+)
 
-# Tables keyed by utterance that stage 1 adds.
-FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
 # All that may be keyed by utterance; without segments, recordings have utterances' ids.
 UTTERANCE_TABLES = ("utt2dur", "segments", "text", "utt2uniq", *FEATURE_TABLES)
 RECORDING_TABLES = ("wav.scp", "reco2dur")
-MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | {"xvector.scp": 4, "spk_xvector.scp": 4}
 
 
 @dataclass(frozen=True)
@@ -66,57 +65,6 @@ class Utterance:
     def recording(self) -> str:
         """The recording's id."""
         return self.segment.recording if self.segment else self.id
-
-
-def missing_input(path: Path, stage: int) -> str:
-    """What to say of an absent input, and which stage makes it."""
-    return f"{path} is missing: run stage {stage} first (the same command with --stage {stage})"
-
-
-def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the (key, value) pairs of a table as they stand; the value is the rest of the line.
-
-    A line of the table `text` may be a key alone: nothing was said.
-
-    Raises:
-        ValueError: the file is missing (with the stage that makes it), or a line has no value.
-    """
-    if not path.is_file():
-        stage = MADE_BY_STAGE.get(path.name, 0)
-        raise ValueError(missing_input(path, stage))
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split(maxsplit=1)
-            if len(fields) == 1 and path.name == "text":
-                fields.append("")
-            if len(fields) != 2:
-                raise ValueError(f"{path}, line {number}: expected 'key value', got {line!r}")
-            yield fields[0], fields[1].strip()
-
-
-def read_table(path: Path) -> dict[str, str]:
-    """All of a table; see `iterate_table`.
-
-    Raises:
-        ValueError: also where a key comes twice.
-    """
-    table: dict[str, str] = {}
-    for number, (key, value) in enumerate(iterate_table(path), 1):
-        if key in table:
-            raise ValueError(f"{path}, line {number}: {key!r} stands there twice")
-        table[key] = value
-    return table
-
-
-def write_table(path: Path, table: Mapping[str, object]) -> None:
-    """Write a table sorted by key."""
-    with replacing_file(path) as file:
-        file.writelines(f"{key} {table[key]}\n" for key in sorted(table))
-
-
-def read_optional_table(path: Path) -> dict[str, str]:
-    """A table that may be absent: empty then."""
-    return read_table(path) if path.is_file() else {}
 
 
 def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:

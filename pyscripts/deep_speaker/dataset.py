@@ -10,7 +10,8 @@ import numpy as np
 from deep_speaker import features, vad
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.config import Experiment, Normalisation
-from deep_speaker.data_dir import group_by_speaker, read_table
+from deep_speaker.data_dir import group_by_speaker
+from deep_speaker.tables import read_table
 
 # A bin whose voiced frames hardly vary (digital silence above a low-pass) is not blown up.
 SCALE_FLOOR = 1e-2

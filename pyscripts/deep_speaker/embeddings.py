@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
-from deep_speaker.data_dir import read_table, write_spk2utt
+from deep_speaker.data_dir import write_spk2utt
 from deep_speaker.dataset import FeatureSource, check_features, fit_length, original_speaker
 from deep_speaker.devices import autocast, has_bfloat16, to_device
 from deep_speaker.files import replacing_directory
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.parallel import ahead, map_in_processes
+from deep_speaker.tables import read_table
 from deep_speaker.xvectors import average, fill_xvectors, write_crops
 
 Module = TypeVar("Module", bound=nn.Module)

@@ -14,16 +14,10 @@ from deep_speaker.archives import ArchiveWriter, write_scp
 from deep_speaker.audio import AudioInfo, info_of, open_audio, read_samples
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import (
-    Segment,
-    iterate_segments,
-    read_optional_table,
-    read_table,
-    remove_utterances,
-    write_table,
-)
+from deep_speaker.data_dir import Segment, iterate_segments, remove_utterances
 from deep_speaker.files import replacing_directory, replacing_file
 from deep_speaker.parallel import map_in_processes
+from deep_speaker.tables import read_optional_table, read_table, write_table
 from deep_speaker.validation import validate_data_dir
 
 ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}

@@ -14,16 +14,11 @@ import numpy as np
 
 from deep_speaker.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import (
-    RECORDING_TABLES,
-    UTTERANCE_TABLES,
-    iterate_table,
-    missing_input,
-    read_table,
-)
+from deep_speaker.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
 from deep_speaker.feature_archives import cmvn_statistics
 from deep_speaker.files import replacing_directory
 from deep_speaker.parallel import map_in_processes
+from deep_speaker.tables import iterate_table, missing_input, read_table
 from deep_speaker.validation import validate_data_dir
 
 RECORD = "augmented_copies.json"  # the options copies were made with; and what was joined to what

@@ -19,7 +19,8 @@ from lhotse import (
 
 from deep_speaker.audio import file_of_entry
 from deep_speaker.config import Features as FeatureConfig
-from deep_speaker.data_dir import Utterance, iterate_segments, iterate_table, read_table
+from deep_speaker.data_dir import Utterance, iterate_segments
+from deep_speaker.tables import iterate_table, read_table
 
 # Front ends' names in feature manifests.
 TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}

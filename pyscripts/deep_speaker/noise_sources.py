@@ -13,8 +13,9 @@ import numpy as np
 from deep_speaker import simulated_sources
 from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.corpus import read_infos
-from deep_speaker.data_dir import Utterance, iterate_table, read_utterances
+from deep_speaker.data_dir import Utterance, read_utterances
 from deep_speaker.parallel import map_in_processes
+from deep_speaker.tables import iterate_table
 
 SHORTEST_S = 0.1  # of what is added to speech
 # Of the training set, to be heard in babble; and of what is simulated, if copies are as many.

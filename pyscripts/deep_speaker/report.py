@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from deep_speaker.data_dir import read_optional_table, read_table
 from deep_speaker.files import replacing_file
 from deep_speaker.metrics import (
     C_FALSE_ALARM,
@@ -20,6 +19,7 @@ from deep_speaker.metrics import (
     min_dcf,
 )
 from deep_speaker.scoring import find_scores, read_scores
+from deep_speaker.tables import read_optional_table, read_table
 from deep_speaker.trials import (
     Trial,
     base_list,

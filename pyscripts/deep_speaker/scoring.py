@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.archives import ArchiveTable
-from deep_speaker.data_dir import missing_input, read_table
 from deep_speaker.files import replacing_file
+from deep_speaker.tables import missing_input, read_table
 from deep_speaker.trials import MODELS, Trial, read_trials
 
 BACKENDS = ("cosine", "crop_distance")

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deep_speaker.data_dir import missing_input, read_optional_table, write_table
 from deep_speaker.files import replacing_file
+from deep_speaker.tables import missing_input, read_optional_table, write_table
 
 # How the files of lists of these protocols end.
 ONE_PLUS_99 = "_one_plus_99"

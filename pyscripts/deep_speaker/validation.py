@@ -9,12 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, zip_longest
 from pathlib import Path
 
-from deep_speaker.data_dir import (
-    RECORDING_TABLES,
-    UTTERANCE_TABLES,
-    iterate_segments,
-    iterate_table,
-)
+from deep_speaker.data_dir import RECORDING_TABLES, UTTERANCE_TABLES, iterate_segments
+from deep_speaker.tables import iterate_table
 
 FORMS = {"utt2dur": r"[\d.]+", "reco2dur": r"[\d.]+", "utt2num_frames": r"\d+"}
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.archives import ArchiveWriter, write_scp, write_vectors
-from deep_speaker.data_dir import group_by_speaker, write_table
+from deep_speaker.data_dir import group_by_speaker
 from deep_speaker.files import replacing_directory
+from deep_speaker.tables import write_table
 
 
 def average(embeddings: np.ndarray) -> np.ndarray:
