@@ -15,7 +15,6 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.corpus_checks import check_sets
 from deep_speaker.data_dir import Utterance, read_utterances
-from deep_speaker.protocols import is_drawn
 from deep_speaker.tables import iterate_table, read_table
 from deep_speaker.trials import Trial, find_trial_lists, read_known_trials, read_models
 from deep_speaker.validation import validate_data_dir
@@ -33,11 +32,7 @@ def main() -> None:
     with corpus.sorted_sets(options.output, train, test) as (train_set, test_set):
         check_sets(options.output, train_set, test_set)
         lists, models = read_lists(folders)
-
-        def is_made(file_name: str) -> bool:
-            return any(is_drawn(file_name, f"trials_{name}") for name in folders)
-
-        corpus.write_sets(options.output, train_set, test_set, lists, models, is_made)
+        corpus.write_sets(options.output, train_set, test_set, lists, models)
 
 
 def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:

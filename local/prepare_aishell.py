@@ -19,6 +19,7 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.audio import wav_entry
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 
 LAYOUT = "data_aishell/wav/{train,test}/S0002/BAC009S0002W0122.wav, ..."
 
@@ -78,7 +79,7 @@ def read_sexes(path: Path) -> dict[str, str]:
         logging.warning("%s is missing: no same-sex results", path)
         return {}
     sexes = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_utf8(path).splitlines(), 1):
         fields = line.split()
         if not fields:
             continue

@@ -19,6 +19,7 @@ from deep_speaker import command, corpus
 from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 
 PARTS = ("data", "dev/dev.lst", "eval/enroll", "eval/test", "eval/lists/trials.lst")
 
@@ -55,7 +56,7 @@ def main() -> None:
 def read_speakers(folder: Path) -> list[Path]:
     """The folders of the listed speakers; a few that lack theirs are logged and left out."""
     path = folder / "dev/dev.lst"
-    speakers = path.read_text(encoding="utf-8").split()
+    speakers = read_utf8(path).split()
     if not speakers:
         raise ValueError(f"{path}: empty; expected a speaker's id, as id00000, per line")
     bad = {name: "no such folder" for name in speakers if not (folder / "data" / name).is_dir()}

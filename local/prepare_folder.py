@@ -21,6 +21,7 @@ import numpy as np
 from deep_speaker import command, corpus
 from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 
 EXPECTED = "expected <speaker>/**/*.wav, .flac, ... in it"
 
@@ -147,7 +148,7 @@ def read_sexes(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     sexes = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_utf8(path).splitlines(), 1):
         fields = line.rsplit(maxsplit=1)  # the folder's name may hold spaces
         if len(fields) != 2 or fields[1] not in ("m", "f"):
             raise ValueError(f"{path}, line {number}: expected '<speaker> m|f', got {line!r}")

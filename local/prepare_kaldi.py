@@ -15,6 +15,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from deep_speaker import command, corpus
 from deep_speaker.audio import file_of_entry, segment_bounds
@@ -112,14 +113,24 @@ def read_data_dir(folder: Path, num_jobs: int) -> Iterator[Utterance]:
 def make_locator(folder: Path) -> Callable[[str], str]:
     """A function that makes an entry of wav.scp independent of the current directory.
 
+    Where the first relative path is found, there all others are expected: a stray file elsewhere
+    must not stand for one of them.
+
     Args:
         folder: that of wav.scp, absolute.
     """
-    roots = [Path.cwd(), folder, *folder.parents]
+    places = [Path.cwd(), folder, *folder.parents]
+    root: list[Path] = []  # once it is known
+    lock = Lock()  # entries are located by several threads
 
     def find_root(names: Iterable[str]) -> Path | None:
-        relative = [name for name in names if name and not Path(name).is_absolute()]
-        return next((root for root in roots if any((root / n).is_file() for n in relative)), None)
+        with lock:
+            relative = [name for name in names if name and not Path(name).is_absolute()]
+            if not root:
+                root.extend(
+                    place for place in places if any((place / name).is_file() for name in relative)
+                )
+            return root[0] if root and relative else None
 
     def locate(entry: str) -> str:
         path = file_of_entry(entry)
@@ -127,20 +138,21 @@ def make_locator(folder: Path) -> Callable[[str], str]:
             return entry
         if path is None:
             try:
-                root = find_root(shlex.split(entry.removesuffix("|")))
+                place = find_root(shlex.split(entry.removesuffix("|")))
             except ValueError:  # the shell will say what is wrong with it
                 return entry
-            return f"cd {shlex.quote(str(root))} && {entry}" if root else entry
-        root = find_root([str(path)])
-        if root is None:
+            return f"cd {shlex.quote(str(place))} && {entry}" if place else entry
+        place = find_root([str(path)])
+        if place is None or not (place / path).is_file():
+            looked_in = place or f"{places[0]}, {folder} or a folder around it"
             raise ValueError(
-                f"{path}: no such file below {roots[0]}, {folder} or a folder around it: make the "
-                "paths in wav.scp absolute, or run this where they start"
+                f"{path}: no such file below {looked_in}: make the paths in wav.scp absolute, or "
+                "run this where they start"
             )
         if not entry.endswith("|"):
-            return str(root / path)
+            return str(place / path)
         words = shlex.split(entry.removesuffix("|"))
-        return shlex.join([str(root / path) if Path(w) == path else w for w in words]) + " |"
+        return shlex.join([str(place / path) if Path(w) == path else w for w in words]) + " |"
 
     return locate
 

@@ -24,6 +24,7 @@ from deep_speaker import command, corpus
 from deep_speaker.audio import AudioInfo, wav_entry
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 from deep_speaker.parallel import map_in_threads
 
 PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
@@ -85,7 +86,7 @@ def read_sexes(path: Path) -> dict[str, str]:
     if not path.is_file():
         logging.warning("%s is missing: no same-sex results", path)
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_utf8(path).splitlines()
     rows = [line.split("|") for line in lines if line.strip() and not line.startswith(";")]
     if any(len(row) < 2 for row in rows):
         raise ValueError(f"{path}: a line is not `id | F or M | ...`")
@@ -113,7 +114,7 @@ def read_parts(
     for folder, transcripts in parts.items():
         bad: dict[str, str] = {}
         total = 0
-        texts = (path.read_text(encoding="utf-8") for path in transcripts)
+        texts = (read_utf8(path) for path in transcripts)
         lines = (line for text in texts for line in text.splitlines() if line.strip())
         for name, result in map_in_threads(partial(read_line, folder, sexes), lines, num_jobs):
             total += 1

@@ -19,6 +19,7 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 
 LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV, TEST/DR1/FAKS0/SA1.WAV, ..."
 
@@ -92,7 +93,7 @@ def read_text(path: Path) -> str | None:
     for suffix in (".TXT", ".txt"):
         text = path.with_name(path.name.split(".")[0] + suffix)
         if text.is_file():
-            return " ".join(text.read_text(encoding="utf-8").split()[2:]) or None
+            return " ".join(read_utf8(text).split()[2:]) or None
     return None
 
 

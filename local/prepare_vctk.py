@@ -19,6 +19,7 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.audio import wav_entry
 from deep_speaker.data_dir import Utterance
+from deep_speaker.files import read_utf8
 
 LAYOUT = "wav48_silence_trimmed/p225/p225_001_mic1.flac (0.92) or wav48/p225/p225_001.wav (0.80)"
 # The table of 0.80 leaves this speaker out, that of 0.92 has her.
@@ -75,7 +76,7 @@ def read_sexes(path: Path) -> dict[str, str]:
         logging.warning("%s is missing: no same-sex results", path)
         return {}
     sexes = dict(SEXES_NOT_LISTED)
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_utf8(path).splitlines():
         name, _, sex = [*line.split(), "", "", ""][:3]
         if sex in ("F", "M"):
             sexes[f"p{name}" if name.isdigit() else name] = sex.lower()
@@ -88,7 +89,7 @@ def read_utterances(
     for path, info in corpus.read_infos(paths, num_jobs):
         speaker, number = path.parent.name, path.stem.split("_")[1]
         text = folder / "txt" / speaker / f"{speaker}_{number}.txt"
-        words = " ".join(text.read_text(encoding="utf-8").split()) if text.is_file() else None
+        words = " ".join(read_utf8(text).split()) if text.is_file() else None
         entry = wav_entry(path, info)
         yield Utterance(
             f"{speaker}-{number}", speaker, entry, info, sexes.get(speaker), words or None

@@ -109,9 +109,9 @@ def test_own_lists_take_the_place_of_drawn_ones(sets: Sets, tmp_path: Path) -> N
         "enrolled test1-1 nontarget\nenrolled test0-2 target\n"
     )
     assert (tmp_path / "other/test/enroll_spk2utt").read_text() == "enrolled test0-0 test0-1\n"
-    own.write_text("1 test0-0 test9-1\n0 test0-0 test1-1\n")
+    own.write_text("1 test0-0 test9-1\n1 test0-0 test0-1\n0 test0-0 test8-1\n")
     before = snapshot(output)
-    with pytest.raises(ValueError, match=r"veri\.txt: .*test9-1"):
+    with pytest.raises(ValueError, match=r"2 of 4 names in .*veri\.txt are bad.*test8-1"):
         corpus.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
     assert snapshot(output) == before
 

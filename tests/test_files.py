@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.files import replacing_directory, replacing_file, scratch_directory
+from deep_speaker.files import (
+    read_utf8,
+    replacing_directory,
+    replacing_file,
+    scratch_directory,
+)
 
 
 def test_file_keeps_its_old_content_until_the_block_ends(tmp_path: Path) -> None:
@@ -64,7 +69,12 @@ def test_directory_survives_an_error_in_the_block(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from deep_speaker.files import replacing_directory, replacing_file, scratch_directory
+from deep_speaker.files import (
+    read_utf8,
+    replacing_directory,
+    replacing_file,
+    scratch_directory,
+)
 folder = Path(sys.argv[1])
 with replacing_file(folder / "table") as file, replacing_directory(folder / "fbank") as partial:
     file.write("half")
@@ -109,3 +119,11 @@ def test_a_scratch_directory_leaves_only_what_the_block_put_beside_it(tmp_path: 
         tmp_path / "data" / "x",
         tmp_path / "data" / "x" / "result",
     ]
+
+
+def test_text_of_another_encoding_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Zoë\n", encoding="utf-8")
+    assert read_utf8(tmp_path / "a.txt") == "Zoë\n"
+    (tmp_path / "b.txt").write_text("Zoë\n", encoding="latin-1")
+    with pytest.raises(ValueError, match=r"b\.txt: not UTF-8 \(.* at byte 2\)"):
+        read_utf8(tmp_path / "b.txt")

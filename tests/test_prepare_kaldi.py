@@ -17,7 +17,7 @@ from deep_speaker.data_dir import Segment, Utterance, read_utterances, write_dat
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.tables import read_table
 from deep_speaker.trials import read_trials
-from speech import EXPERIMENT, make_utterances, snapshot
+from speech import EXPERIMENT, make_utterances, snapshot, write_speech
 
 ROOT = Path(__file__).parents[1]
 TABLES = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2dur", "spk2gender", "text")
@@ -299,3 +299,17 @@ def test_the_script_runs_by_itself(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert (tmp_path / "a/test/trials").is_file()
     assert os.access(ROOT / "local/prepare_kaldi.py", os.X_OK)
+
+
+def test_a_stray_file_elsewhere_does_not_stand_for_one_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first path is found around the data directory; others are not looked for elsewhere."""
+    names = ["audio/a/0.wav", "audio/a/1.wav"]
+    write_speech(tmp_path / "corpus", names[:1])
+    write_speech(tmp_path / "elsewhere", names[1:])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    locate = prepare_kaldi.make_locator(tmp_path / "corpus" / "data" / "train")
+    assert locate(names[0]) == str(tmp_path / "corpus" / names[0])
+    with pytest.raises(ValueError, match=r"audio/a/1\.wav: no such file below .*corpus: make"):
+        locate(names[1])

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from deep_speaker.protocols import draw_lists, draw_one_plus_99, draw_trials, is_drawn
+from deep_speaker.protocols import draw_lists, draw_one_plus_99, draw_trials
 from deep_speaker.trials import Trial
 
 
@@ -258,26 +258,18 @@ def test_identification_alone_is_by_models_of_one_utterance() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "prefix", "drawn"),
-    [
-        ("trials", "trials", True),
-        ("trials_one_plus_99", "trials", True),
-        ("trials_enrolment_12", "trials", True),
-        ("trials_enrolment_12_one_plus_99", "trials", True),
-        ("trials_identification", "trials", True),
-        ("trials_own_identification", "trials", False),
-        ("trials_vox1_o", "trials", False),
-        ("trials_enrolment", "trials", False),
-        ("trials_ar_enrolment_2", "trials", False),
-        ("trials_ar_enrolment_2", "trials_ar", True),
-        ("trials_own", "trials_ar", False),
-    ],
-)
-def test_drawn_lists_are_told_by_their_names(name: str, prefix: str, drawn: bool) -> None:
-    assert is_drawn(name, prefix) is drawn
-
-
-def test_all_that_is_drawn_is_named_so() -> None:
-    lists, _ = draw_all(make_speakers(4, 4, 4), enrolments=[1, 2], identification=True)
-    assert all(map(is_drawn, lists))
+def test_without_verification_only_what_is_asked_for_is_drawn() -> None:
+    utt2spk = make_speakers(4, 4, 4)
+    options = make_options(enrolments=[2], identification=True)
+    lists, models = draw_lists(utt2spk, options, np.random.default_rng(0), verification=False)
+    assert sorted(lists) == [
+        "trials_enrolment_2",
+        "trials_enrolment_2_one_plus_99",
+        "trials_identification",
+    ]
+    assert {trial.enroll for trials in lists.values() for trial in trials} <= models.keys()
+    lists, models = draw_lists(
+        utt2spk, make_options(), np.random.default_rng(0), verification=False
+    )
+    assert not lists
+    assert not models

@@ -43,3 +43,9 @@ def test_tables_are_written_in_the_order_of_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "table").read_text() == "B 0.5\nb 2\n李-1 x y\n\U00010400 1\n"
     assert read_optional_table(tmp_path / "table") == read_table(tmp_path / "table")
     assert read_optional_table(tmp_path / "other") == {}
+
+
+def test_a_line_of_another_encoding_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes("a Zoë\nb Zo".encode() + b"\xeb\n")
+    with pytest.raises(ValueError, match=r"text, line 2: not UTF-8: b'b Zo"):
+        read_table(tmp_path / "text")

@@ -202,20 +202,34 @@ def test_published_forms_name_the_same_trials(lines: str, tmp_path: Path) -> Non
     assert import_trials(tmp_path / "list.txt", VOXCELEB) == EXPECTED
 
 
-def test_speakers_and_models_are_named_as_they_are(tmp_path: Path) -> None:
-    """CN-Celeb's form; a path stands for no speaker, as a file is an utterance."""
+def test_speakers_and_models_are_named_as_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CN-Celeb's form; a path stands for no speaker or model, as a file is an utterance."""
     lines = "id1.5 id1.5/v/00001.wav 1\nid00800-enroll id1.5/v/00001.wav 0\n"
-    (tmp_path / "list").write_text(f"{lines}enroll/id00800-enroll.wav id10270 0\n")
-    assert import_trials(tmp_path / "list", VOXCELEB, ["id00800-enroll"]) == [
+    (tmp_path / "list").write_text(lines)
+    expected = [
         Trial("id1.5", "id1.5-v-00001", True),
         Trial("id00800-enroll", "id1.5-v-00001", False),
-        Trial("id00800-enroll", "id10270", False),
     ]
-    with pytest.raises(ValueError, match=r"2 of 5 ids .* first 'enroll/id00800-enroll\.wav'"):
-        import_trials(tmp_path / "list", VOXCELEB)
-    (tmp_path / "list").write_text("wav/id10270.wav id1.5/v/00001.wav 0\n")
-    with pytest.raises(ValueError, match=r"1 of 2 ids .* first 'wav/id10270\.wav'"):
-        import_trials(tmp_path / "list", VOXCELEB)
+    assert import_trials(tmp_path / "list", VOXCELEB, ["id00800-enroll"]) == expected
+    assert not caplog.records
+    for unknown in ("wav/id10270.wav", "enroll/id00800-enroll.wav"):
+        (tmp_path / "list").write_text(f"{lines}{unknown} id1.5/v/00001.wav 0\n")
+        assert import_trials(tmp_path / "list", VOXCELEB, ["id00800-enroll"]) == expected
+        assert f"{unknown}: not in the test set" in caplog.text
+        assert "1 of 3 trials left out" in caplog.text
+
+
+def test_a_path_through_another_speaker_s_folder_names_nothing(tmp_path: Path) -> None:
+    utt2spk = {"anna-1": "anna", "anna-2": "anna", "zoe-1": "zoe"}
+    (tmp_path / "list").write_text(
+        "1 x/anna/anna-1.wav anna/2.wav\n0 anna/1.wav zoe/1.wav\n1 zoe/anna-1.wav anna/2.wav\n"
+    )
+    assert import_trials(tmp_path / "list", utt2spk) == [
+        Trial("anna-1", "anna-2", True),
+        Trial("anna-1", "zoe-1", False),
+    ]
 
 
 def test_the_longest_path_that_is_an_id_is_meant(tmp_path: Path) -> None:
@@ -270,8 +284,8 @@ def test_names_of_another_corpus_are_counted_and_the_first_told(tmp_path: Path) 
     (tmp_path / "list").write_text(lines)
     with pytest.raises(
         ValueError,
-        match=r"list: 2 of 4 ids are not in the test set, first 'id1/v/1\.wav': expected its ids, "
-        "such as 's00-0', or paths",
+        match=r"2 of 4 names in .*list are bad.*: expected its ids, such as 's00-0', or paths that "
+        r"end in their parts; first id1/v/1\.wav: not in the test set",
     ):
         import_trials(tmp_path / "list", make_speakers(2, 2))
 
@@ -280,13 +294,22 @@ def test_names_are_resolved_once_each(tmp_path: Path, monkeypatch: pytest.Monkey
     utt2spk = make_speakers(*[10] * 30)
     names = [key.replace("-", "/") + ".wav" for key in utt2spk]
     chosen = np.random.default_rng(0).integers(len(names), size=(5000, 2)).tolist()
-    (tmp_path / "list").write_text("".join(f"0 {names[i]} {names[j]}\n" for i, j in chosen))
+    (tmp_path / "list").write_text(
+        "".join(f"{n % 2} {names[i]} {names[j]}\n" for n, (i, j) in enumerate(chosen))
+    )
     find = Mock(side_effect=trials_module._find_id)
     monkeypatch.setattr(trials_module, "_find_id", find)
     trials = import_trials(tmp_path / "list", utt2spk)
     keys = list(utt2spk)
-    assert [tuple(trial) for trial in trials] == [(keys[i], keys[j], False) for i, j in chosen]
+    assert [trial[:2] for trial in trials] == [(keys[i], keys[j]) for i, j in chosen]
     assert sorted(call.args[0] for call in find.mock_calls) == sorted(names)
+
+
+@pytest.mark.parametrize("label", ["0", "1"])
+def test_a_list_of_one_kind_measures_nothing(label: str, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"{label} s00-0 s00-1\n{label} s00-0 s01-1\n")
+    with pytest.raises(ValueError, match="list: target and nontarget trials are both needed"):
+        import_trials(tmp_path / "list", make_speakers(2, 2))
 
 
 # Models

@@ -93,3 +93,12 @@ def test_damaged_segments_are_refused_by_name(
     edit(name, change)(tmp_path)
     with pytest.raises(ValueError, match=r"/(segments|wav\.scp|reco2dur)"):
         validate_data_dir(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["1.2.3", "x", "nan", "inf"])
+def test_a_duration_is_a_number_though_kaldi_lets_others_pass(folder: Path, value: str) -> None:
+    edit("utt2dur", set_value("1e+02"))(folder)
+    validate_data_dir(folder)
+    edit("utt2dur", set_value(value))(folder)
+    with pytest.raises(ValueError, match=f"utt2dur: '19-198-0000' has '{value}', not a number"):
+        validate_data_dir(folder)

@@ -3,7 +3,7 @@
 import argparse
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,22 +12,14 @@ import numpy as np
 from deep_speaker.audio import AudioInfo, read_info
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.command import add_jobs_option, positive_int, resolved_path
-from deep_speaker.corpus_checks import check_sets
+from deep_speaker.corpus_checks import check_sets, check_source
 from deep_speaker.data_dir import Utterance, write_data_dir
 from deep_speaker.files import replacing_directory, scratch_directory
 from deep_speaker.manifests import write_manifests
 from deep_speaker.parallel import map_in_threads
-from deep_speaker.protocols import draw_lists, is_drawn
 from deep_speaker.sorted_utterances import SortedUtterances
-from deep_speaker.trials import (
-    Trial,
-    import_trials,
-    list_trial_files,
-    read_known_trials,
-    read_models,
-    write_models,
-    write_trials,
-)
+from deep_speaker.trial_lists import add_own_lists, gather_lists, write_lists
+from deep_speaker.trials import Trial
 from deep_speaker.validation import validate_data_dir
 
 
@@ -132,7 +124,7 @@ def write_corpus(
     options: argparse.Namespace,
     train: Iterable[Utterance],
     test: Iterable[Utterance],
-    trial_lists: Mapping[str, Path] | None = None,
+    trial_lists: Mapping[str, Path | list[Trial]] | None = None,
     models: Mapping[str, list[str]] | None = None,
     closed_set: bool = False,
 ) -> None:
@@ -140,8 +132,9 @@ def write_corpus(
 
     Args:
         train, test: in any order; read once, and sorted on disk.
-        trial_lists: files in a form of `import_trials`, by the names they get; in place of drawn
-            ones, as are those of `options.trial_lists`.
+        trial_lists: by the names they get, or files in a form of `import_trials`; in place of
+            drawn ones, as are those of `options.trial_lists`. Of trials whose utterances have
+            been left out a few are dropped.
         models: utterances by the ids of models that such lists may name.
         closed_set: whether test speakers may train too.
 
@@ -149,20 +142,13 @@ def write_corpus(
         ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, or a
             list does not fit it.
     """
+    for name in ("corpus_dir", "train_dir", "test_dir"):
+        check_source(options.output, getattr(options, name, None))
     with sorted_sets(options.output, train, test) as (train_set, test_set):
         check_sets(options.output, train_set, test_set, closed_set)
         utt2spk = {item.id: item.speaker for item in test_set}
-        models = models or {}
-        files = {
-            f"trials_{path.stem.removeprefix('trials_')}": path for path in options.trial_lists
-        }
-        files = dict(trial_lists or {}) | files
-        if files:
-            lists = {name: import_trials(path, utt2spk, models) for name, path in files.items()}
-        else:
-            rng = np.random.default_rng(options.data_seed)
-            lists, models = draw_lists(utt2spk, options, rng)
-        write_sets(options.output, train_set, test_set, lists, models)
+        lists, known = gather_lists(options, utt2spk, trial_lists or {}, models or {})
+        write_sets(options.output, train_set, test_set, lists, known)
 
 
 @contextmanager
@@ -178,9 +164,8 @@ def write_sets(
     output: Path,
     train: Iterable[Utterance],
     test: Iterable[Utterance],
-    trial_lists: Mapping[str, list[Trial]],
-    models: Mapping[str, list[str]],
-    is_made: Callable[[str], bool] = is_drawn,
+    trial_lists: dict[str, list[Trial]],
+    models: dict[str, list[str]],
 ) -> None:
     """Write `output`/{manifests,train,test} of sets that `check_sets` has passed.
 
@@ -189,27 +174,24 @@ def write_sets(
         trial_lists: by file name. Others in `output`/test, which a user has put there, stay, and
             so do their models.
         models: utterances by the ids of models.
-        is_made: whether a file name is one that stage 0 gives: such a list of an earlier run goes.
 
     Raises:
         ValueError: a list of the user's names what is not in the test set.
     """
-    known = list_trial_files(output / "test")
-    own = [path for path in known if path.name not in trial_lists and not is_made(path.name)]
-    lists, models = _add_own_lists(own, test, trial_lists, models)
+    utt2spk = {item.id: item.speaker for item in test}
+    lists, models = add_own_lists(output / "test", utt2spk, trial_lists, models)
     with (
+        replacing_directory(output / "manifests") as manifests,
         replacing_directory(output / "train") as partial_train,
         replacing_directory(output / "test") as partial_test,
     ):
         for partial, utterances in ((partial_train, train), (partial_test, test)):
             write_data_dir(partial, utterances)
             validate_data_dir(partial)
-        for file_name, trials in lists.items():
-            write_trials(partial_test / file_name, trials)
-        if models:
-            write_models(partial_test, models)
+        write_lists(partial_test, lists, models, trial_lists)
+        for name, utterances in (("train", train), ("test", test)):
+            write_manifests(output / name, utterances, manifests)
     for name, utterances in (("train", train), ("test", test)):
-        write_manifests(output / name, utterances)
         _log_size(output / name, utterances)
     for file_name, trials in lists.items():
         num_targets = sum(trial.target for trial in trials)
@@ -217,23 +199,6 @@ def write_sets(
             "%s: %d target and %d nontarget trials",
             output / "test" / file_name, num_targets, len(trials) - num_targets,
         )  # fmt: skip
-
-
-def _add_own_lists(
-    own: Sequence[Path],
-    test: Iterable[Utterance],
-    trial_lists: Mapping[str, list[Trial]],
-    models: Mapping[str, list[str]],
-) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
-    """Trial lists, and models, with those of the user's."""
-    if not own:
-        return dict(trial_lists), dict(models)
-    utt2spk = {item.id: item.speaker for item in test}
-    known_models = read_models(own[0].parent) | dict(models)
-    lists = {path.name: read_known_trials(path, utt2spk, known_models) for path in own}
-    named = {trial.enroll for trials in lists.values() for trial in trials}
-    kept = {key: utts for key, utts in known_models.items() if key in named or key in models}
-    return dict(trial_lists) | lists, kept
 
 
 def _log_size(data_dir: Path, utterances: Iterable[Utterance]) -> None:

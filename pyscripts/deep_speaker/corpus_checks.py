@@ -1,5 +1,6 @@
 """What two sets must be before one may train and the other test (stage 0)."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 
 from deep_speaker.audio import file_of_entry
 from deep_speaker.data_dir import Utterance
+
+REPLACED = ("train", "test", "manifests")
 
 
 def check_sets(
@@ -21,7 +24,8 @@ def check_sets(
 
     Raises:
         ValueError: a set is empty, an id comes twice, ids and speakers do not sort alike, a
-            speaker is in both sets, or the audio of a training speaker is another's too.
+            speaker is in both sets, or the audio of a training speaker is another's too, or, of a
+            closed set, trains and tests.
     """
     speakers: dict[str, set[str]] = {}
     for name, utterances in (("train", train), ("test", test)):
@@ -33,7 +37,7 @@ def check_sets(
             f"{len(shared)} speakers are in both train and test, first {min(shared)!r}: "
             "verification is tested on unseen speakers, so remove or rename them in one"
         )
-    _check_audio(output, train, test)
+    _check_audio(output, train, test, closed_set)
 
 
 def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
@@ -57,55 +61,82 @@ def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
         raise ValueError(f"the {name} set has no utterances")
 
 
-def _check_audio(output: Path, train: Iterable[Utterance], test: Iterable[Utterance]) -> None:
+def check_source(output: Path, folder: Path | None) -> None:
+    """Refuse to read a corpus from the folder that gets its tables: stage 0 would replace it.
+
+    Raises:
+        ValueError: says so.
+    """
+    if folder and output.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f"{folder} lies in {output}, which stage 0 writes: choose another --name")
+
+
+def _check_audio(
+    output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool
+) -> None:
     """Refuse audio in the folders that are replaced, and of a training speaker that is another's.
 
-    Corpora may share test files: each has trials of its own. Hashes stand for the files, 16 bytes
-    an utterance; only what shares one is compared in full.
+    Of a closed set also what both trains and tests. Corpora may share test files: each has trials
+    of its own. Hashes stand for the files, 16 bytes an utterance; only what shares one is compared
+    in full.
     """
-    hashes = np.concatenate([_hash_audio(output, train), _hash_audio(output, test)])
+    trained, tested = _hash_audio(output, train), _hash_audio(output, test)
+    hashes = np.concatenate([trained, tested])
     hashes.sort(order=("audio", "speaker"))
     before, after = hashes[:-1], hashes[1:]
     differs = (before["audio"] == after["audio"]) & (before["speaker"] != after["speaker"])
     suspects = set(after["audio"][differs].tolist())
-    owners: dict[str, Utterance] = {}
+    if closed_set:
+        suspects |= set(np.intersect1d(trained["audio"], tested["audio"]).tolist())
+    owners: dict[str, list[Utterance]] = {}
     for utterances, trains in ((train, True), (test, False)) if suspects else ():
         for item in utterances:
             audio = _audio(item)
             if hash(audio) not in suspects:
                 continue
-            owner = owners.setdefault(audio, item) if trains else owners.get(audio, item)
-            if owner.speaker != item.speaker:
-                raise ValueError(
-                    f"{audio} is in the training set, as {owner.id!r}, and once more as "
-                    f"{item.id!r}: remove one of the two speakers"
-                )
+            for owner in owners.get(audio, ()):
+                same = owner.speaker == item.speaker and (trains or not closed_set)
+                if not same and _overlap(owner, item):
+                    raise ValueError(
+                        f"{audio} is in the training set, as {owner.id!r}, and once more as "
+                        f"{item.id!r}: remove one of the two"
+                    )
+            if trains:
+                owners.setdefault(audio, []).append(item)
 
 
 def _hash_audio(output: Path, utterances: Iterable[Utterance]) -> np.ndarray:
-    replaced = tuple(f"{(output / name).resolve()}/" for name in ("train", "test"))
+    places = "|".join(re.escape(str((output / name).resolve())) for name in REPLACED)
+    replaced = re.compile(rf"({places})([/\s'\"|;&]|$)")  # in commands too
 
     def hashes() -> Iterator[tuple[int, int]]:
         for item in utterances:
             audio = _audio(item)
-            if audio.startswith(replaced):
+            if replaced.search(audio):
                 raise ValueError(
-                    f"{audio} lies in {output}, where stage 0 replaces train and test: move the "
-                    "audio elsewhere"
+                    f"{audio} lies in {output}, where stage 0 replaces {', '.join(REPLACED)}: move "
+                    "the audio elsewhere"
                 )
             yield hash(audio), hash(item.speaker)
 
     return np.fromiter(hashes(), [("audio", "i8"), ("speaker", "i8")])
 
 
+def _overlap(first: Utterance, second: Utterance) -> bool:
+    """Whether utterances of one recording have some of it in common."""
+    if first.segment is None or second.segment is None:
+        return True
+    start = max(first.segment.start, second.segment.start)
+    return start < min(first.segment.end, second.segment.end)
+
+
 def _audio(item: Utterance) -> str:
-    """What is the same for the same audio: file without links, or command, and segment."""
+    """What is the same for the same recording: its file without links, or its command."""
     path = file_of_entry(item.entry)
-    audio = item.entry
-    if path:
-        path = _resolve(path.parent) / path.name
-        audio = str(path.resolve() if path.is_symlink() else path)
-    return f"{audio} {item.segment.start} {item.segment.end}" if item.segment else audio
+    if path is None:
+        return item.entry
+    path = _resolve(path.parent) / path.name
+    return str(path.resolve() if path.is_symlink() else path)
 
 
 @lru_cache(maxsize=1024)  # files of a folder come together

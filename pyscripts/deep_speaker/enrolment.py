@@ -148,6 +148,10 @@ def draw_identification(
     tests = [key for key in sorted(utt2spk) if utt2spk[key] in known and key not in enrolled]
     limit = max(1, max_trials // len(models))
     if len(tests) > limit:
+        logging.warning(
+            "identification: %d of %d test utterances, as each makes %d trials of --max-trials %d",
+            limit, len(tests), len(models), max_trials,
+        )  # fmt: skip
         tests = [tests[i] for i in np.sort(rng.permutation(len(tests))[:limit])]
     return [
         Trial(model, test, speaker == utt2spk[test])

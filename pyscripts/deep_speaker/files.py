@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import IO
 
 
+def read_utf8(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ValueError: it is in another encoding.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
+
+
 @contextmanager
 def replacing_file(path: Path, mode: str = "w") -> Iterator[IO]:
     """Open `path` for writing; it takes its name only when the block ends without an error."""

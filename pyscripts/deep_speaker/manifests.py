@@ -28,20 +28,29 @@ TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
 
 def manifest_path(data_dir: Path, kind: str) -> Path:
     """Where the manifest of `kind` of a data directory lies."""
-    corpus = data_dir.absolute().parent
-    return corpus / "manifests" / f"{corpus.name}_{kind}_{data_dir.name}.jsonl.gz"
+    return data_dir.absolute().parent / "manifests" / _file_name(data_dir, kind)
 
 
-def write_manifests(data_dir: Path, utterances: Iterable[Utterance]) -> None:
-    """Write the recordings and supervisions of a data directory, none of them held in memory.
+def _file_name(data_dir: Path, kind: str) -> str:
+    return f"{data_dir.absolute().parent.name}_{kind}_{data_dir.name}.jsonl.gz"
+
+
+def write_manifests(
+    data_dir: Path, utterances: Iterable[Utterance], folder: Path | None = None
+) -> None:
+    """Write the recordings and supervisions of a data directory, line by line.
+
+    Without segments none are held in memory; with segments, the ids of recordings.
 
     Args:
-        utterances: the same at every iteration; read twice.
+        utterances: the same at every iteration; read several times.
+        folder: where to write them, if not where `manifest_path` says.
     """
-    _write(RecordingSet, _recordings(utterances), manifest_path(data_dir, "recordings"))
+    folder = folder or manifest_path(data_dir, "recordings").parent
+    _write(RecordingSet, _recordings(utterances), folder / _file_name(data_dir, "recordings"))
     supervisions = (_supervision(item) for item in utterances)
-    _write(SupervisionSet, supervisions, manifest_path(data_dir, "supervisions"))
-    manifest_path(data_dir, "features").unlink(missing_ok=True)
+    _write(SupervisionSet, supervisions, folder / _file_name(data_dir, "supervisions"))
+    (folder / _file_name(data_dir, "features")).unlink(missing_ok=True)
 
 
 def _write(
@@ -61,12 +70,14 @@ def _write(
 
 
 def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
-    segmented: set[str] = set()  # recordings of which segments have come before
+    """Each recording once; only segments can share one."""
+    segmented = any(item.segment for item in utterances)
+    seen: set[str] = set()
     for item in utterances:
-        if item.recording not in segmented:
+        if item.recording not in seen:
             yield _recording(item)
-        if item.segment:
-            segmented.add(item.recording)
+        if segmented:
+            seen.add(item.recording)
 
 
 def _recording(utterance: Utterance) -> Recording:
@@ -145,10 +156,9 @@ def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
     )
     if not (recordings.is_file() and supervisions.is_file()):
         return
-    kept = [
-        item for item in SupervisionSet.from_jsonl_lazy(supervisions) if item.id not in unwanted
-    ]
-    named = {item.recording_id for item in kept}
+    everything = SupervisionSet.from_jsonl_lazy(supervisions)
+    named = {item.recording_id for item in everything if item.id not in unwanted}
     all_recordings = RecordingSet.from_jsonl_lazy(recordings)
     _write(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
+    kept = (item for item in everything if item.id not in unwanted)
     _write(SupervisionSet, kept, supervisions)

@@ -1,7 +1,6 @@
 """Protocols of evaluation: which trials stage 0 draws, and the models that they enrol."""
 
 import argparse
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -19,17 +18,20 @@ from deep_speaker.trials import IDENTIFICATION, ONE_PLUS_99, Trial
 
 # Deep Speaker, section 4: each anchor meets 1 utterance of its speaker and 99 of others.
 NEGATIVES_PER_ANCHOR = 99
-DRAWN = re.compile(rf"((_enrolment_\d+)?({ONE_PLUS_99})?|{IDENTIFICATION})")
 
 
 def draw_lists(
-    utt2spk: Mapping[str, str], options: argparse.Namespace, rng: np.random.Generator
+    utt2spk: Mapping[str, str],
+    options: argparse.Namespace,
+    rng: np.random.Generator,
+    verification: bool = True,
 ) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
     """All trial lists that the options ask for, and the enrolment models that they name.
 
-    Always `trials` and its partner of the 1 + 99 protocol; the same two for models of N utterances,
-    `trials_enrolment_<N>`, for every N of `options.enrolments`; `trials_identification`, by models
-    of as many utterances as the largest N (of one where there is none).
+    For `verification`, `trials` and its partner of the 1 + 99 protocol; the same two for models of
+    N utterances, `trials_enrolment_<N>`, for every N of `options.enrolments`;
+    `trials_identification`, by models of as many utterances as the largest N (of one where there is
+    none).
 
     Args:
         options: `trials`, `max_trials` (see `draw_trials`), `enrolments` and `identification`.
@@ -38,10 +40,10 @@ def draw_lists(
         Trials by file name, and utterances by model.
     """
     kind, limit = options.trials, options.max_trials
-    lists = {
-        "trials": draw_trials(utt2spk, kind, limit, rng),
-        f"trials{ONE_PLUS_99}": draw_one_plus_99(utt2spk, limit, rng),
-    }
+    lists = {}
+    if verification:
+        lists["trials"] = draw_trials(utt2spk, kind, limit, rng)
+        lists[f"trials{ONE_PLUS_99}"] = draw_one_plus_99(utt2spk, limit, rng)
     models: dict[str, list[str]] = {}
     seed = int(rng.integers(2**63))  # a list does not change when another is asked for too
     for size in sorted(set(options.enrolments)):
@@ -58,11 +60,6 @@ def draw_lists(
         lists[f"trials{IDENTIFICATION}"] = draw_identification(utt2spk, known, limit, rng)
         models |= known
     return lists, models
-
-
-def is_drawn(file_name: str, prefix: str = "trials") -> bool:
-    """Whether `draw_lists` gives a file this name, or one that begins otherwise than `trials`."""
-    return file_name.startswith(prefix) and bool(DRAWN.fullmatch(file_name.removeprefix(prefix)))
 
 
 def draw_trials(

@@ -29,13 +29,18 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
     if not path.is_file():
         stage = MADE_BY_STAGE.get(path.name, 0)
         raise ValueError(missing_input(path, stage))
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            fields = line.split(maxsplit=1)
+            try:
+                fields = line.decode().split(maxsplit=1)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}, line {number}: not UTF-8: {line!r}") from error
             if len(fields) == 1 and path.name == "text":
                 fields.append("")
             if len(fields) != 2:
-                raise ValueError(f"{path}, line {number}: expected 'key value', got {line!r}")
+                raise ValueError(
+                    f"{path}, line {number}: expected 'key value', got {line.decode()!r}"
+                )
             yield fields[0], fields[1].strip()
 
 

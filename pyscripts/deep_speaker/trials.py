@@ -1,9 +1,11 @@
 """Trial lists in Kaldi's form, `enroll test target|nontarget`, and the models that they enrol."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deep_speaker.bad_items import check_bad_items
 from deep_speaker.files import replacing_file
 from deep_speaker.tables import missing_input, read_optional_table, write_table
 
@@ -101,12 +103,41 @@ def read_known_trials(
     named = {key for trial in trials for key in trial[:2]}
     unknown = named - utt2spk.keys() - set(utt2spk.values()) - set(models)
     if unknown:
-        raise ValueError(f"{_tell_unknown(path, unknown, len(named))}: mend or remove this list")
+        raise ValueError(
+            f"{path}: {len(unknown)} of {len(named)} ids are not in the test set, first "
+            f"{min(unknown)!r}: mend or remove this list"
+        )
+    _check_kinds(str(path), trials)
     return trials
 
 
-def _tell_unknown(path: Path, unknown: Collection[str], total: int) -> str:
-    return f"{path}: {len(unknown)} of {total} ids are not in the test set, first {min(unknown)!r}"
+def keep_known(
+    title: str,
+    trials: Sequence[Trial],
+    utt2spk: Mapping[str, str],
+    models: Collection[str] = (),
+) -> list[Trial]:
+    """The trials of what a test set knows; a few others are logged and left out.
+
+    Raises:
+        ValueError: too many ids are unknown, see `check_bad_items`, or a kind of trial is missing.
+    """
+    named = {key for trial in trials for key in trial[:2]}
+    unknown = sorted(named - utt2spk.keys() - set(utt2spk.values()) - set(models))
+    remedy = f"expected its ids, such as {min(utt2spk)!r}, or paths that end in their parts"
+    bad = dict.fromkeys(unknown, "not in the test set")
+    check_bad_items(bad, len(named), f"names in {title}", remedy)
+    kept = [trial for trial in trials if trial.enroll not in bad and trial.test not in bad]
+    if bad:
+        logging.warning("%s: %d of %d trials left out", title, len(trials) - len(kept), len(trials))
+    _check_kinds(title, kept)
+    return kept
+
+
+def _check_kinds(title: str, trials: Iterable[Trial]) -> None:
+    kinds = {trial.target for trial in trials}
+    if len(kinds) < 2:
+        raise ValueError(f"{title}: target and nontarget trials are both needed")
 
 
 def import_trials(
@@ -119,25 +150,20 @@ def import_trials(
     `enroll.wav test.wav target` (WeSpeaker), `enroll test.wav 1` (CN-Celeb).
 
     A name is the id of an utterance, a speaker or a model; or a path whose last folders and stem,
-    joined by dashes, are the id of an utterance or a model. Empty lines are skipped. A trial that
-    comes twice is kept twice, so that error rates are those of the list as published.
+    joined by dashes, are the id of an utterance. Empty lines are skipped. A trial that comes twice
+    is kept twice, so that error rates are those of the list as published.
 
     Raises:
         ValueError: the file is missing or without trials, a line is of another form, or names
-            are not in the test set.
+            are not in the test set, see `keep_known`.
     """
     enroll, test, labels = _read_columns(path)
-    speakers, others = set(utt2spk.values()), {*utt2spk, *models}
+    known = {*utt2spk.values(), *models}
     names = {*enroll, *test}
-    ids = {name: name if name in speakers else _find_id(name, others) for name in names}
-    unknown = [name for name, found in ids.items() if found is None]
-    if unknown:
-        raise ValueError(
-            f"{_tell_unknown(path, unknown, len(ids))}: expected its ids, such as "
-            f"{min(utt2spk)!r}, or paths that end in their parts"
-        )
+    ids = {name: name if name in known else _find_id(name, utt2spk, known) for name in names}
     columns = map(ids.get, enroll), map(ids.get, test), map(LABELS.get, labels)
-    return list(map(Trial._make, zip(*columns, strict=True)))
+    trials = list(map(Trial._make, zip(*columns, strict=True)))
+    return keep_known(str(path), trials, utt2spk, models)
 
 
 def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
@@ -173,20 +199,23 @@ def _tell_form(path: Path, number: int, row: Sequence[str]) -> str:
     )
 
 
-def _find_id(name: str, ids: Collection[str]) -> str | None:
-    """The id that the last parts of a path make, as many as possible.
+def _find_id(name: str, utt2spk: Mapping[str, str], speakers: Collection[str]) -> str:
+    """The utterance that the last parts of a path make, as many as possible; else the name itself.
 
-    >>> _find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001"})
+    Folders before them may not be another speaker's.
+
+    >>> _find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001": "id10270"}, ["id10270"])
     'id10270-x6uYq-00001'
     """
     stem, _, suffix = name.rpartition(".")
     for path in (name, "" if "/" in suffix else stem):  # an id may hold dots
-        while path:
-            key = path.replace("/", "-")
-            if key in ids:
-                return key
-            _, _, path = path.partition("/")
-    return None
+        parts = path.split("/")
+        for i in range(len(parts)):
+            key = "-".join(parts[i:])
+            if key in utt2spk:
+                others = [part for part in parts[:i] if part in speakers and part != utt2spk[key]]
+                return name if others else key
+    return name
 
 
 def write_trials(path: Path, trials: Iterable[Trial]) -> None:

@@ -4,7 +4,6 @@ All are read line by line beside utt2spk, in the order they must have, so that a
 size is checked in little memory.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from deep_speaker.data_dir import RECORDING_TABLES, UTTERANCE_TABLES, iterate_segments
 from deep_speaker.tables import iterate_table
 
-FORMS = {"utt2dur": r"[\d.]+", "reco2dur": r"[\d.]+", "utt2num_frames": r"\d+"}
+NUMBERS = {"utt2dur": float, "reco2dur": float, "utt2num_frames": int}
 
 
 def validate_data_dir(folder: Path) -> None:
@@ -26,14 +25,21 @@ def validate_data_dir(folder: Path) -> None:
         if (folder / name).exists():
             _check_keys(folder / name, _keys(folder / "utt2spk"), "utt2spk")
     _check_recordings(folder)
-    for name, form in FORMS.items():
+    for name, kind in NUMBERS.items():
         for key, value in iterate_table(folder / name) if (folder / name).exists() else ():
-            if not re.fullmatch(form, value) or float(value) <= 0:
+            if not _is_positive(value, kind):
                 raise ValueError(f"{folder}/{name}: {key!r} has {value!r}, not a number above 0")
     if (folder / "spk2gender").exists():
         _check_keys(folder / "spk2gender", _keys(folder / "spk2utt"), "spk2utt")
         if not {value for _, value in iterate_table(folder / "spk2gender")} <= {"m", "f"}:
             raise ValueError(f"{folder}/spk2gender: values other than m and f")
+
+
+def _is_positive(text: str, kind: type[float] | type[int]) -> bool:
+    try:
+        return 0 < kind(text) < float("inf")
+    except ValueError:
+        return False
 
 
 def _check_speakers(folder: Path) -> None:
