@@ -4,15 +4,17 @@
 Each step is asked for, and left out where its result is there:
 --download fetches the archives, in parts, from where it was stopped. The owners of VoxCeleb give
 out a user and password (in the environment, VOXCELEB_USER and VOXCELEB_PASSWORD), or a URL with a
-key (--url). --extract joins the parts, checks them, and unpacks FOLDER/<archive>.zip to
-FOLDER/<archive>/. --convert writes a .wav beside every .m4a in FOLDER, which takes ffmpeg.
---lists fetches the trial lists, iden_split.txt and the tables of speakers to FOLDER/meta.
+key (--url). --extract joins the parts, checks the MD5, also of archives put there by hand, and
+unpacks FOLDER/<archive>.zip to FOLDER/<archive>/. --convert writes a .wav beside every .m4a in
+FOLDER, which takes ffmpeg. --lists fetches the trial lists, iden_split.txt and the tables of
+speakers to FOLDER/meta.
 """
 
 import argparse
 import hashlib
 import logging
 import os
+import zlib
 from pathlib import Path
 from urllib.parse import quote
 from zipfile import BadZipFile, ZipFile
@@ -20,8 +22,9 @@ from zipfile import BadZipFile, ZipFile
 from deep_speaker import command
 from deep_speaker.files import replacing_directory, replacing_file
 from voxceleb.conversion import convert_tree
-from voxceleb.downloads import CHUNK, fetch, make_opener, read_md5sums
-from voxceleb.lists import META_FILES, PROTOCOLS
+from voxceleb.downloads import CHUNK, check_file, fetch, make_opener, read_md5sums
+from voxceleb.lists import PROTOCOLS
+from voxceleb.meta import META_FILES
 
 # Of archives, parts and trial lists, as voxceleb_trainer and PaddleSpeech publish them.
 MD5SUMS = Path(__file__).parent / "voxceleb" / "md5sums"
@@ -114,13 +117,17 @@ def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
         Whether there is anything of it.
 
     Raises:
-        ValueError: a part is missing, or the archive is damaged.
+        ValueError: a part is missing, or the archive is not as published.
     """
     target, whole = folder / archive, folder / f"{archive}.zip"
     if target.is_dir():
         logging.info("%s is there", target)
         return True
-    if not whole.exists():
+    if whole.exists():
+        remedy = f"remove {whole} and fetch it again, or unpack it to {target} yourself"
+        logging.info("checking the MD5 of %s", whole)  # put there by hand, maybe
+        check_file(whole, md5sums[whole.name], remedy)
+    else:
         parts = [folder / name for name in list_parts(archive, md5sums)]
         missing = [part.name for part in parts if not part.exists()]
         if len(missing) == len(parts):
@@ -135,8 +142,9 @@ def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
     try:
         with replacing_directory(target) as partial, ZipFile(whole) as archive_file:
             archive_file.extractall(partial)
-    except BadZipFile as error:
-        raise ValueError(f"{whole}: damaged ({error}): remove it and fetch it again") from error
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        told = command.describe(error)
+        raise ValueError(f"{whole}: damaged ({told}): remove it and fetch it again") from error
     return True
 
 

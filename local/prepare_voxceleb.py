@@ -4,20 +4,20 @@
 --corpus-dir holds one or both: VoxCeleb2 trains where it is there (without its test speakers),
 else VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees
 instead. The test set is what the trial lists name; by default those of Vox1-O, E and H, cleaned or
-not, that lie in the usual places beside the trees and test no training speaker.
+not, that test no training speaker and lie in the trees, the folders around them, or meta/, lists/
+or trials/ of these, where vox1_meta.csv and vox2_meta.csv are looked for too.
 """
 
 import argparse
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from deep_speaker import command, corpus
 from deep_speaker.audio import wav_entry
 from deep_speaker.data_dir import Utterance
 from voxceleb import lists, selection, trees
-from voxceleb.lists import Meta
+from voxceleb.meta import Meta, read_meta
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     places = [place for tree in (test_tree, train_tree) for place in lists.usual_places(tree)]
     if options.lists:
         places.insert(0, options.lists)
-    meta = lists.read_meta(places)
+    meta = read_meta(places)
     if options.identification_split:
         prepare_identification(options, train_tree, test_tree, meta)
     else:
@@ -52,7 +52,8 @@ def parse_options() -> argparse.Namespace:
     tests.add_argument(
         "--identification-split",
         type=path,
-        help="iden_split.txt: identify the speakers of VoxCeleb1, who also train",
+        help="iden_split.txt: parts 1 and 2 train, part 3 alone gives both models and tests; as "
+        "many tests as --max-trials allows, by default 159 against 1251 speakers",
     )
     return parser.parse_args()
 
@@ -85,16 +86,13 @@ def prepare_verification(
         folders = selection.find_train_folders(train_tree, meta, all_of_it=bool(options.train_dir))
         trained = set(folders)
     chosen = choose_tests(options, places, any(map(trees.is_voxceleb1, trained)))
-    wanted = {
-        name.id: name.speaker
-        for path in chosen.values()
-        for trial in lists.read_trial_list(path, meta.ids)
-        for name in (trial.enroll, trial.test)
-    }
+    trial_lists = lists.read_trial_lists(chosen.values(), meta.ids)
+    wanted = {key for trials in trial_lists.values() for trial in trials for key in trial[:2]}
+    tested = set(map(trees.speaker_of, wanted))
     if options.train_list:
         train_paths = selection.list_train_files(options.train_list, train_tree)
     else:
-        trained -= set(wanted.values())
+        trained -= tested
         train_paths = trees.list_audio(path for key in sorted(trained) for path in folders[key])
     train_paths = trees.check_start(
         train_paths, f"{train_tree}: no audio of speakers who are not tested; {trees.LOOKED_FOR}"
@@ -105,13 +103,14 @@ def prepare_verification(
     logging.info(
         "%s trains: %d speakers in %s; %s test: %d utterances of %d speakers in %s",
         trees.corpora_of(trained), len(trained), train_tree,
-        ", ".join(chosen), len(test_paths), len(set(wanted.values())), test_tree,
+        ", ".join(chosen), len(test_paths), len(tested), test_tree,
     )  # fmt: skip
-    test = list(make_utterances(test_paths, meta, options.nj))
-    with TemporaryDirectory() as scratch:
-        converted = convert_lists(chosen, Path(scratch), meta, {item.id for item in test})
-        train = make_utterances(train_paths, meta, options.nj)
-        corpus.write_corpus(options, train, test, converted)
+    corpus.write_corpus(
+        options,
+        make_utterances(train_paths, meta, options.nj),
+        make_utterances(test_paths, meta, options.nj),
+        trial_lists,
+    )
 
 
 def choose_tests(
@@ -124,24 +123,14 @@ def choose_tests(
     return {f"Vox1-{key}": path for key, path in found.items()}
 
 
-def convert_lists(
-    chosen: Mapping[str, Path], folder: Path, meta: Meta, known: set[str]
-) -> dict[str, Path]:
-    """Write trial lists to a folder, with our ids, by the names they get in the test directory."""
-    converted = {}
-    for title, path in chosen.items():
-        name = lists.trials_file(path)
-        converted[name] = folder / name
-        num_left_out = lists.write_known_trials(path, converted[name], meta.ids, known)
-        if num_left_out:
-            logging.warning("%s: %d trials without audio are left out", title, num_left_out)
-    return converted
-
-
 def prepare_identification(
     options: argparse.Namespace, train_tree: Path, test_tree: Path, meta: Meta
 ) -> None:
-    """Train on parts 1 and 2 of the split, and identify the same speakers in part 3."""
+    """Train on parts 1 and 2 of the split, and identify the same speakers in part 3.
+
+    By embeddings: the models of the speakers are utterances of part 3 too, and the tests are as
+    many of its others as --max-trials allows.
+    """
     source = options.identification_split
     train, test = (
         selection.find_listed(tree, wanted, meta, str(source))

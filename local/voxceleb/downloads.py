@@ -109,20 +109,21 @@ def _fetch_rest(url: str, partial: Path, opener: OpenerDirector) -> None:
         raise ConnectionError(f"broke off after {partial.stat().st_size} bytes")
 
 
-def check_file(path: Path, md5: str | None) -> None:
+def check_file(path: Path, md5: str | None, remedy: str = "fetch it again") -> None:
     """Check a file's MD5; of a text without one, that it is no page about an error.
 
     Raises:
         ValueError: it is not what it should be.
     """
+    name = path.name.removesuffix(".partial")
     with path.open("rb") as file:
         if md5 is None:
             if file.read(1) in (b"", b"<"):
-                raise ValueError(f"{path.stem}: the server sends a page instead: name another")
+                raise ValueError(f"{name}: the server sends a page instead: name another")
             return
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5:
-        raise ValueError(f"{path.stem}: damaged, its MD5 is {found}, not {md5}: fetch it again")
+        raise ValueError(f"{name}: damaged, its MD5 is {found}, not {md5}: {remedy}")
 
 
 def read_md5sums(path: Path) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """Which audio of VoxCeleb's trees trains, and which is tested."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deep_speaker.bad_items import MAX_BAD_SHARE
 from deep_speaker.corpus import safe_id
-from voxceleb.lists import Meta, read_train_list
+from voxceleb.lists import read_train_list
+from voxceleb.meta import Meta
 from voxceleb.trees import (
     LOOKED_FOR,
     find_speakers,
@@ -14,6 +16,7 @@ from voxceleb.trees import (
     list_audio,
     parse_name,
     require_ffmpeg,
+    speaker_of,
 )
 
 
@@ -26,13 +29,22 @@ def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, lis
     for path in find_speakers(tree, meta.ids):
         speaker = meta.ids.get(path.name, safe_id(path.name))
         folders = path.relative_to(tree).parts[:-1]
-        held_out = meta.parts.get(speaker) == "test" or any("test" in name for name in folders)
+        held_out = meta.parts.get(speaker) == "test" or any(map(_is_of_test, folders))
         if all_of_it or is_voxceleb1(speaker) or not held_out:
             found.setdefault(speaker, []).append(path)
     if not found:
         raise ValueError(f"{tree}: no speakers to train; {LOOKED_FOR}")
     voxceleb2 = {key: paths for key, paths in found.items() if not is_voxceleb1(key)}
     return found if all_of_it else voxceleb2 or found
+
+
+def _is_of_test(folder: str) -> bool:
+    """Whether a folder's name has `test` among its words.
+
+    >>> _is_of_test("vox2_test_aac"), _is_of_test("latest")
+    (True, False)
+    """
+    return "test" in re.split(r"[_.-]", folder.lower())
 
 
 def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
@@ -52,20 +64,20 @@ def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
             yield file.with_suffix(".m4a")
         else:
             missing.append(name)
+    logging.info("%s: %d utterances", path, total)
     check_missing(missing, total, str(path), tree)
 
 
-def find_listed(tree: Path, wanted: Mapping[str, str], meta: Meta, source: str) -> list[Path]:
+def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[Path]:
     """The audio of listed utterances.
 
     Args:
-        wanted: speakers by utterance.
         source: what lists them, for the errors.
 
     Raises:
         ValueError: too many are missing.
     """
-    speakers = set(wanted.values())
+    speakers = set(map(speaker_of, wanted))
     folders = [
         path
         for path in find_speakers(tree, meta.ids)
@@ -76,7 +88,7 @@ def find_listed(tree: Path, wanted: Mapping[str, str], meta: Meta, source: str) 
         key = parse_name(path, meta.ids).id
         if key in wanted:
             found.setdefault(key, path)
-    check_missing(sorted(wanted.keys() - found.keys()), len(wanted), source, tree)
+    check_missing(sorted(wanted - found.keys()), len(wanted), source, tree)
     return list(found.values())
 
 

@@ -58,6 +58,11 @@ def parse_name(path: PurePath, ids: Mapping[str, str]) -> Name:
     return Name(ids.get(speaker, safe_id(speaker)), video, stem)
 
 
+def speaker_of(utterance: str) -> str:
+    """The speaker of an id that `parse_name` gives: `safe_id` leaves no dash in a speaker's."""
+    return utterance.partition("-")[0]
+
+
 def find_speakers(folder: Path, ids: Mapping[str, str], depth: int = MAX_DEPTH) -> Iterator[Path]:
     """Yield the folders of speakers below a folder, or itself, in the order of their paths.
 
