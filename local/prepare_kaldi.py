@@ -11,6 +11,7 @@ form that --trial-lists takes, are used instead of drawn ones, and so are the mo
 
 import argparse
 import logging
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -125,7 +126,7 @@ def make_locator(folder: Path) -> Callable[[str], str]:
 
     def find_root(names: Iterable[str]) -> Path | None:
         with lock:
-            relative = [name for name in names if name and not Path(name).is_absolute()]
+            relative = [name for name in names if re.match(r"[^-/].*[./]", name)]  # no options
             if not root:
                 root.extend(
                     place for place in places if any((place / name).is_file() for name in relative)

@@ -19,8 +19,9 @@ import kaldi_checks
 import prepare_kaldi
 import prepare_lhotse
 from deep_speaker.audio import read_info
-from deep_speaker.data_dir import read_table, read_utterances, write_data_dir
+from deep_speaker.data_dir import read_utterances, write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
+from deep_speaker.tables import read_table
 from speech import EXPERIMENT, make_utterances, snapshot, write_speech
 
 
@@ -190,6 +191,54 @@ def test_relative_paths_start_in_the_current_directory_or_around_the_manifests(
     prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
     entry = read_table(tmp_path / "a/test/wav.scp")["test-clean-0-1"]
     assert entry == f"{tmp_path}/audio/test-clean-0/1.wav"
+
+
+def test_recordings_are_joined_by_their_ids_whatever_their_order_and_letters(
+    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids of which one begins another, and with characters that an order of bytes may trip on."""
+    prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
+    names = ["a", "a b", "a\tb", 'a"', "a-", "é", "\U00010400", "\uff21"]
+    recordings, supervisions = parts["test-clean"]
+    new = dict(zip((item.id for item in recordings), names, strict=True))
+    write_part(
+        tmp_path / "lhotse",
+        "test-clean",
+        [replace(item, id=new[item.id]) for item in recordings[::-1]],
+        [replace(item, recording_id=new[item.recording_id]) for item in supervisions[::2]]
+        + [replace(item, recording_id=new[item.recording_id]) for item in supervisions[1::2]],
+    )
+    prepare(monkeypatch, tmp_path / "b", "--corpus-dir", tmp_path / "lhotse")
+    expected, got = (
+        {item.id: item for item in read_utterances(tmp_path / name / "test", 1)} for name in "ab"
+    )
+    assert got.keys() == expected.keys()
+    for key, item in got.items():
+        assert (item.entry, item.speaker) == (expected[key].entry, expected[key].speaker)
+        assert item.duration == expected[key].duration
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"manifests", "train", "test"}
+
+
+def test_a_recording_that_stands_twice_is_one_line(
+    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings, _ = parts["test-clean"]
+    with RecordingSet.open_writer(tmp_path / "lhotse/tiny_recordings_test-clean.jsonl.gz") as file:
+        for item in [*recordings, replace(recordings[2], sampling_rate=8000)]:
+            file.write(item)
+    told = r"recordings_test-clean\.jsonl\.gz: recording 'test-clean-1-0' stands there twice: keep"
+    with pytest.raises(ValueError, match=told):
+        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
+    assert not (tmp_path / "a").exists()
+
+
+def test_supervisions_in_place_of_recordings_are_one_line(
+    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisions = SupervisionSet.from_segments(parts["test-clean"][1])
+    supervisions.to_file(tmp_path / "lhotse/tiny_recordings_test-clean.jsonl.gz")
+    with pytest.raises(ValueError, match=r"not a manifest of recordings .*holds a SupervisionSeg"):
+        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
 
 
 @pytest.mark.parametrize(

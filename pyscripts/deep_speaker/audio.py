@@ -123,6 +123,8 @@ def file_of_entry(entry: str) -> Path | None:
     if not entry.endswith("|"):
         return Path(entry)
     command = entry.removesuffix("|").strip()
+    if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
+        return None  # as the rest would find out, slowly
     try:
         words = shlex.split(command)
     except ValueError:  # a quotation that does not end: let the shell complain

@@ -1,0 +1,168 @@
+"""Lhotse manifests of any size: supervisions and the recordings they are of, joined on disk.
+
+Read by Lhotse, which knows its formats of all versions, one item at a time; of an item only what
+stage 0 uses goes further.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lhotse import CutSet, Recording, RecordingSet, SupervisionSegment, SupervisionSet
+from lhotse.cut import Cut
+from lhotse.cut.data import DataCut
+
+from deep_speaker import command
+from deep_speaker.sorting import sort_lines
+
+# By kind, as in the names of files.
+CLASSES = {
+    "recordings": (RecordingSet, Recording),
+    "supervisions": (SupervisionSet, SupervisionSegment),
+    "cuts": (CutSet, Cut),
+}
+
+
+class Source(NamedTuple):
+    """Where a recording's audio comes from, a `file` or a `command`; its duration in seconds."""
+
+    type: str
+    entry: str
+    duration: float
+    sampling_rate: int
+    num_samples: int
+    num_channels: int
+
+
+class Supervision(NamedTuple):
+    """What someone says between two times of a recording, in seconds."""
+
+    id: str
+    recording: str
+    speaker: str
+    start: float
+    end: float
+    gender: str | None
+    text: str | None
+
+
+def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervision, Source]]:
+    """The supervisions of a part, each with its recording's source.
+
+    Args:
+        part: files by kind: `recordings` and `supervisions`, or `cuts`.
+        scratch: a file to write, gone at the end.
+
+    Raises:
+        ValueError: a manifest is none, holds what cannot be used, or lacks a recording or has one
+            twice.
+    """
+    if "supervisions" in part:
+        return read_joined(part["recordings"], part["supervisions"], scratch)
+    return read_cuts(part["cuts"])
+
+
+def read_cuts(path: Path) -> Iterator[tuple[Supervision, Source]]:
+    for cut in read_manifest("cuts", path):
+        if not isinstance(cut, DataCut) or not cut.has_recording:
+            raise ValueError(f"{path}: cut {cut.id!r} is mixed or has no recording: save the audio")
+        for item in cut.trimmed_supervisions:
+            where = f"{path}: supervision {item.id!r}"
+            source = take_source(where, cut.recording)
+            yield take_supervision(where, item, cut.start + item.start, cut.recording_id), source
+
+
+def read_joined(
+    recordings: Path, supervisions: Path, scratch: Path
+) -> Iterator[tuple[Supervision, Source]]:
+    """A recording and its supervisions become neighbours when their lines are sorted by its id."""
+    with scratch.open("w", encoding="utf-8") as file:
+        for item in read_manifest("recordings", recordings):
+            source = take_source(f"{recordings}: recording {item.id!r}", item)
+            file.write(f"{json.dumps(item.id)}\t0\t{json.dumps(source)}\n")
+        for item in read_manifest("supervisions", supervisions):
+            where = f"{supervisions}: supervision {item.id!r}"
+            taken = take_supervision(where, item, item.start, item.recording_id)
+            file.write(f"{json.dumps(item.recording_id)}\t1\t{json.dumps(taken)}\n")
+    sort_lines(scratch)
+    known = ""  # the id of `source`; as JSON, no id holds a tab or is empty
+    with scratch.open(encoding="utf-8") as file:
+        for line in file:
+            key, kind, values = line.split("\t")
+            if kind == "0":
+                if key == known:
+                    raise ValueError(
+                        f"{recordings}: recording {json.loads(key)!r} stands there twice: keep one"
+                    )
+                known, source = key, Source(*json.loads(values))
+                continue
+            supervision = Supervision(*json.loads(values))
+            if key != known:
+                raise ValueError(
+                    f"{supervisions}: supervision {supervision.id!r} is of "
+                    f"{supervision.recording!r}, which {recordings} lacks"
+                )
+            yield supervision, source
+    scratch.unlink()
+
+
+def read_manifest(kind: str, path: Path) -> Iterator[Any]:
+    """The items of a manifest, one by one.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    set_class, item_class = CLASSES[kind]
+    items = iter(set_class.from_jsonl_lazy(path))
+    while True:
+        try:
+            item = next(items, None)
+            if not isinstance(item, (item_class, type(None))):
+                raise TypeError(f"it holds a {type(item).__name__}")
+        except Exception as error:  # Lhotse raises whatever a wrong line leads to
+            described = f"{type(error).__name__}: {command.describe(error)}"
+            raise ValueError(f"{path}: not a manifest of {kind} ({described})") from error
+        if item is None:
+            return
+        yield item
+
+
+def take_source(where: str, recording: Recording) -> Source:
+    """The file or command of a recording that has its channel 0 first.
+
+    Raises:
+        ValueError: there is none, or the recording is not taken as it is.
+    """
+    if recording.transforms:
+        raise ValueError(f"{where} is of transformed audio: save the audio, and manifests of it")
+    found = [source for source in recording.sources if source.channels[0] == 0]
+    if not found or found[0].type not in ("file", "command"):
+        kinds = ", ".join(f"{s.type} of channels {s.channels}" for s in recording.sources)
+        raise ValueError(
+            f"{where}: its audio is {kinds}; needed is a file or command with channel 0 first: "
+            "save the audio"
+        )
+    source = found[0]
+    entry = f"{source.source.strip()} |" if source.type == "command" else str(source.source)
+    rate, num_samples = recording.sampling_rate, recording.num_samples
+    return Source(source.type, entry, recording.duration, rate, num_samples, len(source.channels))
+
+
+def take_supervision(
+    where: str, item: SupervisionSegment, start: float, recording: str
+) -> Supervision:
+    """A supervision that starts at `start` of its recording.
+
+    Raises:
+        ValueError: it has no speaker, or is of another channel than 0.
+    """
+    if not item.speaker:
+        raise ValueError(f"{where} has no speaker: verification needs one of each utterance")
+    if item.channel not in (0, [0]):
+        raise ValueError(
+            f"{where} is of channel {item.channel}; only channel 0 is read: save the "
+            "others as recordings of their own"
+        )
+    end = start + item.duration
+    return Supervision(item.id, recording, item.speaker, start, end, item.gender, item.text)
