@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from lhotse import AudioSource, Recording, SupervisionSegment
+from lhotse import SupervisionSegment
 from lhotse.cut import Cut, MonoCut
 from lhotse.utils import fastcopy
 from numpy.random import Generator
 
-from deep_speaker.audio import FFMPEG_SUFFIXES, file_of_entry
 from deep_speaker.config import AugmentedCopies
 from deep_speaker.data_dir import Utterance
+from deep_speaker.manifests import as_recording
 from deep_speaker.noise_sources import Sources
 
 Item = TypeVar("Item")
@@ -139,25 +139,3 @@ def as_cut(utterance: Utterance, sampling_rate: int) -> MonoCut:
     end = min(start + utterance.duration, utterance.info.duration)  # some segments reach past it
     cut = MonoCut(utterance.id, start, end - start, 0, recording=as_recording(utterance))
     return cut if utterance.info.sampling_rate == sampling_rate else cut.resample(sampling_rate)
-
-
-def as_recording(utterance: Utterance) -> Recording:
-    """The whole recording of an utterance, for Lhotse.
-
-    What libsndfile cannot decode is read through the command of wav.scp, by a shell.
-    """
-    info = utterance.info
-    channels = list(range(info.num_channels))
-    path = file_of_entry(utterance.entry)
-    if path is None or path.suffix.lower() in FFMPEG_SUFFIXES:
-        source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
-    else:
-        source = AudioSource("file", channels, str(path.absolute()))
-    return Recording(
-        id=utterance.recording,
-        sources=[source],
-        sampling_rate=info.sampling_rate,
-        num_samples=info.num_samples,
-        duration=info.duration,
-        channel_ids=channels,
-    )

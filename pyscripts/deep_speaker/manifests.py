@@ -17,7 +17,7 @@ from lhotse import (
     SupervisionSet,
 )
 
-from deep_speaker.audio import file_of_entry
+from deep_speaker.audio import FFMPEG_SUFFIXES, file_of_entry
 from deep_speaker.config import Features as FeatureConfig
 from deep_speaker.data_dir import Utterance, iterate_segments
 from deep_speaker.tables import iterate_table, read_table
@@ -75,16 +75,20 @@ def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
     seen: set[str] = set()
     for item in utterances:
         if item.recording not in seen:
-            yield _recording(item)
+            yield as_recording(item)
         if segmented:
             seen.add(item.recording)
 
 
-def _recording(utterance: Utterance) -> Recording:
+def as_recording(utterance: Utterance) -> Recording:
+    """The whole recording of an utterance, for Lhotse.
+
+    What libsndfile cannot decode is read through the command of wav.scp, by a shell.
+    """
     info = utterance.info
     channels = list(range(info.num_channels))
     path = file_of_entry(utterance.entry)
-    if path is None:
+    if path is None or path.suffix.lower() in FFMPEG_SUFFIXES:
         source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
     else:
         source = AudioSource("file", channels, str(path.absolute()))
