@@ -66,9 +66,16 @@ fi
 name=${name:-${corpus//,/+}}
 [[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
+for folder in "$noise_dir" "$rir_dir"; do
+  [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
+done
+words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
+  fail "--prepare-options $prepare_options: a quotation does not end"
+prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
 
 . ./path.sh
 
+case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
 jobs=(); [ -z "$nj" ] || jobs=(--nj "$nj")
 data=data/$name
 experiment=exp/$name/$(basename "$config" .yaml)
@@ -111,10 +118,10 @@ if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; 
     IFS=, read -ra corpora <<< "$corpus"
     local/combine_corpora.py "$data" "${corpora[@]/#/data/}" "${jobs[@]}"
   else
-    # shellcheck disable=SC2086  # prepare_options are words
     "local/prepare_$corpus.py" "$data" "${jobs[@]}" --data-seed "$data_seed" --trials "$trials" \
       --max-trials "$max_trials" ${corpus_dir:+--corpus-dir "$corpus_dir"} \
-      ${train_dir:+--train-dir "$train_dir"} ${test_dir:+--test-dir "$test_dir"} $prepare_options
+      ${train_dir:+--train-dir "$train_dir"} ${test_dir:+--test-dir "$test_dir"} \
+      "${prepare_words[@]}"
   fi
 fi
 
@@ -175,3 +182,5 @@ if run_stage 6 "Compute error rates"; then
   # shellcheck disable=SC2086  # a list of phases
   pyscripts/compute_metrics.py "$data/test" "$experiment" $phases
 fi
+
+log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

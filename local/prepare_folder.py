@@ -5,7 +5,8 @@ Either --corpus-dir, whose speakers are split into train and test by seed and sh
 --closed-set: the utterances of every speaker are), or --train-dir and --test-dir. A speaker id is
 the folder's name with unsafe characters replaced by an underscore; a file sex.tsv beside the
 speakers' folders, of lines `<folder> m|f`, gives same-sex results. An utterance id is the speaker
-id, a dash, and the path below the speaker's folder.
+id, a dash, and the path below the speaker's folder, its parts joined by dashes; a file whose name
+begins with the speaker id and a dash keeps it.
 """
 
 import argparse
@@ -92,6 +93,8 @@ def list_speakers(folder: Path) -> dict[str, Path]:
         speakers[speaker] = path
     if not speakers:
         raise ValueError(f"{folder}: no audio found; {EXPECTED}")
+    names = [path.name for path in speakers.values()]
+    logging.info("%s: %d speakers, first %s", folder, len(names), ", ".join(names[:3]))
     loose = [path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
     if loose:
         logging.warning(

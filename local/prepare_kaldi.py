@@ -79,6 +79,7 @@ def write_split(options: argparse.Namespace) -> None:
         logging.warning("%s: its trials are not used, as a part of it trains", folder)
     speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
     tested = corpus.choose_test_speakers(speakers, options.test_share, options.data_seed)
+    logging.info("%s is split: %d of its speakers test", folder, len(tested))
     with scratch_directory(options.output / "splitting.partial") as scratch:
         everything = SortedUtterances(scratch / "all", read_data_dir(folder, options.nj))
         corpus.write_corpus(
@@ -94,6 +95,8 @@ def check_data_dir(folder: Path) -> None:
     Raises:
         ValueError: with file, key and remedy.
     """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; expected a Kaldi data directory")
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise ValueError(

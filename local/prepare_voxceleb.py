@@ -93,9 +93,15 @@ def prepare_verification(
         train_paths = selection.list_train_files(options.train_list, train_tree)
     else:
         trained -= tested
+        if not trained:
+            raise ValueError(
+                f"{train_tree}: all of its speakers are tested: name a tree of others to train "
+                "with --train-dir"
+            )
         train_paths = trees.list_audio(path for key in sorted(trained) for path in folders[key])
     train_paths = trees.check_start(
-        train_paths, f"{train_tree}: no audio of speakers who are not tested; {trees.LOOKED_FOR}"
+        train_paths,
+        f"{train_tree}: no audio of speakers who are not tested; {trees.LOOKED_FOR}",
     )
     test_paths = selection.find_listed(
         test_tree, wanted, meta, ", ".join(map(str, chosen.values()))

@@ -171,6 +171,8 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["--config", "conf/nothing.yaml"], "--config conf/nothing.yaml: no such file"),
         (["--resume", "yes"], "run.sh: option --resume takes true or false, got 'yes'"),
         (["embedded"], "run.sh: unexpected argument 'embedded'"),
+        (["--noise-dir", "nowhere"], "run.sh: --noise-dir, --rir-dir: nowhere: no such folder"),
+        (["--prepare-options", "--x 'y"], "--prepare-options --x 'y: a quotation does not end"),
     ],
 )
 def test_run_sh_refuses_in_one_line_before_any_work(

@@ -229,7 +229,7 @@ def change(old: str, new: str) -> Callable[[Path], None]:
         ("utt2spk", change("test0-s1 test0\n", ""), "'test0"),
         ("spk2utt", change(" test0-s1", ""), "spk2utt: does not match utt2spk, first at 'test0'"),
         ("spk2gender", change("test1 f", "test1 female"), "spk2gender: values other than m and f"),
-        ("spk2gender", change("test1 f\n", ""), "spk2gender: its keys differ .* at 'test1'"),
+        ("spk2gender", change("test1 f\n", ""), "first 'test1', which spk2gender lacks: remove"),
         ("segments", change("test1-s1 rec-test1 ", "test1-s1 rec "), "wav.scp: its keys .*'rec'"),
         ("segments", change("test1-s1 ", "test1-s9 "), "segments: .*test1-s[19]"),
         ("segments", change(" 0.050000 0.150000", " 0.2 0.1"), "segments: .*'rec-test0 0.2 0.1'"),

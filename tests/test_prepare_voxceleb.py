@@ -564,6 +564,12 @@ def test_other_layouts_are_told_what_was_looked_for(
     words = ["--train-dir", tmp_path / "hollow", "--test-dir", voxceleb1]
     with pytest.raises(ValueError, match="hollow: no audio of speakers who are not tested; looked"):
         prepare(monkeypatch, tmp_path / "d", *words)
+    for speaker in (voxceleb1 / "vox1_test_wav/wav").iterdir():
+        if speaker.name not in O_LIST:
+            shutil.rmtree(speaker)
+    words = ["--train-dir", voxceleb1 / "vox1_test_wav", "--test-dir", voxceleb1]
+    with pytest.raises(ValueError, match="test_wav: all of its speakers are tested: name a tree"):
+        prepare(monkeypatch, tmp_path / "d", *words)
 
 
 def test_a_missing_list_is_one_clear_error(

@@ -62,6 +62,8 @@ def read_info(path: Path) -> AudioInfo:
     Raises:
         ValueError: the file is empty, holds no samples, or cannot be read.
     """
+    if not path.exists():
+        raise ValueError("no such file")
     if path.stat().st_size == 0:
         raise ValueError("empty file")
     with open_audio(str(path)) as file:

@@ -75,8 +75,8 @@ def choose_test_speakers(speakers: Iterable[str], test_share: float, seed: int) 
     num_test = max(2, round(test_share * len(names)))
     if not 0 < test_share < 1 or len(names) - num_test < 2:
         raise ValueError(
-            f"{len(names)} speakers, of whom --test-share {test_share:g} test: at least 2 must "
-            "test and 2 train"
+            f"{len(names)} speakers ({', '.join(names[:3])}), of whom --test-share {test_share:g} "
+            "test: at least 2 must test and 2 train"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     return {names[i] for i in order[:num_test]}

@@ -67,6 +67,13 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         for scp in ARCHIVES.values():  # they point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
     _write_tables(folder, shards, experiment)
+    num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
+    logging.info(
+        "%s: features of %d utterances, %.2f h",
+        folder,
+        sum(len(shard.num_frames) for shard in shards),
+        num_frames * experiment.features.frame_shift_ms / 3.6e6,
+    )
     if unwanted:  # wav.scp last: an interrupted removal is then made good by the next run
         trials.remove_utterances(folder, unwanted)
         manifests.remove_utterances(folder, unwanted)

@@ -124,9 +124,12 @@ def format_table(rows: Sequence[Row]) -> str:
     conventions = [
         f"EER: linear interpolation. minDCF(p): p(target) = p, C_miss = {C_MISS:g}, C_fa = "
         f"{C_FALSE_ALARM:g}, normalised.",
-        "ACC: share of anchors whose positive scores above all their negatives (1 + 99 protocol).",
+        "ACC: share of anchors whose positive scores above all their negatives, 99 of other "
+        "speakers or as many as there are.",
         "statistics: the floor, no network; _no_mean: without the mean, which is mostly channel.",
     ]
+    if not any(row["subset"] == "same_sex" for row in rows):
+        conventions.append("-: the sex of some speakers is not known.")
     if any(map(is_identification, lists)):
         conventions.insert(
             2, f"rank-1 (rank-{RANK}): share of tests whose own model is the best (of the {RANK} "

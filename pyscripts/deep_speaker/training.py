@@ -53,12 +53,20 @@ def train(
         if partial.is_dir() and resume:
             logging.info("%s: no epoch was finished; starting anew", partial)
         elif partial.is_dir():
-            logging.warning("%s: an unfinished run is discarded (--resume keeps it)", partial)
+            logging.warning(
+                "%s: an unfinished run is discarded (run.sh --resume true goes on with one)",
+                partial,
+            )
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))
-    with Recorder(trainer, partial) as recorder:
-        run_epochs(trainer, last.history if last else [], recorder)
+    try:
+        with Recorder(trainer, partial) as recorder:
+            run_epochs(trainer, last.history if last else [], recorder)
+    except KeyboardInterrupt:
+        if (partial / "last.pt").is_file():
+            logging.info("%s has the whole epochs: run.sh --resume true goes on with them", partial)
+        raise
     replace_directory(output, partial)
 
 

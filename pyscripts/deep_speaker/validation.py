@@ -100,7 +100,8 @@ def _check_keys(path: Path, expected: Iterable[str], name: str) -> None:
             first = min(word for word in (key, other) if word is not None)
             for _ in found:  # rather tell that it is not sorted, if that is so
                 pass
+            lacks = name if first == key else path.name
             raise ValueError(
-                f"{path}: its keys differ from those of {name}, first at {first!r}: remove the "
-                "lines that not all tables have"
+                f"{path}: its keys differ from those of {name}, first {first!r}, which {lacks} "
+                "lacks: remove the lines that not all tables have (an id may not hold spaces)"
             )
