@@ -66,6 +66,8 @@ fi
 name=${name:-${corpus//,/+}}
 [[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
+(( stage <= 1 )) || [ -z "$noise_dir$rir_dir" ] ||
+  fail "--noise-dir, --rir-dir: copies are made in stage 1, not from --stage $stage on"
 for folder in "$noise_dir" "$rir_dir"; do
   [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
 done
@@ -128,6 +130,7 @@ fi
 if run_stage 1 "Compute filterbanks and voice activity"; then
   pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
   if [ "$train_set" = train_augmented ]; then
+    rm -rf "${data:?}/$train_set"  # it points into what is replaced now
     pyscripts/augment_data_dir.py --config "$config" "${jobs[@]}" "$data/train" \
       "$data/train_copies" ${noise_dir:+--noise-dir "$noise_dir"} ${rir_dir:+--rir-dir "$rir_dir"}
     pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train_copies"

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 import augment_data_dir
 import list_phases
 from deep_speaker import augmented_copies
-from deep_speaker.audio import AudioInfo
+from deep_speaker.audio import AudioInfo, load_audio, read_info
 from deep_speaker.augmented_copies import Plan, draw_copies, write_copies
 from deep_speaker.config import AugmentedCopies, Experiment
 from deep_speaker.data_dir import Segment, Utterance, read_utterances, write_data_dir
@@ -275,3 +275,39 @@ def test_commands(
         monkeypatch.setattr("sys.argv", list(map(str, words)))
         augment_data_dir.main()
         assert len(read_table(corpus / "copies/utt2uniq")) == 18
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
+def test_copies_are_as_long_as_stage_1_has_their_originals(tmp_path: Path, rate: int) -> None:
+    """To the sample, whatever the rate: else some have a frame less, and are no versions."""
+    utterances = []
+    for i in range(6):
+        seconds = 0.3 + 0.0123 * i
+        path = write_audio(tmp_path / f"audio/s{i}.wav", make_speech(i, seconds, rate), rate)
+        info = read_info(path)
+        utterances.append(Utterance(f"s{i}-0", f"s{i}", str(path), info))
+    write_data_dir(tmp_path / "c/train", utterances)
+    for key, samples in read_wavs(make_copies(tmp_path / "c")).items():
+        original = tmp_path / "audio" / f"{key.split('-')[0]}.wav"
+        assert len(samples) == len(load_audio(str(original), RATE)[0]), key
+
+
+@pytest.mark.parametrize("sample", [np.nan, 0.0])
+def test_a_room_without_sound_gives_no_copies(corpus: Path, tmp_path: Path, sample: float) -> None:
+    rooms = tmp_path / "rooms"
+    write_audio(rooms / "bad.wav", np.full(100, sample, np.float32), subtype="FLOAT")
+    with pytest.raises(ValueError, match=r"6 of 6 copies are bad.*: silent or not of numbers"):
+        options = {"kinds": ["reverberation"], "copies_per_utterance": 1}
+        make_copies(corpus, options, folders=(None, rooms))
+    assert not (corpus / "train_copies").exists()
+
+
+def test_ids_that_copies_would_get_are_refused_before_any_is_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utterances = make_utterances(tmp_path / "audio", "spk", 2, 2)
+    clash = replace(utterances[0], id=f"{utterances[0].id}-noise")
+    write_data_dir(tmp_path / "c/train", [utterances[0], clash, *utterances[1:]])
+    monkeypatch.setattr(augmented_copies, "find_sources", None)
+    with pytest.raises(ValueError, match="'spk0-0-noise' has the id of a copy of 'spk0-0'"):
+        make_copies(tmp_path / "c")

@@ -75,6 +75,16 @@ def test_preparing_again_takes_the_old_features_away(sets: Sets, tmp_path: Path)
     assert not manifest_path(output / "test", "features").exists()
 
 
+def test_preparing_again_takes_copies_of_the_old_training_set_away(
+    sets: Sets, tmp_path: Path
+) -> None:
+    output = tmp_path / "tiny"
+    for name in ("train_copies", "train_augmented"):
+        (output / name).mkdir(parents=True)
+    corpus.write_corpus(parse(output), *sets)
+    assert sorted(path.name for path in output.iterdir()) == ["manifests", "test", "train"]
+
+
 def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
     corpus.write_corpus(parse(output), *sets)

@@ -134,7 +134,6 @@ def test_versions_of_an_utterance_are_as_long_and_of_its_speaker(tmp_path: Path)
     write_table(folder / "utt2uniq", {key: originals.get(key, key) for key in lengths})
     assert FeatureSource(folder, experiment).versions == {
         "s0-0": ["s0-0", "s0-0-noise"],
-        "s0-0-reverb": ["s0-0-reverb"],
         "s0-1": ["s0-1"],
         "sp0.9-s0-0": ["sp0.9-s0-0"],
     }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deep_speaker.config import HeldOut
-from deep_speaker.dataset import FeatureSource
+from deep_speaker.dataset import FeatureSource, original_speaker
 from deep_speaker.held_out import HeldOutTrials, split_speakers
 from deep_speaker.metrics import equal_error_rate, error_rates
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
@@ -134,3 +134,14 @@ def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utteran
     error, mean_cosine = trials.evaluate(FirstFrames(), CPU)
     assert error == 0
     assert mean_cosine == pytest.approx(3 * 10 / 105)  # pairs within speakers, of all
+
+
+def test_speakers_who_only_look_like_copies_are_held_out_as_they_are() -> None:
+    """A Kaldi directory may be of speed-perturbed speakers alone."""
+    names = [f"sp0.9-s{i}" for i in range(8)] + ["s0", "s1"]
+    training, held_out = split_speakers(names, HeldOut(speaker_share=0.5), seed=0)
+    assert len(held_out) == 4
+    assert not {original_speaker(name) for name in training} & set(held_out)
+    assert set(training) | set(held_out) <= set(names)
+    for name in held_out:
+        assert name in names

@@ -172,6 +172,7 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["--resume", "yes"], "run.sh: option --resume takes true or false, got 'yes'"),
         (["embedded"], "run.sh: unexpected argument 'embedded'"),
         (["--noise-dir", "nowhere"], "run.sh: --noise-dir, --rir-dir: nowhere: no such folder"),
+        (["--stage", "2", "--rir-dir", "."], "copies are made in stage 1, not from --stage 2 on"),
         (["--prepare-options", "--x 'y"], "--prepare-options --x 'y: a quotation does not end"),
     ],
 )

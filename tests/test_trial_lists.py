@@ -100,3 +100,10 @@ def test_the_user_s_lists_stay_and_those_of_an_earlier_run_go(tmp_path: Path) ->
     assert read_trials(tmp_path / "next" / "trials_own") == lists["trials_own"]
     with pytest.raises(ValueError, match=r"trials_own: 1 of 3 ids are not in the test set"):
         add_own_lists(tmp_path, {key: "a" for key in UTT2SPK if key != "b-1"}, {}, {})
+
+
+def test_the_user_s_models_are_of_the_test_set_too(tmp_path: Path) -> None:
+    write(tmp_path / "trials_own", "mine a-1 target\nmine b-1 nontarget\n")
+    write(tmp_path / "enroll_spk2utt", "mine lost-1\n")
+    with pytest.raises(ValueError, match=r"1 of 1 models have no utterance .* 'mine'"):
+        add_own_lists(tmp_path, UTT2SPK, {}, {})

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from deep_speaker.files import read_utf8
 from deep_speaker.trials import LABELS, Trial
 from voxceleb.trees import parse_name
 
@@ -156,7 +157,6 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a list that are not blank, without their ends."""
     if not path.is_file():
         raise ValueError(f"{path}: no such list")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(map(str.strip, file), 1):
-            if line:
-                yield number, line
+    for number, line in enumerate(map(str.strip, read_utf8(path).split("\n")), 1):
+        if line:
+            yield number, line

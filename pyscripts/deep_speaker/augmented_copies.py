@@ -8,6 +8,7 @@ there is to choose from, not on the order of work.
 import gzip
 import json
 import logging
+import math
 import pickle
 from collections import Counter
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.cut import Cut
 from tqdm import tqdm
 
-from deep_speaker.audio import AudioInfo
+from deep_speaker.audio import AudioInfo, segment_bounds
 from deep_speaker.bad_items import check_bad_items
+from deep_speaker.command import describe
 from deep_speaker.config import AugmentedCopies, Experiment
 from deep_speaker.copy_mixing import cut_of_copy, label
 from deep_speaker.data_dir import Utterance, read_utterances, write_data_dir
@@ -34,6 +36,7 @@ from deep_speaker.noise_sources import Sources, find_sources, generator_of
 from deep_speaker.parallel import map_in_processes
 from deep_speaker.sorted_utterances import SortedUtterances
 from deep_speaker.sorting import sort_lines
+from deep_speaker.tables import iterate_table
 from deep_speaker.validation import validate_data_dir
 
 BATCH = 16  # utterances that a process takes at a time
@@ -92,6 +95,7 @@ def write_copies(
         raise ValueError("the config has no augmented_copies: nothing to make")
     rate, seed = experiment.features.sampling_rate, experiment.seed
     with replacing_directory(output) as partial_folder:
+        _check_ids(train_dir, options)
         sources = find_sources(
             options.kinds, folders, train_dir, partial_folder / "simulated", rate, seed, num_jobs
         )
@@ -107,6 +111,18 @@ def write_copies(
         (partial_folder / "cuts.jsonl.gz").replace(manifest_path(output, "cuts"))
         (partial_folder / "copies").unlink()
         plan.sources.unlink()
+
+
+def _check_ids(train_dir: Path, options: AugmentedCopies) -> None:
+    """Refuse utterances that are named as copies of others would be, before any is mixed."""
+    ends = tuple(f"-{SUFFIXES[kind]}" for kind in options.kinds)
+    keys = (key for key, _ in iterate_table(train_dir / "utt2spk"))
+    named = {key.rpartition("-")[0]: key for key in keys if ends and key.endswith(ends)}
+    for key, _ in iterate_table(train_dir / "utt2spk"):
+        if key in named:
+            raise ValueError(
+                f"{train_dir}: {named[key]!r} has the id of a copy of {key!r}: rename one"
+            )
 
 
 def _make(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
@@ -132,7 +148,10 @@ def _make(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
     lowered = counts.pop("lowered", 0)
     check_bad_items(bad, counts.total() + len(bad), "copies", "mend or remove the files")
     if not counts:
-        raise ValueError("no copies were drawn: raise augmented_copies.copies_per_utterance")
+        raise ValueError(
+            "no copies were drawn: raise augmented_copies.copies_per_utterance, or name kinds that "
+            "there are sources of"
+        )
     listed = ", ".join(
         f"{count} {kind}" if kind in SUFFIXES else f"{count} at speed {kind}"
         for kind, count in sorted(counts.items())
@@ -166,7 +185,7 @@ def make_copies(plan: Plan, utterances: list[Utterance]) -> list[Copy | tuple[st
                 cut = cut_of_copy(original, kind, sources, plan.options, plan.sampling_rate, rng)
                 made.append(_write_copy(cut, original, kind, copy_id, speaker, plan))
             except LOADING_ERRORS as error:
-                made.append((copy_id, str(error).splitlines()[0]))
+                made.append((copy_id, describe(error)))
     return made
 
 
@@ -189,11 +208,24 @@ def draw_copies(
         yield f"{speed:g}", copy_id, f"sp{speed:g}-{original.speaker}", rng
 
 
+def _fit_length(samples: np.ndarray, original: Utterance, sampling_rate: int) -> np.ndarray:
+    """As many samples as stage 1 has of the original: Lhotse resamples to one less at times."""
+    info, segment = original.info, original.segment
+    start, end = (segment.start, segment.end) if segment else (0.0, None)
+    first, last = segment_bounds(info.sampling_rate, info.num_samples, start, end)
+    count = math.ceil((last - first) * sampling_rate / info.sampling_rate)
+    return np.pad(samples[:count], (0, max(0, count - len(samples))))
+
+
 def _write_copy(
     cut: Cut, original: Utterance, kind: str, copy_id: str, speaker: str, plan: Plan
 ) -> Copy:
     samples = cut.load_audio()[0]
+    if kind in SUFFIXES:
+        samples = _fit_length(samples, original, plan.sampling_rate)
     peak = float(np.abs(samples).max())
+    if not 0 < peak < np.inf:  # neither does NaN pass
+        raise ValueError("silent or not of numbers, as one of its sources may be")
     if peak > 1:
         cut, samples = cut.perturb_volume(1 / peak, affix_id=False), samples / peak
     place = Path("wav", speaker, f"{copy_id}.wav")

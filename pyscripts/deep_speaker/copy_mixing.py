@@ -54,7 +54,7 @@ def add_noises(
     """Noises one after the other, with pauses between them; Kaldi's foreground noises."""
     start = 0.0
     while start < cut.duration:
-        noise = as_cut(choose(sources.noise, rng), cut.sampling_rate)
+        noise = from_some_place(as_cut(choose(sources.noise, rng), cut.sampling_rate), cut, rng)
         cut = mix(cut, noise, start, choose(options.noise_snrs_db, rng))
         start += noise.duration + options.noise_interval_s
     return cut
@@ -83,15 +83,18 @@ def add_babble(
 
 def add_background(cut: Cut, added: Utterance, snr_db: float, rng: Generator) -> Cut:
     """Add a recording from some place in it on, repeated from its beginning up to the end."""
-    background = as_cut(added, cut.sampling_rate)
-    offset = rng.uniform(0, max(0.0, background.duration - cut.duration))
+    background = from_some_place(as_cut(added, cut.sampling_rate), cut, rng)
     start = 0.0
-    if offset:
-        background = background.truncate(offset=offset, preserve_id=True)
     while start < cut.duration:
         cut = mix(cut, background, start, snr_db)
         start += background.duration
     return cut
+
+
+def from_some_place(added: MonoCut, cut: Cut, rng: Generator) -> MonoCut:
+    """A recording that is longer than the utterance from a random place on; another whole."""
+    offset = rng.uniform(0, max(0.0, added.duration - cut.duration))
+    return added.truncate(offset=offset, preserve_id=True) if offset else added
 
 
 def mix(cut: Cut, added: MonoCut, start: float, snr_db: float) -> Cut:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,6 +181,8 @@ def write_sets(
     """
     utt2spk = {item.id: item.speaker for item in test}
     lists, models = add_own_lists(output / "test", utt2spk, trial_lists, models)
+    for copies in ("train_augmented", "train_copies"):  # of what is replaced now
+        shutil.rmtree(output / copies, ignore_errors=True)
     with (
         replacing_directory(output / "manifests") as manifests,
         replacing_directory(output / "train") as partial_train,

@@ -86,6 +86,7 @@ def read_versions(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[
     """Utterances, each with its augmented copies, which a chunk of it may be taken from instead.
 
     Those are as long as it is, and of its speaker: copies at another speed count for themselves.
+    Copies of other length, which augment_data_dir.py does not make, are left out.
     """
     if not (data_dir / "utt2uniq").is_file():
         return {key: [key] for key in utt2spk}
@@ -94,9 +95,10 @@ def read_versions(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[
     versions: dict[str, list[str]] = {}
     for key, speaker in utt2spk.items():
         original = utt2uniq[key]
-        if utt2spk.get(original) != speaker or num_frames[original] != num_frames[key]:
+        if utt2spk.get(original) != speaker:
             original = key
-        versions.setdefault(original, []).append(key)
+        if num_frames[original] == num_frames[key]:
+            versions.setdefault(original, []).append(key)
     return versions
 
 

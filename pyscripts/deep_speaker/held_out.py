@@ -22,7 +22,10 @@ def split_speakers(
     Raises:
         ValueError: fewer than four speakers.
     """
-    ordered = sorted({original_speaker(name) for name in speakers})
+    known = set(speakers)
+    original = {name: original_speaker(name) for name in speakers}
+    original = {name: of if of in known else name for name, of in original.items()}
+    ordered = sorted(set(original.values()))
     if len(ordered) < 4:
         raise ValueError(
             f"{len(ordered)} training speakers: at least 4 are needed, 2 of them held out"
@@ -32,7 +35,7 @@ def split_speakers(
     drawn = np.random.default_rng(seed).permutation(len(ordered))[:count].tolist()
     held_out = [ordered[i] for i in sorted(drawn)]
     chosen = set(held_out)
-    training = [name for name in sorted(speakers) if original_speaker(name) not in chosen]
+    training = [name for name in sorted(speakers) if original[name] not in chosen]
     return training, held_out
 
 

@@ -109,7 +109,7 @@ def add_own_lists(
     own_lists = {path.name: read_known_trials(path, utt2spk, known_models) for path in own}
     named = {trial.enroll for trials in own_lists.values() for trial in trials}
     kept = {key: items for key, items in known_models.items() if key in named or key in models}
-    return lists | own_lists, kept
+    return lists | own_lists, _check_models(kept, utt2spk)
 
 
 def write_lists(folder: Path, lists: Lists, models: Models, made: Iterable[str]) -> None:

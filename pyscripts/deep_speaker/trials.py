@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deep_speaker.bad_items import check_bad_items
-from deep_speaker.files import replacing_file
+from deep_speaker.files import read_utf8, replacing_file
 from deep_speaker.tables import missing_input, read_optional_table, write_table
 
 # How the files of lists of these protocols end.
@@ -172,14 +172,13 @@ def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
         raise ValueError(f"{path}: no such trial list")
     fields: list[str] = []  # flat: half a million lists of three take seconds
     numbers = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            row = line.split()
-            if len(row) not in (0, 3):
-                raise ValueError(_tell_form(path, number, row))
-            if row:
-                numbers.append(number)
-                fields += row
+    for number, line in enumerate(read_utf8(path).split("\n"), 1):
+        row = line.split()
+        if len(row) not in (0, 3):
+            raise ValueError(_tell_form(path, number, row))
+        if row:
+            numbers.append(number)
+            fields += row
     if not fields:
         raise ValueError(f"{path}: no trials")
     columns = fields[0::3], fields[1::3], fields[2::3]
@@ -202,7 +201,7 @@ def _tell_form(path: Path, number: int, row: Sequence[str]) -> str:
 def _find_id(name: str, utt2spk: Mapping[str, str], speakers: Collection[str]) -> str:
     """The utterance that the last parts of a path make, as many as possible; else the name itself.
 
-    Folders before them may not be another speaker's.
+    The folder before them may not be another speaker's.
 
     >>> _find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001": "id10270"}, ["id10270"])
     'id10270-x6uYq-00001'
@@ -213,8 +212,8 @@ def _find_id(name: str, utt2spk: Mapping[str, str], speakers: Collection[str]) -
         for i in range(len(parts)):
             key = "-".join(parts[i:])
             if key in utt2spk:
-                others = [part for part in parts[:i] if part in speakers and part != utt2spk[key]]
-                return name if others else key
+                folder = parts[i - 1] if i else utt2spk[key]
+                return name if folder in speakers and folder != utt2spk[key] else key
     return name
 
 

@@ -41,7 +41,7 @@ class AugmentedCopies(ConfigSection):
     def check_kinds(self) -> "AugmentedCopies":
         if not self.kinds and not self.speeds:
             raise ValueError("neither kinds nor speeds: name some, or set augmented_copies to null")
-        for name, values in (("kinds", self.kinds), ("speeds", self.speeds)):
+        for name, values in (("kinds", self.kinds), ("speeds", [f"{v:g}" for v in self.speeds])):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} {list(values)}: name each once")
         if self.kinds and self.copies_per_utterance > len(self.kinds):
@@ -49,7 +49,7 @@ class AugmentedCopies(ConfigSection):
                 f"copies_per_utterance {self.copies_per_utterance:g} is more than there are kinds, "
                 f"{len(self.kinds)}"
             )
-        if 1 in self.speeds:
+        if "1" in [f"{value:g}" for value in self.speeds]:
             raise ValueError(f"speeds {list(self.speeds)}: 1 changes nothing, leave it out")
         return self
 

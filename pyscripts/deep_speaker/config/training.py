@@ -97,7 +97,7 @@ class Training(ConfigSection):
     Attributes:
         sampling: which speakers and utterances make a batch; see `samplers`.
         min_utterances: speakers with fewer, not counting augmented copies, do not train in this
-            phase.
+            phase; a softmax keeps their classes, so that phases share them.
         pieces_per_chunk: a chunk is stitched from this many pieces of a speaker's utterances.
         steps_per_epoch: optimiser steps; None: one pass over the speech.
         batches_per_step: batches whose gradients are averaged before a step.
