@@ -145,3 +145,16 @@ def test_a_directory_of_kaldi_s_own_gets_no_manifests(
     remove_utterances(data_dir, {utterances[0].id})
     write_features(data_dir, EXPERIMENT.features)
     assert snapshot(tmp_path) == before
+
+
+def test_removed_copies_leave_the_manifest_of_cuts(
+    utterances: list[Utterance], tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "tiny" / "train_copies"
+    write_manifests(data_dir, utterances)
+    path = manifest_path(data_dir, "cuts")
+    recordings = RecordingSet.from_file(manifest_path(data_dir, "recordings"))
+    CutSet.from_cuts(recording.to_cut() for recording in recordings).to_file(path)
+    ids = [cut.id for cut in CutSet.from_file(path)]
+    remove_utterances(data_dir, {ids[1]})
+    assert [cut.id for cut in CutSet.from_file(path)] == [ids[0], *ids[2:]]

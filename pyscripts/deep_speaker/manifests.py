@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lhotse import (
     AudioSource,
+    CutSet,
     Features,
     FeatureSet,
     Recording,
@@ -16,6 +17,7 @@ from lhotse import (
     SupervisionSegment,
     SupervisionSet,
 )
+from lhotse.cut import Cut
 
 from deep_speaker.audio import FFMPEG_SUFFIXES, file_of_entry
 from deep_speaker.config import Features as FeatureConfig
@@ -54,8 +56,8 @@ def write_manifests(
 
 
 def _write(
-    kind: type[RecordingSet] | type[SupervisionSet] | type[FeatureSet],
-    items: Iterable[Recording | SupervisionSegment | Features],
+    kind: type[RecordingSet] | type[SupervisionSet] | type[FeatureSet] | type[CutSet],
+    items: Iterable[Recording | SupervisionSegment | Features | Cut],
     path: Path,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,3 +168,7 @@ def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
     _write(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
     kept = (item for item in everything if item.id not in unwanted)
     _write(SupervisionSet, kept, supervisions)
+    cuts = manifest_path(data_dir, "cuts")  # of augmented copies
+    if cuts.is_file():
+        left = (item for item in CutSet.from_jsonl_lazy(cuts) if item.id not in unwanted)
+        _write(CutSet, left, cuts)
