@@ -27,12 +27,7 @@ LAYOUT = "data_aishell/wav/{train,test}/S0002/BAC009S0002W0122.wav, ..."
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir",
-        type=command.resolved_path,
-        required=True,
-        help="the folder of data_aishell/ and resource_aishell/",
-    )
+    corpus.add_folder_options(parser, "the folder of data_aishell/ and resource_aishell/")
     parser.add_argument(
         "--test-parts", nargs="+", choices=("test", "dev"), default=["test"], help="default: test"
     )

@@ -27,12 +27,7 @@ PARTS = ("data", "dev/dev.lst", "eval/enroll", "eval/test", "eval/lists/trials.l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir",
-        type=command.resolved_path,
-        required=True,
-        help="CN-Celeb_flac/ (CN-Celeb 1)",
-    )
+    corpus.add_folder_options(parser, "CN-Celeb_flac/ (CN-Celeb 1)")
     parser.add_argument(
         "--extra-train-dir", type=command.resolved_path, help="CN-Celeb2_flac/, to train too"
     )

@@ -30,14 +30,11 @@ EXPECTED = "expected <speaker>/**/*.wav, .flac, ... in it"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir", type=command.resolved_path, help="speakers' folders, to be split"
-    )
-    parser.add_argument(
-        "--train-dir", type=command.resolved_path, help="folders of the training speakers"
-    )
-    parser.add_argument(
-        "--test-dir", type=command.resolved_path, help="folders of the test speakers"
+    corpus.add_folder_options(
+        parser,
+        "speakers' folders, to be split",
+        "folders of the training speakers",
+        "folders of the test speakers",
     )
     corpus.add_share_option(parser)
     parser.add_argument(

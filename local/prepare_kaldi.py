@@ -34,16 +34,11 @@ NEEDED = ("wav.scp", "utt2spk", "spk2utt")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir",
-        type=command.resolved_path,
-        help="folder of data directories train/ and test/, or one to be split by speaker",
-    )
-    parser.add_argument(
-        "--train-dir", type=command.resolved_path, help="data directory of the training speakers"
-    )
-    parser.add_argument(
-        "--test-dir", type=command.resolved_path, help="data directory of the test speakers"
+    corpus.add_folder_options(
+        parser,
+        "folder of data directories train/ and test/, or one to be split by speaker",
+        "data directory of the training speakers",
+        "data directory of the test speakers",
     )
     corpus.add_share_option(parser)
     options = parser.parse_args()

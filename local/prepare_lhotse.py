@@ -36,9 +36,9 @@ Audio = tuple[str, AudioInfo] | str  # the entry of wav.scp and its header; or w
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument("--corpus-dir", type=command.resolved_path, help="manifests of all parts")
-    parser.add_argument("--train-dir", type=command.resolved_path, help="manifests to train with")
-    parser.add_argument("--test-dir", type=command.resolved_path, help="manifests to test with")
+    corpus.add_folder_options(
+        parser, "manifests of all parts", "manifests to train with", "manifests to test with"
+    )
     for name in ("train", "test"):
         parser.add_argument(
             f"--{name}-parts",

@@ -27,9 +27,7 @@ LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV, TEST/DR1/FAKS0/SA1.WAV, ..."
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir", type=command.resolved_path, required=True, help="TIMIT, with TRAIN and TEST"
-    )
+    corpus.add_folder_options(parser, "TIMIT, with TRAIN and TEST")
     options = parser.parse_args()
     if not options.corpus_dir.is_dir():
         raise ValueError(f"{options.corpus_dir}: no such folder; expected {LAYOUT} in it")

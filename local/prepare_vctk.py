@@ -29,12 +29,7 @@ SEXES_NOT_LISTED = {"p280": "f"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
-    parser.add_argument(
-        "--corpus-dir",
-        type=command.resolved_path,
-        required=True,
-        help="VCTK-Corpus-0.92/ or VCTK-Corpus/",
-    )
+    corpus.add_folder_options(parser, "VCTK-Corpus-0.92/ or VCTK-Corpus/")
     parser.add_argument("--mic", choices=("1", "2"), default="1", help="of 0.92 (default 1)")
     corpus.add_share_option(parser)
     options = parser.parse_args()

@@ -37,9 +37,12 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     corpus.add_options(parser)
     path = command.resolved_path
-    parser.add_argument("--corpus-dir", type=path, help="holds VoxCeleb1, VoxCeleb2 or both")
-    parser.add_argument("--train-dir", type=path, help="a tree whose speakers train")
-    parser.add_argument("--test-dir", type=path, help="a tree with the audio of the trials")
+    corpus.add_folder_options(
+        parser,
+        "holds VoxCeleb1, VoxCeleb2 or both",
+        "a tree whose speakers train",
+        "a tree with the audio of the trials",
+    )
     parser.add_argument("--lists", type=path, help="folder of the trial lists and meta files")
     parser.add_argument(
         "--train-list", type=path, help="voxceleb_trainer's training list, relative to --train-dir"

@@ -59,6 +59,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_jobs_option(parser)
 
 
+def add_folder_options(
+    parser: argparse.ArgumentParser, corpus_dir: str, train_dir: str = "", test_dir: str = ""
+) -> None:
+    """Where a corpus lies: --corpus-dir, or --train-dir and --test-dir where they have a help."""
+    parser.add_argument("--corpus-dir", type=resolved_path, required=not train_dir, help=corpus_dir)
+    for name, text in (("train", train_dir), ("test", test_dir)):
+        if text:
+            parser.add_argument(f"--{name}-dir", type=resolved_path, help=text)
+
+
 def add_share_option(parser: argparse.ArgumentParser) -> None:
     """For corpora without test speakers of their own; see `choose_test_speakers`."""
     parser.add_argument(

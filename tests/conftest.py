@@ -1,0 +1,32 @@
+"""Fixtures that several files of tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from voxceleb_trees import (
+    O_LIST,
+    VOX1_DEV,
+    VOX1_TEST,
+    VOX2_DEV,
+    VOX2_TEST,
+    write_tree,
+)
+
+
+@pytest.fixture
+def voxceleb1(tmp_path: Path) -> Path:
+    """VoxCeleb1, each archive unpacked to a folder of its name."""
+    folder = tmp_path / "VoxCeleb"
+    write_tree(folder / "vox1_dev_wav/wav", VOX1_DEV)
+    write_tree(folder / "vox1_test_wav/wav", VOX1_TEST)
+    (folder / "veri_test.txt").write_text(O_LIST)
+    return folder
+
+
+@pytest.fixture
+def both(voxceleb1: Path) -> Path:
+    """VoxCeleb2 too, converted to WAV."""
+    write_tree(voxceleb1 / "vox2_dev_aac/dev/aac", VOX2_DEV)
+    write_tree(voxceleb1 / "vox2_test_aac/aac", VOX2_TEST)
+    return voxceleb1
