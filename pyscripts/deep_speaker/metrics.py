@@ -1,23 +1,31 @@
 """Error rates of verification and identification.
 
 Conventions: a higher score means more alike; a trial is accepted when its score reaches the
-threshold, so equal scores are accepted or rejected together. Rates are shares (0 to 1).
+threshold, so equal scores are accepted or rejected together. Rates are shares (0 to 1), costs are
+normalised, Cllr is in bits. LLR: natural logarithm of the likelihood ratio, of target to nontarget.
+
+- Scores are float32 or float64; float32 ones are compared as they are, not rounded further.
+- Infinite scores are scores like others: the lowest or the highest, equal among themselves.
+- NaN is refused, and so is a list without targets or without nontargets.
 """
 
-from collections.abc import Sequence
+import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 C_MISS = 1.0
 C_FALSE_ALARM = 1.0
+P_TARGETS = (0.01, 0.05, 0.001)  # of the costs in results
 
 
 class ErrorRates(NamedTuple):
-    """Miss and false-alarm rates at every threshold that tells scores apart, from lax to strict.
+    """Miss and false-alarm rates from lax to strict: the corners of the ROC, float64 (points,).
 
-    The first accepts all trials, the last none. `thresholds` has one value less: thresholds[i]
-    is the lowest score still accepted at point i.
+    The first point accepts all trials, the last none. `thresholds`, of the type of the scores,
+    rise: thresholds[i] is the lowest score still accepted at point i. The last is +inf, and
+    stands for accepting nothing, not even a score of +inf.
     """
 
     miss: np.ndarray
@@ -25,17 +33,50 @@ class ErrorRates(NamedTuple):
     thresholds: np.ndarray
 
 
-def error_rates(scores: np.ndarray, is_target: np.ndarray) -> ErrorRates:
-    """Error rates over all thresholds from one sort.
+def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
+    """Error rates at all thresholds where the ROC turns; straight lines join them.
+
+    These are every target score, the first nontarget score above it, and the lowest score of all:
+    between them only nontargets are rejected, one after the other. So the polyline is that
+    through the points of all thresholds (scikit-learn's ROC), with at most two points per distinct
+    target score. Beside these, memory holds the scores of each class once more, sorted.
 
     Args:
         scores: float, shape (trials,), no NaN.
         is_target: bool, shape (trials,).
 
     Raises:
-        ValueError: a class is missing, or a score is not a number.
+        ValueError: a class is missing, a score is not a number, or the shapes differ.
+    """
+    targets, nontargets = split_classes(scores, is_target)
+    targets.sort()
+    nontargets.sort()
+    above = np.searchsorted(nontargets, targets, side="right")
+    above = above[above < len(nontargets)]
+    lowest = np.minimum(targets[:1], nontargets[:1])
+    thresholds = np.unique(np.concatenate([lowest, targets, nontargets[above]]))
+    miss = np.searchsorted(targets, thresholds) / len(targets)
+    accepted = len(nontargets) - np.searchsorted(nontargets, thresholds)
+    return ErrorRates(
+        np.append(miss, 1.0),
+        np.append(accepted / len(nontargets), 0.0),
+        np.append(thresholds, thresholds.dtype.type(np.inf)),
+    )
+
+
+def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of the scores of targets and of nontargets, in the order of the trials.
+
+    Raises:
+        ValueError: see `error_rates`.
     """
     scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
+    scores = scores.astype(np.result_type(scores, np.float32), copy=False)  # integers as float64
+    if scores.shape != is_target.shape or scores.ndim != 1:
+        raise ValueError(
+            f"scores of shape {scores.shape} for trials of shape {is_target.shape}: one score is "
+            "needed per trial"
+        )
     num_targets = int(is_target.sum())
     num_nontargets = len(is_target) - num_targets
     if not num_targets or not num_nontargets:
@@ -43,14 +84,7 @@ def error_rates(scores: np.ndarray, is_target: np.ndarray) -> ErrorRates:
             f"{num_targets} target and {num_nontargets} nontarget trials: both kinds are needed"
         )
     check_numbers(scores)
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    last_of_equals = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
-    rejected_targets = np.cumsum(is_target[order])[last_of_equals]
-    rejected_nontargets = last_of_equals + 1 - rejected_targets
-    miss = np.concatenate([[0.0], rejected_targets / num_targets])
-    false_alarm = np.concatenate([[1.0], 1 - rejected_nontargets / num_nontargets])
-    return ErrorRates(miss, false_alarm, ordered[np.append(0, last_of_equals[:-1] + 1)])
+    return scores[is_target], scores[~is_target]
 
 
 def check_numbers(scores: np.ndarray) -> None:
@@ -68,46 +102,117 @@ def equal_error_rate(rates: ErrorRates) -> float:
     >>> equal_error_rate(error_rates(scores, is_target))
     0.5
     """
-    difference = rates.miss - rates.false_alarm  # rises from -1 to 1
-    after = int(np.argmax(difference >= 0))
-    before = after - 1
+    return float(equal_error_rates(rates.miss[:, None], rates.false_alarm[:, None])[0])
+
+
+def equal_error_rates(miss: np.ndarray, false_alarm: np.ndarray) -> np.ndarray:
+    """`equal_error_rate` of several curves of shape (points, curves): shape (curves,)."""
+    difference = miss - false_alarm  # rises from -1 to 1
+    curve = np.arange(difference.shape[1])
+    after = np.argmax(difference >= 0, axis=0), curve
+    before = after[0] - 1, curve
     share = -difference[before] / (difference[after] - difference[before])
-    return float(rates.miss[before] + share * (rates.miss[after] - rates.miss[before]))
+    return miss[before] + share * (miss[after] - miss[before])
 
 
 def min_dcf(rates: ErrorRates, p_target: float) -> float:
-    """Minimum detection cost (NIST SRE), normalised by the better of accepting and rejecting all.
+    """The lowest `detection_cost` of all thresholds, those that accept all or none included.
 
-    With C_miss = C_fa = 1: min over thresholds of (p P_miss + (1 - p) P_fa) / min(p, 1 - p).
+    So it is 1 at most.
+    """
+    return float(detection_cost(rates.miss, rates.false_alarm, p_target).min())
+
+
+def act_dcf(llrs: ArrayLike, is_target: ArrayLike, p_target: float) -> float:
+    """The `detection_cost` of deciding by LLRs, at their Bayes threshold.
+
+    Never less than the `min_dcf`, which an oracle's threshold gives; how much more is what
+    calibration loses. Not bounded by 1.
+
+    Raises:
+        ValueError: see `error_rates`.
+    """
+    targets, nontargets = split_classes(llrs, is_target)
+    threshold = bayes_threshold(p_target)
+    return float(
+        detection_cost((targets < threshold).mean(), (nontargets >= threshold).mean(), p_target)
+    )
+
+
+def detection_cost(miss: np.ndarray, false_alarm: np.ndarray, p_target: float) -> np.ndarray:
+    """Detection cost (NIST SRE), normalised by the better of accepting and rejecting all trials.
+
+    With C_miss = C_fa = 1: (p P_miss + (1 - p) P_fa) / min(p, 1 - p).
     """
     miss_cost = C_MISS * p_target
     false_alarm_cost = C_FALSE_ALARM * (1 - p_target)
-    costs = miss_cost * rates.miss + false_alarm_cost * rates.false_alarm
-    return float(costs.min() / min(miss_cost, false_alarm_cost))
+    return (miss_cost * miss + false_alarm_cost * false_alarm) / min(miss_cost, false_alarm_cost)
+
+
+def bayes_threshold(p_target: float) -> np.float64:
+    """The LLR from which on accepting costs less on average: -logit(p) with C_miss = C_fa.
+
+    A float64 of NumPy, so that float32 LLRs are compared with it and not with its rounding.
+
+    >>> bool(bayes_threshold(0.5) == 0)
+    True
+    """
+    return np.float64(math.log(C_FALSE_ALARM * (1 - p_target) / (C_MISS * p_target)))
+
+
+def cllr(llrs: ArrayLike, is_target: ArrayLike) -> float:
+    """Cost of the log likelihood ratio in bits (Brümmer & du Preez 2006).
+
+    The mean of log2(1 + 1 / LR) over targets and of log2(1 + LR) over nontargets, halved: 0 at
+    best, 1 of LLRs that are all 0. Infinite if, and only if, a target has the LLR -inf or a
+    nontarget +inf.
+
+    Raises:
+        ValueError: see `error_rates`.
+    """
+    targets, nontargets = split_classes(llrs, is_target)
+    return float(llr_losses(-targets).mean() + llr_losses(nontargets).mean()) / 2
+
+
+def llr_losses(evidence: np.ndarray) -> np.ndarray:
+    """log2(1 + e^x) of the log odds x for the wrong class: float64, bits, likewise shaped."""
+    return np.logaddexp(0, evidence, dtype=np.float64) / math.log(2)
 
 
 def identification_accuracy(
-    anchors: Sequence[str], scores: np.ndarray, is_target: np.ndarray, rank: int = 1
+    anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
 ) -> float:
     """Share of anchors whose best positive scores among their `rank` best (ties are failures).
 
-    That is, above all of their negatives but `rank` - 1.
+    That is, above all of their negatives but `rank` - 1. Anchors without a positive or without a
+    negative do not count.
 
     Args:
-        anchors: what is asked for in each trial, shape (trials,).
+        anchors: what is asked for in each trial, integer codes or any other that can be sorted,
+            shape (trials,).
 
     Raises:
-        ValueError: no anchor has both a positive and a negative.
+        ValueError: no anchor has both a positive and a negative, or a score is not a number.
     """
+    return float(identified_anchors(anchors, scores, is_target, rank)[1].mean())
+
+
+def identified_anchors(
+    anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct anchors with a positive and a negative, ascending, and which of them are identified.
+
+    Args and raises: see `identification_accuracy`.
+    """
+    scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
     check_numbers(scores)
-    groups: dict[str, int] = {}
-    group = np.array([groups.setdefault(anchor, len(groups)) for anchor in anchors])
-    best_positive = np.full(len(groups), -np.inf)
+    distinct, group = np.unique(np.asarray(anchors), return_inverse=True)
+    best_positive = np.full(len(distinct), -np.inf)
     np.maximum.at(best_positive, group[is_target], scores[is_target])
-    has_positive = np.bincount(group[is_target], minlength=len(groups)) > 0
-    has_negative = np.bincount(group[~is_target], minlength=len(groups)) > 0
+    has_positive = np.bincount(group[is_target], minlength=len(distinct)) > 0
+    has_negative = np.bincount(group[~is_target], minlength=len(distinct)) > 0
     complete = has_positive & has_negative
     if not complete.any():
         raise ValueError("no anchor has both a positive and a negative")
     above = group[~is_target & (scores >= best_positive[group])]
-    return float((np.bincount(above, minlength=len(groups)) < rank)[complete].mean())
+    return distinct[complete], (np.bincount(above, minlength=len(distinct)) < rank)[complete]
