@@ -225,7 +225,7 @@ def spoil_audio(data: Path) -> None:
         (["a", "librispeech"], None, r"first run \./run\.sh --corpus librispeech --stop-stage 0"),
         (["a", "a"], None, r"data/a and .*data/a both give the prefix 'a'"),
         (["a", "both"], None, r"data/both is one of the corpora to join: choose another --name"),
-        (["a", "b-1"], spoil_manifest, r"a/test/spk2utt: does not match utt2spk"),
+        (["a", "b-1"], spoil_manifest, r"a/test/spk2utt, line 1: does not match utt2spk"),
         (["a", "b-1"], spoil_list, r"a/test/trials_own: 1 of 2 ids .* 'nobody': mend or remove"),
         (["a", "a-b-1"], spoil_file_names, r"a-b-1/test/trials would become a second trials_a_b_1"),
         (["a", "b-1"], spoil_audio, r"a/train: the audio of 1 of 9 utterances is bad now"),

@@ -132,7 +132,7 @@ def test_an_id_in_both_is_refused_and_the_former_directory_stays(
     before = sorted(path.name for path in joined.iterdir())
     utterances = read_table(folders[1] / "utt2spk")
     write_table(folders[1] / "utt2spk", utterances | {"s00-0": "s00x"})
-    with pytest.raises(ValueError, match="utt2spk: 's00-0' stands there twice"):
+    with pytest.raises(ValueError, match="utt2spk, line 2: 's00-0' stands there twice"):
         join(folders)
     assert sorted(path.name for path in joined.iterdir()) == before
 

@@ -1,5 +1,8 @@
-"""Data directories that Kaldi would refuse are refused, with the file and the key named."""
+"""Data directories that Kaldi would refuse are refused, with file, line, key and remedy named."""
 
+import random
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,18 +10,33 @@ import pytest
 
 import kaldi_checks
 from deep_speaker.data_dir import write_data_dir
+from deep_speaker.tables import read_table, write_table
 from deep_speaker.validation import validate_data_dir
 from kaldi_folders import SPEAKERS, make_segments, make_utterances, write_folder
 
 
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with all tables that Kaldi knows, of values that are all but refused."""
+    folder = write_folder(tmp_path_factory.mktemp("good"), make_utterances(SPEAKERS))
+    for name, value in OTHER_TABLES.items():
+        keyed_by = "spk2utt" if name in ("spk2warp", "cmvn.scp") else "utt2spk"
+        write_table(folder / name, dict.fromkeys(read_table(folder / keyed_by), value))
+    words = "don't <s>ay it's #01 or a#0b, Łukasz: 李\u200b"
+    write_table(folder / "text", dict.fromkeys(read_table(folder / "utt2spk"), words))
+    assert kaldi_checks.validate(folder) == "valid"
+    validate_data_dir(folder)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_folder(tmp_path, make_utterances(SPEAKERS))
+def folder(good: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(good, tmp_path / "folder")
 
 
 def test_a_speaker_who_is_no_prefix_is_refused(tmp_path: Path) -> None:
     utterances = make_utterances({"b": ["1-b"], "a": ["2-a"]})
-    with pytest.raises(ValueError, match=r"utt2spk: not sorted by speaker.*prefix"):
+    with pytest.raises(ValueError, match=r"utt2spk, line 2: not sorted by speaker.*prefix"):
         write_data_dir(tmp_path, utterances)
         validate_data_dir(tmp_path)
 
@@ -37,6 +55,13 @@ def set_value(value: str) -> Callable[[list[str]], list[str]]:
 
 
 ALL_TABLES = ("utt2spk", "spk2utt", "wav.scp", "feats.scp", "vad.scp", "utt2dur", "reco2dur")
+# What Kaldi knows and this recipe does not write.
+OTHER_TABLES = {
+    "utt2warp": "1.01",
+    "spk2warp": "0.9",
+    "reco2file_and_channel": "file A",
+    "cmvn.scp": "/a.ark:5",
+}
 DAMAGES = [
     *[(name, "a line less", lambda lines: lines[:-1]) for name in (*ALL_TABLES, "spk2gender")],
     *[(name, "unsorted", lambda lines: lines[::-1]) for name in (*ALL_TABLES, "spk2gender")],
@@ -49,6 +74,23 @@ DAMAGES = [
     ("spk2gender", "neither", set_value("x")),
     ("utt2dur", "no duration", set_value("0")),
     ("utt2num_frames", "half a frame", set_value("150.5")),
+    ("utt2num_frames", "other digits", set_value("\uff11\uff15")),
+    ("utt2num_frames", "a break", set_value("1_000")),
+    ("wav.scp", "a tilde", set_value("~/19-198-0000.wav")),
+    ("wav.scp", "empty", lambda lines: []),
+    ("utt2spk", "an odd space in an id", lambda lines: [lines[0].replace(" ", "\u3000")]),
+    ("utt2spk", "two spaces", lambda lines: [lines[0], lines[1].replace(" ", "  "), *lines[2:]]),
+    ("utt2spk", "CRLF", lambda lines: [f"{line}\r" for line in lines]),
+    *[
+        (name, f"{damage} more", lambda lines, damage=damage: [f"{lines[0]} {damage}", *lines[1:]])
+        for name in ("text",)
+        for damage in ("<s>", "</s>", "(#0)", "\u3000", "\xa0 a", "\x07", "\u0378", "\r")
+    ],
+    ("text", "a line less", lambda lines: lines[:-1]),
+    *[(name, "a line less", lambda lines: lines[:-1]) for name in OTHER_TABLES],
+    *[(name, "a wrong value", set_value("2.5 C")) for name in OTHER_TABLES if name != "cmvn.scp"],
+    *[(name, "too much warp", set_value("1.5")) for name in ("utt2warp", "spk2warp")],
+    ("reco2file_and_channel", "a third channel", set_value("file C")),
 ]
 
 
@@ -64,7 +106,7 @@ def test_what_kaldi_refuses_is_refused_by_name(
     assert kaldi_checks.validate(folder) != "valid"
     # A table may be told by one that it does not match.
     named = {"utt2spk": "utt2spk|spk2utt", "spk2utt": "spk2utt|spk2gender"}.get(name, name)
-    with pytest.raises(ValueError, match=f"/({named})"):
+    with pytest.raises(ValueError, match=f"/({named})(, line [0-9]+)?: (.*: |expected)"):
         validate_data_dir(folder)
 
 
@@ -91,7 +133,7 @@ def test_damaged_segments_are_refused_by_name(
     write_folder(tmp_path, make_segments())
     validate_data_dir(tmp_path)
     edit(name, change)(tmp_path)
-    with pytest.raises(ValueError, match=r"/(segments|wav\.scp|reco2dur)"):
+    with pytest.raises(ValueError, match=r"/(segments|wav\.scp|reco2dur), line [0-9]+: "):
         validate_data_dir(tmp_path)
 
 
@@ -100,5 +142,55 @@ def test_a_duration_is_a_number_though_kaldi_lets_others_pass(folder: Path, valu
     edit("utt2dur", set_value("1e+02"))(folder)
     validate_data_dir(folder)
     edit("utt2dur", set_value(value))(folder)
-    with pytest.raises(ValueError, match=f"utt2dur: '19-198-0000' has '{value}', not a number"):
+    with pytest.raises(
+        ValueError, match=f"utt2dur, line 1: '19-198-0000' has '{value}', not a number"
+    ):
         validate_data_dir(folder)
+
+
+def damage_at_random(text: str, rng: random.Random) -> str:
+    lines = text.splitlines(keepends=True)
+    i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
+    place = rng.randrange(len(text))
+    kind = rng.randrange(7)
+    if kind == 0:
+        lines[i], lines[j] = lines[j], lines[i]
+    elif kind == 1:
+        lines.insert(i, lines[j])
+    elif kind == 2:
+        del lines[i]
+    elif kind == 3:
+        lines[i] = lines[i].split()[0] + " " + lines[j].split(maxsplit=1)[1]
+    elif kind == 4:
+        return text[:place]
+    else:
+        odd = rng.choice([" ", "\t", "\n", "\r", "\x0b", "\u2003", "0", "-", "~", "<s>", "a", ""])
+        return text[:place] + odd + text[place + rng.randrange(2) :]
+    return "".join(lines)
+
+
+def test_nothing_that_kaldi_refuses_is_accepted(folder: Path) -> None:
+    rng = random.Random(0)
+    tables = {path: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+    refused = 0
+    for _ in range(40):
+        path, text = rng.choice(list(tables.items()))
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(damage_at_random(text, rng))
+        complaint = kaldi_checks.validate(folder)
+        if complaint != "valid":
+            refused += 1
+            with pytest.raises(ValueError, match=f"^{re.escape(str(folder))}/[^\n]*$"):
+                validate_data_dir(folder)
+        path.write_text(text, encoding="utf-8")
+    assert refused > 20
+    validate_data_dir(folder)
+
+
+def test_a_directory_written_by_kaldi_itself_is_accepted(folder: Path) -> None:
+    """It ends some lines with a space, and its users may separate by tabs."""
+    for name, old, new in (("utt2spk", " ", "\t"), ("spk2utt", "\n", " \n"), ("text", "\n", " \n")):
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+    assert kaldi_checks.validate(folder) == "valid"
+    validate_data_dir(folder)

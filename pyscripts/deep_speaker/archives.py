@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from kaldiio.matio import write_array
@@ -51,6 +52,45 @@ class ArchiveWriter:
         self._file.close()
 
 
+class Header(NamedTuple):
+    """What the first bytes of a binary Kaldi object tell.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        columns: 1 for vectors.
+        begin: where in the file the values do.
+        minimum: what the code 0 stands for, of CM2.
+        value_range: from there to what the highest code stands for.
+    """
+
+    kind: str
+    rows: int
+    columns: int
+    begin: int
+    minimum: float = 0
+    value_range: float = 0
+
+
+# Form of the values: float and double matrices and vectors; a matrix in 2-byte compression, where
+# u of 16 bits stands for minimum + u * value_range / 65535.
+FORMS = {"FM": "<f4", "DM": "<f8", "FV": "<f4", "DV": "<f8", "CM2": "<u2"}
+KINDS = {kind: np.dtype(form) for kind, form in FORMS.items()}
+
+
+class MappedFiles:
+    """Archives mapped into memory, each when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, mmap.mmap] = {}
+
+    def __getitem__(self, path: str) -> mmap.mmap:
+        """Raises OSError or ValueError (it is empty) where the file cannot be mapped."""
+        if path not in self._maps:
+            with Path(path).open("rb") as file:
+                self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._maps[path]
+
+
 class ArchiveTable:
     """Random access to the matrices and vectors that an scp file names, by key.
 
@@ -63,7 +103,7 @@ class ArchiveTable:
         missing = [key for key in keys or () if key not in self._entries]
         if missing:
             raise ValueError(f"{scp}: {len(missing)} keys are missing, first {missing[0]!r}")
-        self._maps: dict[str, mmap.mmap] = {}
+        self._maps = MappedFiles()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -75,54 +115,69 @@ class ArchiveTable:
             ValueError: the archive is missing, cut short, or of a form not read here.
         """
         path, _, offset = self._entries[key].rpartition(":")
-        data = self._map(path)
         try:
-            return _parse(data, int(offset), start, stop)
-        except (struct.error, ValueError) as error:
+            data = self._maps[path]
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.scp}: cannot read {path!r}: {error}") from error
+        try:
+            return read_values(data, read_header(data, int(offset)), start, stop)
+        except ValueError as error:
             raise ValueError(f"{self._entries[key]} ({key}): damaged archive: {error}") from error
 
-    def _map(self, path: str) -> mmap.mmap:
-        if path not in self._maps:
-            try:
-                with Path(path).open("rb") as file:
-                    self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except (OSError, ValueError) as error:
-                raise ValueError(f"{self.scp}: cannot read {path!r}: {error}") from error
-        return self._maps[path]
 
+def read_header(data: mmap.mmap, offset: int) -> Header:
+    """The header of the object at an offset into an archive.
 
-def _parse(data: mmap.mmap, offset: int, start: int, stop: int | None) -> np.ndarray:
+    Raises:
+        ValueError: it is cut short, or of a form not read here.
+    """
     if data[offset : offset + 2] != b"\0B":
         raise ValueError("no binary Kaldi object at this offset")
-    kind = data[offset + 2 : offset + 6]
-    if kind == b"CM2 ":  # 2-byte compression: u of 16 bits stands for minimum + u * range / 65535
-        minimum, value_range, rows, columns = struct.unpack_from("<ffii", data, offset + 6)
-        first, last = _limit(start, stop, rows)
-        coded = _values(data, offset + 22, "<u2", first, last, columns)
-        return coded * np.float32(value_range / 65535) + np.float32(minimum)
-    kind = kind[:3]
-    if kind in (b"FM ", b"DM "):
-        rows, columns = struct.unpack_from("<xixi", data, offset + 5)
-        first, last = _limit(start, stop, rows)
-        kind_of_number = "<f4" if kind == b"FM " else "<f8"
-        return _values(data, offset + 15, kind_of_number, first, last, columns)
-    if kind in (b"FV ", b"DV "):
-        (rows,) = struct.unpack_from("<xi", data, offset + 5)
-        first, last = _limit(start, stop, rows)
-        return _values(data, offset + 10, "<f4" if kind == b"FV " else "<f8", first, last, 1)[:, 0]
-    raise ValueError(f"expected a float matrix or vector, or 2-byte compression, found {kind!r}")
+    kind = data[offset + 2 : offset + 6].split(b" ")[0].decode("latin-1")
+    try:
+        if kind == "CM2":
+            minimum, value_range, rows, columns = struct.unpack_from("<ffii", data, offset + 6)
+            header = Header(kind, rows, columns, offset + 22, minimum, value_range)
+        elif kind in ("FM", "DM"):
+            rows, columns = struct.unpack_from("<xixi", data, offset + 5)
+            header = Header(kind, rows, columns, offset + 15)
+        elif kind in ("FV", "DV"):
+            (rows,) = struct.unpack_from("<xi", data, offset + 5)
+            header = Header(kind, rows, 1, offset + 10)
+        else:
+            found = "an integer vector" if kind[:1] == "\4" else f"{kind + ' '!r}"
+            raise ValueError(
+                f"expected a float matrix or vector, or 2-byte compression, found {found}"
+            )
+    except struct.error as error:
+        raise ValueError(str(error)) from error
+    end = header.begin + header.rows * header.columns * KINDS[kind].itemsize
+    if header.rows < 0 or header.columns < 0 or end > len(data):
+        raise ValueError(
+            f"{header.rows} x {header.columns} values would end at byte {end}, the file ends at "
+            f"{len(data)}"
+        )
+    return header
 
 
-def _limit(start: int, stop: int | None, rows: int) -> tuple[int, int]:
-    return start, rows if stop is None else min(stop, rows)
-
-
-def _values(
-    data: mmap.mmap, begin: int, kind: str, first: int, last: int, columns: int
+def read_values(
+    data: mmap.mmap, header: Header, start: int = 0, stop: int | None = None
 ) -> np.ndarray:
-    size = np.dtype(kind).itemsize * columns
-    count = (last - first) * columns
-    return np.frombuffer(data, kind, count, begin + first * size).reshape(-1, columns)
+    """Rows `start` to `stop` of an object: float32 or float64, (rows, columns) or (rows,).
+
+    Raises:
+        ValueError: it has no such rows.
+    """
+    last = header.rows if stop is None else min(stop, header.rows)
+    form, columns = KINDS[header.kind], header.columns
+    begin = header.begin + start * columns * form.itemsize
+    values = np.frombuffer(data, form, (last - start) * columns, begin)
+    if header.kind in ("FV", "DV"):
+        return values
+    values = values.reshape(-1, columns)
+    if header.kind == "CM2":
+        return values * np.float32(header.value_range / 65535) + np.float32(header.minimum)
+    return values
 
 
 def write_vectors(path: Path, final_path: Path, vectors: Mapping[str, np.ndarray]) -> None:
