@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from deep_speaker.config import (
+    AS_NORM,
+    BACKENDS,
     Experiment,
     Fall,
     KaldiFilterbank,
@@ -18,6 +20,7 @@ from deep_speaker.config import (
     read_experiment,
 )
 from deep_speaker.config.networks import ResCNN
+from deep_speaker.scoring.backends import BACKENDS as FITTED_BACKENDS
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -118,7 +121,9 @@ def test_an_unknown_key_unlike_all_others_names_only_itself(tmp_path: Path) -> N
         ("pretraining.schedule", "cosine"),
         ("pretraining.schedule.shape", "stairs"),
         ("pretraining.sampling", "even"),
-        ("extraction.scoring", "plda"),
+        ("scoring.backends", "cosine"),
+        ("scoring.lda_dim", 0),
+        ("scoring.cohort_size", 1),  # which has no deviation
         ("pretraining.augmentation.noise_snr_db", [1, 2, 3]),
         ("finetuning.loss.negatives", ["easy"]),
         ("finetuning.epochs", -1),
@@ -226,8 +231,18 @@ def test_a_kind_that_there_is_not_names_those_that_there_are(
         ("finetuning.patience", 3,
          "finetuning.patience 3: leave it out, as the control has to have the same number of "
          "steps"),
-        ("extraction.scoring", "crop_distance",
-         "extraction: scoring crop_distance needs the method crops"),
+        ("extraction.scoring", "cosine", "extraction.scoring: unknown key in this place"),
+        ("scoring.backends", ["cosine", "crop_distance"],
+         "scoring.backends: crop_distance needs extraction.method crops"),
+        ("scoring.backends", [],
+         "scoring.backends: at least one back end is needed, each named once"),
+        ("scoring.backends", ["plda", "cosine", "plda"],
+         "scoring.backends: at least one back end is needed, each named once"),
+        ("scoring.backends", ["cosine", "crop_distance_as_norm"],
+         "scoring.backends.1: Input should be 'crop_distance', 'cosine', 'centred_cosine', 'lda', "
+         "'plda', 'cosine_as_norm', 'centred_cosine_as_norm', 'lda_as_norm' or 'plda_as_norm', got "
+         "'crop_distance_as_norm'"),
+        ("scoring.cohort", 300, "scoring.cohort: unknown key; did you mean cohort_size?"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_said_in_one_line(
@@ -326,9 +341,31 @@ def test_an_experiment_may_end_after_pretraining(tmp_path: Path) -> None:
 
 
 def test_crops_are_scored_by_their_distances(tmp_path: Path) -> None:
-    options = {"method": "crops", "scoring": "crop_distance"}
-    extraction = read_experiment(edit(tmp_path, "extraction", options)).extraction
-    assert (extraction.num_crops, extraction.crop_frames) == (10, 300)
+    path = edit(tmp_path, "scoring", {"backends": ["crop_distance", "cosine"]})
+    content = yaml.safe_load(path.read_text()) | {"extraction": {"method": "crops"}}
+    path.write_text(yaml.safe_dump(content))
+    experiment = read_experiment(path)
+    assert experiment.scoring.backends == ("crop_distance", "cosine")
+    assert (experiment.extraction.num_crops, experiment.extraction.crop_frames) == (10, 300)
+
+
+def test_without_a_section_scores_are_cosines(tmp_path: Path) -> None:
+    path = edit(tmp_path, "scoring", {})
+    scoring = read_experiment(path).scoring
+    assert (scoring.backends, scoring.lda_dim, scoring.cohort_size) == (("cosine",), 150, 300)
+    content = yaml.safe_load(path.read_text())
+    del content["scoring"]
+    path.write_text(yaml.safe_dump(content))
+    assert read_experiment(path).scoring == scoring
+
+
+def test_every_back_end_may_be_asked_for(tmp_path: Path) -> None:
+    """Each of those that can be fitted has a partner with adaptive s-norm."""
+    backends = [name for name in BACKENDS if name != "crop_distance"]
+    assert read_experiment(edit(tmp_path, "scoring.backends", backends)).scoring.backends == tuple(
+        backends
+    )
+    assert set(backends) == {*FITTED_BACKENDS, *(name + AS_NORM for name in FITTED_BACKENDS)}
 
 
 def test_the_highest_edge_may_be_half_the_sampling_rate() -> None:

@@ -315,10 +315,10 @@ def test_command_extracts_by_crops(
 
 def test_crops_are_kept_for_their_distances(extractor: Extractor, tmp_path: Path) -> None:
     options = {"method": "crops", "num_crops": 4, "crop_frames": 30}
-    for scoring in ("cosine", "crop_distance"):
-        experiment = make_experiment(extraction={**options, "scoring": scoring})
+    for backend in ("cosine", "crop_distance"):
+        experiment = make_experiment(extraction=options, scoring={"backends": ["lda", backend]})
         changed = dataclasses.replace(extractor, experiment=experiment)
-        extract(changed, tmp_path / scoring, 2)
+        extract(changed, tmp_path / backend, 2)
     names = {path.name for path in (tmp_path / "crop_distance").iterdir()}
     added = {"xvector_crops.ark", "xvector_crops.scp", "spk2utt"}
     assert names == {path.name for path in (tmp_path / "cosine").iterdir()} | added

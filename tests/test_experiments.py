@@ -16,10 +16,9 @@ from deep_speaker.config import override_experiment, read_experiment
 from deep_speaker.embeddings import Extractor, extract
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.phases import phases_of
-from deep_speaker.report import compute_rows
-from deep_speaker.scoring import score_trials
+from deep_speaker.results import compute_rows
+from deep_speaker.scoring.list_scoring import score_trials
 from deep_speaker.training import train
-from deep_speaker.trials import find_trial_lists
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "conf").glob("*.yaml"))
@@ -43,21 +42,26 @@ def test_an_experiment_runs_to_its_results(config: Path, corpus: Path, tmp_path:
     experiment = read_experiment(tmp_path / "config.yaml")
     for part in ("train", "test"):
         compute_data_dir(corpus / part, experiment, 2)
-    initial, lists = None, find_trial_lists(corpus / "test")
+    initial = None
     for phase in phases_of(experiment):
         folder = tmp_path / phase
         train(experiment, phase, corpus / "train", folder, initial, False, torch.device("cpu"))
         initial = initial or folder / "best.pt"
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
-        extractor = Extractor(folder / "best.pt", corpus / "test", experiment, torch.device("cpu"))
-        extract(extractor, folder / "xvectors", 2)
-        table = ArchiveTable(folder / "xvectors/xvector.scp")
-        vectors = np.stack([table.rows(key) for key in table])
-        assert vectors.shape == (6, experiment.network.embedding_dim)
-        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-        score_trials(lists.values(), folder / "xvectors", tmp_path / "scores" / phase)
+        for part, count in (("train", 16), ("test", 6)):
+            extractor = Extractor(
+                folder / "best.pt", corpus / part, experiment, torch.device("cpu")
+            )
+            extract(extractor, folder / f"xvectors_{part}", 2)
+            table = ArchiveTable(folder / f"xvectors_{part}/xvector.scp")
+            vectors = np.stack([table.rows(key) for key in table])
+            assert vectors.shape == (count, experiment.network.embedding_dim)
+            assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+        score_trials(
+            experiment, corpus / "train", corpus / "test", folder, tmp_path / "scores" / phase
+        )
     rows = compute_rows(corpus / "test", tmp_path / "scores", phases_of(experiment))
     assert {row["phase"] for row in rows} == set(phases_of(experiment))
-    assert {row["backend"] for row in rows} == {experiment.extraction.scoring}
+    assert {row["backend"] for row in rows} == set(experiment.scoring.backends)
     assert all(0 <= row["eer_percent"] <= 100 for row in rows)

@@ -1,347 +1,454 @@
-"""Scores of trials, against a slow direct computation; and score files."""
+"""Stage 5: scores of all trial lists by all back ends, against a slow direct computation."""
 
 import math
+from itertools import combinations
 from pathlib import Path
 
 import kaldiio
 import numpy as np
 import pytest
-import torch
 
 import score_trials as score_trials_command
-from deep_speaker import scoring
-from deep_speaker.archives import ArchiveWriter, write_scp
-from deep_speaker.data_dir import write_spk2utt
-from deep_speaker.scoring import (
-    crop_distance_scores,
-    find_scores,
-    read_crops,
-    read_scores,
-    read_xvectors,
-    score_trials,
-)
+from deep_speaker import tables
+from deep_speaker.config import BACKENDS, Experiment
+from deep_speaker.scoring import list_scoring, scorers
+from deep_speaker.scoring.list_scoring import read_test_vectors, score_trials
+from deep_speaker.scoring.score_files import find_score_files, read_scores, score_file
+from deep_speaker.speaker_split import split_speakers, split_utterances
+from deep_speaker.trial_table import read_trial_table
 from deep_speaker.trials import Trial, read_trials, write_models, write_trials
-from deep_speaker.xvectors import write_xvectors
+from deep_speaker.xvectors import read_unit_vectors, write_xvectors
+from tiny_data import make_experiment, write_experiment
+from tiny_xvectors import (
+    make_crops,
+    make_utt2spk,
+    make_vectors,
+    parse_scores,
+    write_crop_vectors,
+    write_data_dir,
+)
 
-UTT2SPK = {f"s{speaker}-{i}": f"s{speaker}" for speaker in range(4) for i in range(3)}
+TRAIN, TEST = make_utt2spk("t", 25, 4), make_utt2spk("s", 4, 3)
+MODELS = {"m": ["s0-0", "s0-2"], "s1": ["s1-1"], "alone": ["s2-0"], "twin": ["s3-0", "s3-1"]}
+ALL = ("cosine", "centred_cosine", "lda", "plda", "cosine_as_norm", "plda_as_norm")
+
+
+def experiment_of(*backends: str) -> Experiment:
+    """Holds out 10 of 25 speakers, just enough to calibrate by."""
+    return make_experiment(scoring={"backends": backends, "lda_dim": 4, "cohort_size": 4})
+
+
+def random_trials(count: int, seed: int = 1) -> list[Trial]:
+    """Pairs of utterances, and of speakers with utterances, in no order."""
+    rng = np.random.default_rng(seed)
+    keys = [*TEST, *dict.fromkeys(TEST.values())]
+    pairs = rng.integers([len(keys), len(TEST)], size=(count, 2)).tolist()
+    return [Trial(keys[i], list(TEST)[j], bool(i % 2)) for i, j in pairs]
 
 
 @pytest.fixture
-def xvector_dir(tmp_path: Path) -> Path:
-    """Vectors of different lengths, which cosines must not see."""
-    rng = np.random.default_rng(0)
-    vectors = {key: rng.normal(0, 1, 6) * rng.uniform(0.1, 10) for key in UTT2SPK}
-    write_xvectors(tmp_path / "x", vectors, UTT2SPK)
-    return tmp_path / "x"
+def folder(tmp_path: Path) -> Path:
+    """Data directories train/ and test/, a trial list, and x-vectors of both sets in x/."""
+    for name, utt2spk, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
+        write_data_dir(tmp_path / name, utt2spk)
+        vectors = make_vectors(utt2spk, seed)
+        write_xvectors(tmp_path / f"x/xvectors_{name}", vectors, utt2spk)
+    write_trials(tmp_path / "test/trials", random_trials(100))
+    return tmp_path
 
 
-def make_trials(path: Path, trials: list[Trial]) -> Path:
-    write_trials(path, trials)
-    return path
+def score(folder: Path, *backends: str, phase: str = "p") -> Path:
+    """Run the stage; the folder of the scores."""
+    arguments = folder / "train", folder / "test", folder / "x", folder / "scores" / phase
+    score_trials(experiment_of(*(backends or ("cosine",))), *arguments)
+    return folder / "scores"
 
 
-def random_trials(count: int) -> list[Trial]:
-    """Pairs of utterances, and of speakers with utterances, in no order."""
-    rng = np.random.default_rng(1)
-    keys = [*UTT2SPK, *set(UTT2SPK.values())]
-    return [
-        Trial(keys[i], list(UTT2SPK)[j], bool(i % 2))
-        for i, j in zip(
-            rng.integers(len(keys), size=count), rng.integers(len(UTT2SPK), size=count), strict=True
-        )
-    ]
+def replace_train(folder: Path, utt2spk: dict[str, str]) -> None:
+    write_data_dir(folder / "train", utt2spk)
+    write_xvectors(folder / "x/xvectors_train", make_vectors(utt2spk, 0), utt2spk)
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 4096])
+def held_out_of(utt2spk: dict[str, str]) -> set[str]:
+    speakers = sorted(set(utt2spk.values()))
+    return set(split_speakers(speakers, experiment_of("cosine").held_out, 0)[1])
+
+
+def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(x * x for x in b))
+
+
+def slow_vectors(directory: Path) -> dict[str, np.ndarray]:
+    """Unit vectors of utterances, read by others."""
+    vectors = dict(kaldiio.load_scp(str(directory / "xvector.scp")))
+    return {key: vector.astype(float) / math.hypot(*vector) for key, vector in vectors.items()}
+
+
+# Scores
+
+
+@pytest.mark.parametrize(("at_once", "block_bytes"), [(1, 1), (7, 300), (4096, 1 << 22)])
 def test_scores_equal_the_cosine_formula_in_the_order_of_the_trials(
-    at_once: int, xvector_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at_once: int, block_bytes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "TRIALS_AT_ONCE", at_once)
-    trials = random_trials(100)
-    trial_list = make_trials(tmp_path / "trials", trials)
-    score_trials([trial_list], xvector_dir, tmp_path / "p")
-
-    vectors = dict(kaldiio.load_scp(str(xvector_dir / "spk_xvector.scp")))
-    vectors |= dict(kaldiio.load_scp(str(xvector_dir / "xvector.scp")))
-    lines = (tmp_path / "p.trials.cosine").read_text().splitlines()
-    assert len(lines) == len(trials)
+    monkeypatch.setattr(scorers, "TRIALS_AT_ONCE", at_once)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    path = score(folder) / "p.trials.cosine"
+    vectors = slow_vectors(folder / "x/xvectors_test")
+    for speaker in set(TEST.values()):
+        vectors[speaker] = np.sum([vectors[f"{speaker}-{i}"] for i in range(3)], axis=0)
+    lines, trials = path.read_text().splitlines(), random_trials(100)
+    assert any(trial.enroll in TEST.values() for trial in trials)
     for line, trial in zip(lines, trials, strict=True):
-        enroll, test, score = line.split(" ")
+        enroll, test, score_text = line.split(" ")
         assert (enroll, test) == trial[:2]
-        a, b = vectors[enroll].astype(float), vectors[test].astype(float)
-        dot = sum(x * y for x, y in zip(a, b, strict=True))
-        expected = dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(x * x for x in b))
-        assert float(score) == pytest.approx(expected, abs=1e-6)
-        assert len(score.partition(".")[2]) >= 6
-    assert read_scores(tmp_path / "p.trials.cosine", trials) == pytest.approx(
-        [float(line.split()[2]) for line in lines], abs=0
-    )
+        expected = slow_cosine(vectors[enroll], vectors[test])
+        assert float(score_text) == pytest.approx(expected, abs=1e-6)
+        assert len(score_text.partition(".")[2]) >= 6
+    found = read_scores(path, read_trial_table(folder / "test/trials"))
+    assert found.tolist() == [float(line.split()[2]) for line in lines]
 
 
-def test_an_id_that_is_utterance_and_speaker_is_the_utterance(tmp_path: Path) -> None:
-    """One recording per speaker, named as the speaker."""
-    vectors = {"a": np.array([1.0, 0.0]), "a-2": np.array([0.0, 1.0]), "b": np.array([3.0, 4.0])}
-    write_xvectors(tmp_path / "x", vectors, {"a": "a", "a-2": "a", "b": "b"})
-    for models in ({}, {"a": ["b"]}):
-        rows, unit = read_xvectors(tmp_path / "x", models)
-        assert set(rows) == set(vectors)
-        assert unit[rows["a"]].tolist() == [1, 0]
-        assert unit[rows["b"]].tolist() == pytest.approx([0.6, 0.8])
+def test_blocks_change_no_score(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any back end; float sums may differ in the last digit."""
+    whole = score(folder, *ALL)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 100)
+    blocks = score(folder, *ALL, phase="q")
+    for name in ("trials", "calibration_trials"):
+        for backend in ALL:
+            first, second = (
+                parse_scores(path / f"{phase}.{name}.{backend}")
+                for path, phase in ((whole, "p"), (blocks, "q"))
+            )
+            assert list(first) == list(second)
+            assert list(second.values()) == pytest.approx(list(first.values()), abs=1e-5)
+    assert len(first) > 40
 
 
-MODELS = {
-    "m": ["s0-0", "s0-2"],
-    "s1": ["s1-1"],
-    "alone": ["s2-0"],
-    "twin": ["s3-0", "s3-1", "s3-2"],
-}
-
-
-def test_a_model_is_the_mean_of_its_utterances_at_unit_length(
-    xvector_dir: Path, tmp_path: Path
-) -> None:
+def test_a_model_is_the_mean_of_its_utterances_at_unit_length(folder: Path) -> None:
     """Long and short vectors count alike; a model named as a speaker is the model."""
-    trials = [Trial(model, test, False) for model in MODELS for test in UTT2SPK]
-    trial_list = make_trials(tmp_path / "trials", trials)
-    score_trials([trial_list], xvector_dir, tmp_path / "p", MODELS)
-    vectors = dict(kaldiio.load_scp(str(xvector_dir / "xvector.scp")))
-    unit = {key: vector / np.linalg.norm(vector) for key, vector in vectors.items()}
-    scores = read_scores(tmp_path / "p.trials.cosine", trials)
-    for trial, score in zip(trials, scores, strict=True):
-        mean = sum(unit[key] for key in MODELS[trial.enroll])
-        expected = mean @ unit[trial.test] / np.linalg.norm(mean)
-        assert score == pytest.approx(expected, abs=1e-6)
-    by_utterance = [Trial("s2-0", test, False) for test in UTT2SPK]
-    score_trials([make_trials(tmp_path / "single", by_utterance)], xvector_dir, tmp_path / "p")
-    single = read_scores(tmp_path / "p.single.cosine", by_utterance)
-    alone = [i for i, trial in enumerate(trials) if trial.enroll == "alone"]
-    assert scores[alone] == pytest.approx(single, abs=1e-6)
+    write_models(folder / "test", MODELS)
+    trials = [Trial(model, test, False) for model in MODELS for test in TEST]
+    write_trials(folder / "test/trials_models", trials)
+    write_trials(folder / "test/trials_single", [Trial("s2-0", test, False) for test in TEST])
+    scores = parse_scores(score(folder) / "p.trials_models.cosine")
+    unit = slow_vectors(folder / "x/xvectors_test")
+    for (model, test), value in scores.items():
+        mean = np.mean([unit[key] for key in MODELS[model]], axis=0)
+        assert value == pytest.approx(slow_cosine(mean, unit[test]), abs=1e-6)
+    single = parse_scores(folder / "scores/p.trials_single.cosine")
+    assert [scores["alone", test] for test in TEST] == pytest.approx(list(single.values()))
 
 
-def test_a_model_worked_by_hand(tmp_path: Path) -> None:
-    vectors = {"a-1": np.array([5.0, 0.0]), "a-2": np.array([0.0, 0.1]), "a-3": np.array([-2.0, 0])}
-    write_xvectors(tmp_path / "x", vectors, dict.fromkeys(vectors, "a"))
-    models = {"up": ["a-1", "a-2"], "nowhere": ["a-1", "a-3"]}
-    rows, unit = read_xvectors(tmp_path / "x", models)
-    assert unit.dtype == np.float32
-    assert unit[rows["up"]].tolist() == pytest.approx([math.sqrt(0.5)] * 2)
-    assert unit[rows["nowhere"]].tolist() == [0, 0]  # opposite vectors, and no warning
+def test_a_name_is_an_utterance_s_before_a_model_s_before_a_speaker_s(tmp_path: Path) -> None:
+    vectors = {"a": [1.0, 0], "a-2": [0, 1.0], "b-1": [3.0, 4], "b-2": [0, -2.0], "c-1": [-1.0, 0]}
+    utt2spk = {"a": "a", "a-2": "a", "b-1": "b", "b-2": "b", "c-1": "c"}
+    arrays = {key: np.array(vector) for key, vector in vectors.items()}
+    write_xvectors(tmp_path / "x", arrays, utt2spk)
+    write_data_dir(tmp_path / "test", utt2spk)
+    write_models(tmp_path / "test", {"a": ["b-1"], "b": ["a", "a-2"], "m": ["b-1"]})
+    keys = read_test_vectors(tmp_path / "x", tmp_path / "test")
+    assert set(keys.rows) == {*utt2spk, "b", "c", "m"}
+    expected = {"a": [1, 0], "b": [0.5, 0.5], "m": [0.6, 0.8], "c": [-1, 0]}
+    for name, vector in expected.items():
+        assert keys.vectors[keys.rows[name]].tolist() == pytest.approx(vector)
+    assert keys.counts[keys.rows["b"]] == 2
 
 
-def test_a_model_of_utterances_without_vectors_is_refused(
-    xvector_dir: Path, tmp_path: Path
-) -> None:
-    trial_list = make_trials(tmp_path / "trials", random_trials(3))
-    models = {"m": ["s0-0", "x9"], "n": ["who", "s0-1"]}
-    for folder in (xvector_dir, write_crops(tmp_path / "crops", random_crops())):
-        with pytest.raises(
-            ValueError, match=r"2 utterances of the models in enroll_spk2utt .*first 'x9' of 'm'"
-        ):
-            score_trials([trial_list], folder, tmp_path / "p", models)
-    assert not list(tmp_path.glob("p.*"))
+def test_a_zero_vector_scores_zero_and_warns_nobody(folder: Path) -> None:
+    vectors = make_vectors(TEST, 1) | {"s0-0": np.zeros(6)}
+    write_xvectors(folder / "x/xvectors_test", vectors, TEST)
+    write_trials(folder / "test/trials", [Trial("s0-0", "s0-1", True)])
+    assert (score(folder) / "p.trials.cosine").read_text() == "s0-0 s0-1 0.0000000\n"
 
 
-def test_a_zero_vector_scores_zero_and_warns_nobody(tmp_path: Path) -> None:
-    write_xvectors(tmp_path / "x", {"a": np.zeros(2), "b": np.ones(2)}, {"a": "a", "b": "b"})
-    trial_list = make_trials(tmp_path / "trials", [Trial("a", "b", False)])
-    score_trials([trial_list], tmp_path / "x", tmp_path / "p")
-    assert (tmp_path / "p.trials.cosine").read_text() == "a b 0.0000000\n"
+# What is missing
 
 
-def test_trials_without_vectors_are_counted_and_named(xvector_dir: Path, tmp_path: Path) -> None:
-    trials = [Trial("s0-0", "s0-1", True), Trial("who", "s0-1", False), Trial("s0-0", "x9", False),
-              Trial("who", "x9", True)]  # fmt: skip
-    (tmp_path / "p.trials.cosine").write_text("the previous ones\n")
-    with pytest.raises(ValueError, match=r"3 of 4 trials name 2 ids .*x: who, x9$"):
-        score_trials([make_trials(tmp_path / "trials", trials)], xvector_dir, tmp_path / "p")
-    many = [Trial(f"u{i}", "s0-0", False) for i in range(7)]
+def test_a_model_of_utterances_without_vectors_is_refused(folder: Path) -> None:
+    write_models(folder / "test", {"m": ["s0-0", "x9"], "n": ["who", "s0-1"]})
     with pytest.raises(
-        ValueError, match=r"7 of 7 trials name 7 ids .*: u0, u1, u2, u3, u4, \.\.\.$"
+        ValueError,
+        match=r"x/xvectors_test: 2 utterances of the models in .*test/enroll_spk2utt have no "
+        r"vector, first 'x9' of 'm': mend that table, or run stage 4 anew",
     ):
-        score_trials([make_trials(tmp_path / "trials", many)], xvector_dir, tmp_path / "p")
-    assert (tmp_path / "p.trials.cosine").read_text() == "the previous ones\n"
+        score(folder)
+    assert not (folder / "scores").exists()
 
 
-@pytest.mark.parametrize("name", ["xvector.scp", "spk_xvector.scp"])
-def test_missing_vectors_name_the_stage_that_makes_them(
-    name: str, xvector_dir: Path, tmp_path: Path
+@pytest.mark.parametrize("block_bytes", [1, 30, 1 << 22])
+@pytest.mark.parametrize("pair", [("who", "s0-0"), ("s0-0", "who"), ("s0", "who")])
+def test_a_trial_without_a_vector_is_named_by_its_line(
+    pair: tuple[str, str], block_bytes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (xvector_dir / name).unlink()
-    trial_list = make_trials(tmp_path / "trials", random_trials(3))
-    with pytest.raises(ValueError, match=f"{name} is missing: run stage 4 first"):
-        score_trials([trial_list], xvector_dir, tmp_path / "p")
+    """And the previous scores of every back end stay."""
+    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    write_trials(folder / "test/trials", [*random_trials(4), Trial(*pair, target=False)])
+    previous = {score_file(folder / "scores/p", Path("trials"), name) for name in BACKENDS[:4]}
+    (folder / "scores").mkdir()
+    for path in previous:
+        path.write_text("the previous ones\n")
+    with pytest.raises(ValueError, match=r"test/trials, line 5: 'who' has no vector .*run stage 4"):
+        score(folder, "cosine", "plda")
+    assert set((folder / "scores").iterdir()) == previous  # nothing half written either
+    assert {path.read_text() for path in previous} == {"the previous ones\n"}
 
 
-@pytest.mark.parametrize("separator", [" ", "\t", "   "])
-def test_scores_of_other_toolkits_are_read_in_any_order(separator: str, tmp_path: Path) -> None:
-    trials = [Trial("a", "b", True), Trial("b", "a", False), Trial("a", "b", True)]
-    lines = ["b a -1.5e-3 ", "x y 7", "a b 12"]  # Kaldi ends a line with a space
-    (tmp_path / "s").write_text("".join(line.replace(" ", separator) + "\n" for line in lines))
-    scores = read_scores(tmp_path / "s", trials)
-    assert scores.tolist() == [12, -1.5e-3, 12]
-    assert scores.dtype == np.float64
+def test_a_list_damaged_in_a_later_block_leaves_the_previous_scores(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = score(folder)
+    before = (scores / "p.trials.cosine").read_text()
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 64)
+    with (folder / "test/trials").open("a") as file:
+        file.write("s0-0 s0-1 traget\n")
+    with pytest.raises(ValueError, match=r"test/trials, line 101: expected .*, got 's0-0 s0-1 tr"):
+        score(folder)
+    assert (scores / "p.trials.cosine").read_text() == before
+    assert not list(scores.glob("*.partial"))
 
 
-@pytest.mark.parametrize("line", ["a b", "a b c", "a b 1 2", "", "a b 0,5"])
-def test_a_line_that_is_no_score_is_quoted_with_its_number(line: str, tmp_path: Path) -> None:
-    (tmp_path / "s").write_text(f"a b 1\n{line}\n")
-    with pytest.raises(ValueError, match=r"s, line 2: expected 'enroll test score', got ") as error:
-        read_scores(tmp_path / "s", [Trial("a", "b", True)])
-    assert repr(line + "\n") in str(error.value)
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_missing_vectors_name_the_stage_that_makes_them(name: str, folder: Path) -> None:
+    (folder / f"x/xvectors_{name}/xvector.scp").unlink()
+    with pytest.raises(ValueError, match=rf"xvectors_{name}/xvector.scp is missing: run stage 4 f"):
+        score(folder)
 
 
-def test_trials_without_a_score_are_counted_and_the_first_named(tmp_path: Path) -> None:
-    (tmp_path / "s").write_text("a b 1\n")
-    trials = [Trial("a", "b", True), Trial("b", "a", True), Trial("c", "d", False)]
-    with pytest.raises(ValueError, match="2 of 3 trials have no score, first b a: run stage 5"):
-        read_scores(tmp_path / "s", trials)
+@pytest.mark.parametrize(("number", "held_out"), [(0, False), (4, True)])
+def test_a_training_utterance_without_a_vector_is_told(
+    number: int, held_out: bool, folder: Path
+) -> None:
+    assert (f"t{number}" in held_out_of(TRAIN)) == held_out
+    table = dict(sorted((TRAIN | {f"t{number}-9": f"t{number}"}).items()))
+    write_data_dir(folder / "train", table)
+    with pytest.raises(ValueError, match=rf"x/xvectors_train.*'t{number}-9'.*stage 4"):
+        score(folder)
 
 
-def test_missing_scores_name_the_stage_that_makes_them(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="scores is missing: run stage 5 first"):
-        read_scores(tmp_path / "scores", [])
+# Back ends
 
 
 def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
-    xvector_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    test_dir = tmp_path / "test"
-    lists = [
-        make_trials(test_dir / name, random_trials(count))
-        for name, count in (("trials", 5), ("trials_hard", 3), ("trials_hard_one_plus_99", 2))
-    ]
-    (test_dir / "trials_half.partial").write_text("s0-0 s0")
+    counts = {"trials": 5, "trials_hard": 3, "trials_hard_one_plus_99": 2}
+    for name, count in counts.items():
+        write_trials(folder / "test" / name, random_trials(count, seed=count))
+    (folder / "test/trials_half.partial").write_text("s0-0 s0")
+    backends = ("lda", "cosine")
+    config = write_experiment(folder / "tiny.yaml", experiment_of(*backends))
     reads = []
 
-    def read(folder: Path, models: dict[str, list[str]]) -> tuple[dict[str, int], np.ndarray]:
-        reads.append(folder)
-        return read_xvectors(folder, models)
+    def read(directory: Path) -> dict[str, np.ndarray]:
+        reads.append(directory.name)
+        return read_unit_vectors(directory)
 
-    monkeypatch.setattr(scoring, "read_xvectors", read)
-    prefix = tmp_path / "new/scores/fine.tuned"
+    monkeypatch.setattr(list_scoring, "read_unit_vectors", read)
+    prefix = folder / "new/scores/fine.tuned"
+    paths = [str(folder / name) for name in ("train", "test", "x")]
     monkeypatch.setattr(
-        "sys.argv", ["score_trials.py", str(test_dir), str(xvector_dir), str(prefix)]
+        "sys.argv", ["score_trials.py", "--config", str(config), *paths, str(prefix)]
     )
     score_trials_command.main()
-    assert reads == [xvector_dir]
-    assert {path.name for path in prefix.parent.iterdir()} == {
-        f"fine.tuned.{path.name}.cosine" for path in lists
-    }
-    for path in lists:
-        trials = read_trials(path)
-        score_trials([path], xvector_dir, tmp_path / "direct")
-        alone = read_scores(scoring.score_file(tmp_path / "direct", path), trials)
-        assert read_scores(scoring.score_file(prefix, path), trials).tolist() == alone.tolist()
+    assert sorted(reads) == ["xvectors_test", "xvectors_train"]
+    names = {f"fine.tuned.{name}.{b}" for name in (*counts, "calibration_trials") for b in backends}
+    assert {path.name for path in prefix.parent.iterdir()} == names | {"calibration_trials"}
+    for name in counts:
+        trials = read_trials(folder / "test" / name)
+        for backend in backends:
+            found = parse_scores(score_file(prefix, Path(name), backend))
+            assert list(found) == list(dict.fromkeys(trial[:2] for trial in trials))
 
 
-def test_command_enrols_the_models_of_the_data_directory(
-    xvector_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_scores_of_back_ends_no_longer_asked_for_do_not_stay_but_foreign_ones_do(
+    folder: Path,
 ) -> None:
-    trials = [Trial("m", "s0-1", True), Trial("m", "s2-1", False)]
-    trial_list = make_trials(tmp_path / "test/trials_enrolment_2", trials)
-    write_models(tmp_path / "test", MODELS)
-    monkeypatch.setattr(
-        "sys.argv", ["score_trials.py", *(str(tmp_path / name) for name in ("test", "x", "p"))]
+    scores = score(folder, *ALL)
+    foreign = scores / "p.trials.kaldi_plda"
+    foreign.write_text("of another program\n")
+    others = {scores / "q.trials.lda", scores / "p.trials_hard.lda"}
+    for path in others:
+        path.write_text("of another phase, or list\n")
+    assert list(find_score_files(scores / "p", Path("trials"))) == [*ALL, "kaldi_plda"]
+    score(folder, "plda", "cosine")
+    assert list(find_score_files(scores / "p", Path("trials"))) == ["cosine", "plda", "kaldi_plda"]
+    assert list(find_score_files(scores / "p", Path("calibration_trials"))) == ["cosine", "plda"]
+    assert foreign.read_text() == "of another program\n"
+    assert all(path.is_file() for path in others)
+
+
+def test_back_ends_never_see_the_held_out_speakers(folder: Path) -> None:
+    """Their vectors change no score of the test list; those of the others do."""
+    held_out = held_out_of(TRAIN)
+    assert len(held_out) == 10
+
+    def test_scores(changed: set[str]) -> dict[str, str]:
+        vectors = make_vectors(TRAIN, 0)
+        strangers = make_vectors(TRAIN, 99)
+        vectors |= {key: strangers[key] for key in vectors if TRAIN[key] in changed}
+        write_xvectors(folder / "x/xvectors_train", vectors, TRAIN)
+        scores = score(folder, *ALL)
+        return {name: (scores / f"p.trials.{name}").read_text() for name in ALL}
+
+    first = test_scores(set())
+    calibration = (folder / "scores/p.calibration_trials.cosine").read_text()
+    assert test_scores(held_out) == first
+    assert (folder / "scores/p.calibration_trials.cosine").read_text() != calibration
+    others = test_scores({next(name for name in TRAIN.values() if name not in held_out)})
+    assert {name for name in ALL if others[name] == first[name]} == {"cosine"}
+
+
+def test_speakers_at_another_speed_are_fitted_on_unless_their_originals_are_held_out() -> None:
+    copies = {f"sp0.9-{key}": f"sp0.9-{speaker}" for key, speaker in TRAIN.items()}
+    experiment = experiment_of("lda")
+    training, held_out = split_utterances(TRAIN | copies, experiment.held_out, experiment.seed)
+    expected = split_speakers(sorted({*(TRAIN | copies).values()}), experiment.held_out, 0)
+    assert set(held_out.values()) == set(expected[1]) == held_out_of(TRAIN)
+    assert set(training.values()) == set(expected[0])
+    assert len(expected[0]) == 30
+    for key, speaker in (training | held_out).items():
+        assert (TRAIN | copies)[key] == speaker
+
+
+def test_what_cannot_be_fitted_is_told_and_its_earlier_scores_go(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = score(folder, *ALL)
+    held_out = held_out_of(TRAIN)
+    lone = {key: name for key, name in TRAIN.items() if name in held_out or key.endswith("-0")}
+    replace_train(folder, lone)
+    caplog.clear()
+    score(folder, *ALL)
+    told = [record.getMessage() for record in caplog.records]
+    for line, backend in zip(told, ("lda", "plda", "plda_as_norm"), strict=True):
+        assert line.startswith(f"no scores by {backend}: 15 training speakers with at most 1 utter")
+    kept = ["cosine", "centred_cosine", "cosine_as_norm"]
+    for name in ("trials", "calibration_trials"):
+        assert list(find_score_files(scores / "p", Path(name))) == kept
+
+
+# Calibration
+
+
+def test_calibration_trials_are_all_pairs_of_the_held_out_speakers(folder: Path) -> None:
+    scores = score(folder, "plda", "cosine")
+    trials = read_trials(scores / "calibration_trials")
+    held_out = held_out_of(TRAIN)
+    wanted = [key for key in sorted(TRAIN) if TRAIN[key] in held_out]
+    assert {frozenset(trial[:2]) for trial in trials} == set(
+        map(frozenset, combinations(wanted, 2))
     )
-    score_trials_command.main()
-    score_trials([trial_list], xvector_dir, tmp_path / "direct", MODELS)
-    name = "trials_enrolment_2.cosine"
-    assert (tmp_path / f"p.{name}").read_text() == (tmp_path / f"direct.{name}").read_text()
+    assert len(trials) == 40 * 39 / 2
+    for trial in trials:
+        assert trial.target == (TRAIN[trial.enroll] == TRAIN[trial.test])
+    unit = slow_vectors(folder / "x/xvectors_train")
+    found = parse_scores(scores / "p.calibration_trials.cosine")
+    assert list(found) == [trial[:2] for trial in trials]
+    for (enroll, test), value in found.items():
+        assert value == pytest.approx(slow_cosine(unit[enroll], unit[test]), abs=1e-6)
+    assert list(parse_scores(scores / "p.calibration_trials.plda")) == list(found)
 
 
-# Distances of crops
-
-
-def write_crops(folder: Path, crops: dict[str, np.ndarray]) -> Path:
-    """An x-vector directory as stage 4 leaves it for the scoring `crop_distance`."""
-    write_xvectors(folder, {key: values.mean(axis=0) for key, values in crops.items()}, UTT2SPK)
-    with ArchiveWriter(folder / "xvector_crops.ark") as writer:
-        for key in reversed(crops):  # in the order of their lengths, on a GPU
-            writer.write(key, crops[key])
-    write_scp(folder / "xvector_crops.scp", writer.scp)
-    write_spk2utt(folder / "spk2utt", UTT2SPK)
-    return folder
-
-
-def random_crops(seed: int = 0, num_crops: int = 5, dim: int = 16) -> dict[str, np.ndarray]:
-    """Unit-length crops that lie near each other within an utterance."""
-    rng = np.random.default_rng(seed)
-    crops = rng.normal(0, 1, (len(UTT2SPK), 1, dim)) + rng.normal(0, 0.3, (1, num_crops, dim))
-    crops /= np.linalg.norm(crops, axis=2, keepdims=True)
-    return dict(zip(UTT2SPK, crops.astype(np.float32), strict=True))
-
-
-@pytest.mark.parametrize("at_once", [1, 7, 64])
-def test_crop_distances_are_those_of_the_slow_loop(
-    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_there_are_no_more_calibration_trials_than_the_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over all crops of an utterance, and of all utterances of a speaker or model."""
-    monkeypatch.setattr(scoring, "CROP_TRIALS_AT_ONCE", at_once)
-    crops, trials = random_crops(), random_trials(150)
-    trials += [Trial(model, test, False) for model in MODELS for test in UTT2SPK]
-    trial_list = make_trials(tmp_path / "trials", trials)
-    score_trials([trial_list], write_crops(tmp_path / "x", crops), tmp_path / "p", MODELS)
-
-    of_speakers = {
-        speaker: np.concatenate([crops[key] for key in UTT2SPK if UTT2SPK[key] == speaker])
-        for speaker in UTT2SPK.values()
-    }
-    of_models = {
-        model: np.concatenate([crops[key] for key in utterances])
-        for model, utterances in MODELS.items()
-    }
-    sides = {
-        key: torch.from_numpy(values).double()
-        for key, values in (crops | of_speakers | of_models).items()
-    }
-    scores = read_scores(tmp_path / "p.trials.crop_distance", trials)
-    assert any(trial.enroll in of_speakers for trial in trials)
-    for trial, score in zip(trials, scores, strict=True):
-        expected = -torch.cdist(sides[trial.enroll], sides[trial.test]).mean()
-        # An utterance with itself: float32 cannot tell 1 - 1e-7 from 1, whose root is 4e-4.
-        itself = trial.test in (trial.enroll, *members(trial.enroll), *MODELS.get(trial.enroll, []))
-        assert score == pytest.approx(float(expected), abs=2e-4 if itself else 1e-5)
+    """Chosen alike for all phases."""
+    monkeypatch.setattr(list_scoring, "MAX_CALIBRATION_TRIALS", 30)
+    first = (score(folder) / "calibration_trials").read_text()
+    trials = read_trials(folder / "scores/calibration_trials")
+    assert (len(trials), sum(trial.target for trial in trials)) == (30, 15)
+    assert (score(folder, phase="q") / "calibration_trials").read_text() == first
 
 
-def members(speaker: str) -> list[str]:
-    return [key for key in UTT2SPK if UTT2SPK[key] == speaker]
+@pytest.mark.parametrize("repeated", [0, 9, 10])
+def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothing(
+    repeated: int, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning says so, earlier calibration scores of this phase go, and the test list's come."""
+    scores = score(folder, "lda", "cosine")
+    (scores / "p.trials.cosine").unlink()
+    held_out = sorted(held_out_of(TRAIN))
+    lone = {k: name for k, name in TRAIN.items() if name not in held_out[repeated:] or k[-1] == "0"}
+    replace_train(folder, lone)
+    assert held_out_of(lone) == set(held_out)
+    caplog.clear()
+    score(folder, "lda", "cosine")
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    expected = {"p.trials.cosine", "p.trials.lda"}
+    if repeated < 10:
+        (warning,) = told
+        assert warning.startswith(f"scores stay uncalibrated: {repeated} of 10 held-out training")
+    else:
+        assert not told
+        expected |= {
+            "calibration_trials",
+            *(f"p.calibration_trials.{b}" for b in ("cosine", "lda")),
+        }
+    assert {path.name for path in scores.iterdir()} == expected
+    assert len((scores / "p.trials.cosine").read_text().splitlines()) == 100
 
 
-def test_crop_distances_worked_by_hand() -> None:
-    right, up, left = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
-    crops = np.array([[right, right], [up, left]], np.float32)
-    scores = crop_distance_scores(crops, np.array([0, 0, 1]), np.array([0, 1, 1]))
-    root = math.sqrt(2)
-    assert scores.tolist() == pytest.approx([0, -(root + 2) / 2, -root / 2])
+def test_the_seed_decides_who_is_held_out(folder: Path) -> None:
+    experiment = experiment_of("cosine")
+    first = split_utterances(TRAIN, experiment.held_out, experiment.seed)
+    second = split_utterances(TRAIN, experiment.held_out, 5)
+    assert first[0] | first[1] == second[0] | second[1] == TRAIN
+    assert first[1].keys() != second[1].keys()
+    assert {TRAIN[key] for key in first[1]} == held_out_of(TRAIN)
 
 
-def test_crops_name_utterances_before_speakers(tmp_path: Path) -> None:
-    crops = random_crops()
-    rows, stacked = read_crops(write_crops(tmp_path / "x", crops))
-    assert rows.keys() == UTT2SPK.keys() | set(UTT2SPK.values())
-    for key, values in crops.items():
-        assert np.array_equal(stacked[rows[key]], values[None])
-    assert rows["s1"] == [row for key in members("s1") for row in rows[key]]
+# Crops
 
 
-def test_scores_of_another_backend_do_not_stay(tmp_path: Path) -> None:
-    trial_list = make_trials(tmp_path / "trials", random_trials(3))
-    with pytest.raises(ValueError, match=r"p\.trials\.cosine is missing: run stage 5 first"):
-        find_scores(tmp_path / "p", trial_list)
-    with_crops = write_crops(tmp_path / "crops", random_crops())
-    write_xvectors(tmp_path / "x", {key: np.ones(2) for key in UTT2SPK}, UTT2SPK)
-    for folder, backend in (
-        (with_crops, "crop_distance"),
-        (tmp_path / "x", "cosine"),
-        (with_crops, "crop_distance"),
+def crops_experiment() -> Experiment:
+    return make_experiment(
+        extraction={"method": "crops"}, scoring={"backends": ("cosine", "crop_distance")}
+    )
+
+
+def score_crops(folder: Path) -> Path:
+    arguments = folder / "train", folder / "test", folder / "x", folder / "scores/p"
+    score_trials(crops_experiment(), *arguments)
+    return folder / "scores"
+
+
+def test_crops_score_lists_and_calibration_trials(folder: Path) -> None:
+    """All crops of all utterances of a speaker or a model count."""
+    crops = {"train": make_crops(TRAIN, 0), "test": make_crops(TEST, 1)}
+    for name, utt2spk in (("train", TRAIN), ("test", TEST)):
+        write_crop_vectors(folder / f"x/xvectors_{name}", crops[name], utt2spk)
+    write_models(folder / "test", MODELS)
+    trials = [Trial(name, test, False) for name in (*MODELS, "s0", "s0-1") for test in TEST]
+    write_trials(folder / "test/trials", trials)
+    scores = score_crops(folder)
+    members = {key: [key] for key in (*TRAIN, *TEST)} | {"s0": [*TEST][:3]} | MODELS
+    for name, of_set in (("trials", crops["test"]), ("calibration_trials", crops["train"])):
+        found = parse_scores(scores / f"p.{name}.crop_distance")
+        assert len(found) > 60
+        for (enroll, test), value in found.items():
+            a, b = (np.concatenate([of_set[key] for key in members[x]]) for x in (enroll, test))
+            expected = -np.mean(np.linalg.norm(a[:, None].astype(float) - b, axis=2))
+            itself = test in members[enroll]  # see test_crop_distances
+            assert value == pytest.approx(expected, abs=2e-4 if itself else 1e-5)
+    assert list(find_score_files(scores / "p", Path("trials"))) == ["crop_distance", "cosine"]
+
+
+def test_vectors_without_crops_are_scored_by_cosine(folder: Path) -> None:
+    """Those of the statistics, whose scores of crops would be of something else."""
+    (folder / "scores").mkdir()
+    stale = folder / "scores/p.trials.crop_distance"
+    stale.write_text("")
+    assert list(find_score_files(score_crops(folder) / "p", Path("trials"))) == ["cosine"]
+    assert not stale.exists()
+
+
+def test_missing_crops_of_training_name_the_stage_that_makes_them(folder: Path) -> None:
+    write_crop_vectors(folder / "x/xvectors_test", make_crops(TEST), TEST)
+    vectors = make_vectors(TRAIN, 0, dim=16)
+    write_xvectors(folder / "x/xvectors_train", vectors, TRAIN)
+    with pytest.raises(
+        ValueError, match=r"xvectors_train/xvector_crops\.scp is missing: run stage 4"
     ):
-        score_trials([trial_list], folder, tmp_path / "p")
-        expected = tmp_path / f"p.trials.{backend}"
-        assert find_scores(tmp_path / "p", trial_list) == (backend, expected)
-        assert list(tmp_path.glob("p.*")) == [expected]
-
-
-def test_trials_without_crops_are_counted_and_named(tmp_path: Path) -> None:
-    trial_list = make_trials(tmp_path / "trials", [Trial("s0", "who", False)])
-    with pytest.raises(ValueError, match=r"1 of 1 trials name 1 ids not in .*x: who$"):
-        score_trials([trial_list], write_crops(tmp_path / "x", random_crops()), tmp_path / "p")
+        score_crops(folder)

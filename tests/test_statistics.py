@@ -10,7 +10,8 @@ import pytest
 import extract_statistics as extract_statistics_command
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.metrics import equal_error_rate, error_rates
-from deep_speaker.statistics import extract_statistics, fit_lda, section_statistics
+from deep_speaker.speaker_split import split_speakers
+from deep_speaker.statistics import extract_statistics, fit_projection, section_statistics
 from deep_speaker.tables import read_table
 from tiny_data import MELS, make_experiment, write_experiment, write_features
 
@@ -110,7 +111,7 @@ def test_lda_ignores_units_and_weighs_directions_by_what_they_tell() -> None:
     labels = np.repeat(np.arange(10), 8)
     telling = rng.normal(0, 1, 10)[labels] + rng.normal(0, 0.1, 80)
     vectors = np.stack([1e-4 * telling, rng.normal(0, 1e4, 80)], axis=1)
-    projected = fit_lda(vectors, labels).transform(vectors)
+    projected = fit_projection(vectors, [f"s{label}" for label in labels])(vectors)
     assert abs(np.corrcoef(projected[:, 0], telling)[0, 1]) > 0.999
 
 
@@ -119,7 +120,7 @@ def test_directories_hold_every_utterance_at_unit_length(
 ) -> None:
     """By the command, which writes both variants of both sets."""
     for name, seed in (("train", 0), ("test", 1)):
-        write_features(tmp_path / name, make_speakers(5, 3, seed, 1, 0.3), TINY)
+        write_features(tmp_path / name, make_speakers(7, 3, seed, 1, 0.3), TINY)
     config = write_experiment(tmp_path / "tiny.yaml", TINY)
     options = ["--config", str(config), str(tmp_path / "train"), str(tmp_path / "test")]
     monkeypatch.setattr("sys.argv", ["extract_statistics.py", *options, str(tmp_path / "exp")])
@@ -131,5 +132,25 @@ def test_directories_hold_every_utterance_at_unit_length(
             assert list(vectors) == list(read_table(tmp_path / name / "utt2spk"))
             for vector in vectors.values():
                 assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
-                assert vector.shape == (4,)  # one less than the training speakers
-            assert len(read_table(folder / "spk_xvector.scp")) == 5
+                assert vector.shape == (3,)  # 3 of 7 training speakers are held out
+            assert len(read_table(folder / "spk_xvector.scp")) == 7
+
+
+def test_held_out_speakers_do_not_change_the_projection(tmp_path: Path) -> None:
+    """They have vectors, and calibrate their scores."""
+    train, test = make_speakers(7, 3, 0, 1, 0.3), make_speakers(3, 2, 1, 1, 0.3)
+    speakers = sorted({key.split("-")[0] for key in train})
+    training, held_out = split_speakers(speakers, TINY.held_out, TINY.seed)
+    write_features(tmp_path / "test", test, TINY)
+
+    def vectors(name: str, moved: str | None) -> dict[str, np.ndarray]:
+        frames = {key: 3 + 2 * v if key[:3] == moved else v for key, v in train.items()}
+        write_features(tmp_path / name, frames, TINY)
+        extract_statistics(tmp_path / name, tmp_path / "test", tmp_path / f"{name}_x", TINY, True)
+        tables = [f"{tmp_path}/{name}_x/xvectors_{part}/xvector.scp" for part in ("test", "train")]
+        assert list(kaldiio.load_scp(tables[1])) == list(train)
+        return dict(kaldiio.load_scp(tables[0]))
+
+    plain, changed, other = vectors("a", None), vectors("b", held_out[0]), vectors("c", training[0])
+    assert all(np.array_equal(changed[key], plain[key]) for key in plain)
+    assert not any(np.allclose(other[key], plain[key], atol=1e-3) for key in plain)

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.tables import iterate_table, read_optional_table, read_table, write_table
+from deep_speaker import tables
+from deep_speaker.tables import (
+    iterate_columns,
+    iterate_table,
+    read_optional_table,
+    read_table,
+    write_table,
+)
 
 
 def test_a_missing_table_names_the_stage_that_makes_it(tmp_path: Path) -> None:
@@ -13,6 +20,7 @@ def test_a_missing_table_names_the_stage_that_makes_it(tmp_path: Path) -> None:
         ("feats.scp", 1),
         ("utt2num_frames", 1),
         ("xvector.scp", 4),
+        ("xvector_crops.scp", 4),
     ):
         with pytest.raises(ValueError, match=rf"{name} is missing: run stage {stage} first"):
             read_table(tmp_path / name)
@@ -49,3 +57,52 @@ def test_a_line_of_another_encoding_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes("a Zoë\nb Zo".encode() + b"\xeb\n")
     with pytest.raises(ValueError, match=r"text, line 2: not UTF-8: b'b Zo"):
         read_table(tmp_path / "text")
+
+
+# Files of columns
+
+COLUMNS = "a b 1\nc\td  2 \n  e f 3\ng h 4"  # the last line may have no end
+
+
+def test_columns_come_in_blocks_with_the_number_of_their_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s").write_text(COLUMNS)
+    whole = list(iterate_columns(tmp_path / "s", "enroll test score"))
+    assert whole == [(1, [["a", "c", "e", "g"], ["b", "d", "f", "h"], ["1", "2", "3", "4"]])]
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 8)  # lines are read on until these are reached
+    blocks = list(iterate_columns(tmp_path / "s", "enroll test score"))
+    assert blocks == [
+        (1, [["a", "c"], ["b", "d"], ["1", "2"]]),
+        (3, [["e", "g"], ["f", "h"], ["3", "4"]]),
+    ]
+    (tmp_path / "s").write_text("")
+    assert list(iterate_columns(tmp_path / "s", "enroll test score")) == []
+
+
+@pytest.mark.parametrize("line", ["a b", "a b 1 2", "", "a"])
+@pytest.mark.parametrize("block_bytes", [1, 8, 1 << 22])
+def test_a_line_of_another_number_of_words_is_quoted_with_its_number(
+    block_bytes: int, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the next line has as many too few as it has too many."""
+    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    (tmp_path / "s").write_text(f"{COLUMNS}\n{line}\na b c\na b c d\na b\n")
+    with pytest.raises(ValueError) as caught:
+        list(iterate_columns(tmp_path / "s", "enroll test score"))
+    expected = f"{tmp_path}/s, line 5: expected 'enroll test score', got {line + chr(10)!r}"
+    assert str(caught.value) == expected
+
+
+def test_columns_of_another_encoding_are_refused_with_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 1)
+    good = b"a b 1\n" * 3000  # more than is decoded at once
+    (tmp_path / "s").write_bytes(good + b"a b \xeb\n")
+    with pytest.raises(ValueError, match=r"s, line \d+ or later: not UTF-8 \(invalid ") as caught:
+        list(iterate_columns(tmp_path / "s", "enroll test score"))
+    assert 1000 < int(str(caught.value).split(" line ")[1].split()[0]) <= 3001
+    (tmp_path / "s").write_bytes(b"a b \xeb\n")
+    with pytest.raises(ValueError, match=r"s, line 1 or later: not UTF-8 \(invalid "):
+        list(iterate_columns(tmp_path / "s", "enroll test score"))

@@ -223,6 +223,8 @@ def test_resuming_with_another_config_is_refused(data_dir: Path, tmp_path: Path)
         run(data_dir, tmp_path / "run")
     with pytest.raises(ValueError, match="begun with another config"):
         run(data_dir, tmp_path / "run", make_experiment(pretraining={"epochs": 4}), resume=True)
+    scoring = {"backends": ["lda"]}  # has no say in training
+    run(data_dir, tmp_path / "run", make_experiment(scoring=scoring), resume=True)
 
 
 # Judging by held-out speakers

@@ -198,7 +198,7 @@ def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
-    For the scoring `crop_distance` it also gets xvector_crops.{ark,scp}, per utterance a matrix
+    For the back end `crop_distance` it also gets xvector_crops.{ark,scp}, per utterance a matrix
     (num_crops, dim) of unit-length embeddings, and spk2utt.
     """
     utt2spk = read_table(extractor.data_dir / "utt2spk")
@@ -212,7 +212,7 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         results = embed_in_batches(network, source, utt2spk, options, extractor.device)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
     with replacing_directory(output) as partial:
-        if extractor.experiment.extraction.scoring == "crop_distance":
+        if "crop_distance" in extractor.experiment.scoring.backends:
             vectors = write_crops(partial, output, bar)
             write_spk2utt(partial / "spk2utt", utt2spk)
         else:

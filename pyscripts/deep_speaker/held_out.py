@@ -5,38 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from deep_speaker.config import Experiment, HeldOut
-from deep_speaker.dataset import FeatureSource, Section, original_speaker
+from deep_speaker.config import Experiment
+from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.embeddings import embed_utterance, for_inference
 from deep_speaker.metrics import equal_error_rate, error_rates
 from deep_speaker.networks import EmbeddingNetwork
-
-
-def split_speakers(
-    speakers: Sequence[str], options: HeldOut, seed: int
-) -> tuple[list[str], list[str]]:
-    """Training and held-out speakers, by seed; at least two of each.
-
-    Speakers at another speed are no others: those of held-out ones are in neither list.
-
-    Raises:
-        ValueError: fewer than four speakers.
-    """
-    known = set(speakers)
-    original = {name: original_speaker(name) for name in speakers}
-    original = {name: of if of in known else name for name, of in original.items()}
-    ordered = sorted(set(original.values()))
-    if len(ordered) < 4:
-        raise ValueError(
-            f"{len(ordered)} training speakers: at least 4 are needed, 2 of them held out"
-        )
-    wanted = min(round(options.speaker_share * len(ordered)), options.max_speakers)
-    count = min(max(2, wanted), len(ordered) - 2)
-    drawn = np.random.default_rng(seed).permutation(len(ordered))[:count].tolist()
-    held_out = [ordered[i] for i in sorted(drawn)]
-    chosen = set(held_out)
-    training = [name for name in sorted(speakers) if original[name] not in chosen]
-    return training, held_out
 
 
 class HeldOutTrials:

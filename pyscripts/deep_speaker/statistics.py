@@ -4,16 +4,17 @@ In small corpora every speaker sits in one recording condition, and the mean spe
 mostly the channel, tells speakers apart. The variant without it shows what is left of that.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deep_speaker.config import Experiment
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.features.torchaudio import LOG_OFFSET
+from deep_speaker.scoring.backends import fit_lda
+from deep_speaker.speaker_split import split_utterances
 from deep_speaker.xvectors import unit_length, write_xvectors
 
 
@@ -22,20 +23,21 @@ def extract_statistics(
 ) -> None:
     """Write `output`/xvectors_{train,test} from statistics, standardised and projected by LDA.
 
-    LDA is fitted on the training set; a training speaker with one utterance gives disjoint parts
-    of it, as in training.
+    LDA is fitted on the speakers that train networks too, without the held-out ones, who calibrate
+    its scores; of a speaker with one utterance on disjoint parts of it, as in training.
     """
     train, test = FeatureSource(train_dir, experiment), FeatureSource(test_dir, experiment)
     chunk_frames = experiment.pretraining.chunk_frames
-    parts = train.sections_by_speaker(sorted(set(train.utt2spk.values())), chunk_frames)
+    training, _ = split_utterances(train.utt2spk, experiment.held_out, experiment.seed)
+    parts = train.sections_by_speaker(sorted(set(training.values())), chunk_frames)
     sections = [section for found in parts.values() for section in found]
     labels = [speaker for speaker, found in parts.items() for _ in found]
     vectors = np.stack([section_statistics(train, section, with_mean) for section in sections])
-    model = fit_lda(vectors, np.array(labels))
+    project = fit_projection(vectors, labels)
     for source, name in ((train, "train"), (test, "test")):
         utterances = list(source.utt2spk)
         whole = [section_statistics(source, source.whole(key), with_mean) for key in utterances]
-        projected = model.transform(np.stack(whole))
+        projected = project(np.stack(whole))
         embeddings = {
             key: unit_length(vector) for key, vector in zip(utterances, projected, strict=True)
         }
@@ -51,12 +53,11 @@ def section_statistics(source: FeatureSource, section: Section, with_mean: bool)
     return np.concatenate([frames.mean(axis=0), deviation]) if with_mean else deviation
 
 
-def fit_lda(vectors: np.ndarray, labels: np.ndarray) -> Pipeline:
-    """Standardisation and LDA; the within-class covariance is shrunk (Ledoit and Wolf 2004).
-
-    Args:
-        vectors: shape (sections, dimension).
-        labels: speakers, shape (sections,).
-    """
-    lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
-    return make_pipeline(StandardScaler(), lda).fit(vectors, labels)
+def fit_projection(
+    vectors: np.ndarray, labels: Sequence[str]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Standardisation and LDA, of vectors (sections, dimension) with their speakers."""
+    scaler = StandardScaler().fit(vectors)
+    speakers = np.unique(labels, return_inverse=True)[1]
+    lda = fit_lda(scaler.transform(vectors), speakers, vectors.shape[1])
+    return lambda others: scaler.transform(others) @ lda

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from deep_speaker.files import replacing_file
 
+BLOCK_BYTES = 1 << 22  # of lines that are read together: some 100,000 trials
 # Tables keyed by utterance that stage 1 adds.
 FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
-MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | {"xvector.scp": 4, "spk_xvector.scp": 4}
+MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | dict.fromkeys(
+    ("xvector.scp", "spk_xvector.scp", "xvector_crops.scp"), 4
+)
 
 
 def missing_input(path: Path, stage: int) -> str:
@@ -67,3 +70,37 @@ def write_table(path: Path, table: Mapping[str, object]) -> None:
 def read_optional_table(path: Path) -> dict[str, str]:
     """A table that may be absent: empty then."""
     return read_table(path) if path.is_file() else {}
+
+
+def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]]]]:
+    """Yield the columns of a file of equally many words a line, in blocks of lines.
+
+    A file of any length is read in little memory.
+
+    Args:
+        form: what stands on a line, for example `enroll test score`.
+
+    Yields:
+        The number of a block's first line, from 1, and its columns.
+
+    Raises:
+        ValueError: a line has more or fewer words than `form`.
+    """
+    count = len(form.split())
+    with path.open(encoding="utf-8") as file:
+        first = 1
+        try:
+            while lines := file.readlines(BLOCK_BYTES):
+                # Lists of words that are kept, a million of them, take five times as long.
+                if set(map(len, map(str.split, lines))) != {count}:
+                    i = next(i for i, line in enumerate(lines) if len(line.split()) != count)
+                    raise ValueError(
+                        f"{path}, line {first + i}: expected '{form}', got {lines[i]!r}"
+                    )
+                words = "".join(lines).split()
+                yield first, [words[i::count] for i in range(count)]
+                first += len(lines)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}, line {first} or later: not UTF-8 ({error.reason})"
+            ) from error

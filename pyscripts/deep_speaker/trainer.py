@@ -19,7 +19,7 @@ from deep_speaker.checkpoints import Checkpoint, check_experiment, copy_state
 from deep_speaker.config import Experiment, Training
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.devices import autocast, to_device
-from deep_speaker.held_out import HeldOutTrials, split_speakers
+from deep_speaker.held_out import HeldOutTrials
 from deep_speaker.losses import build_loss, carry_over
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.networks import EmbeddingNetwork, build_network, count_parameters
@@ -27,6 +27,7 @@ from deep_speaker.parallel import ahead
 from deep_speaker.phases import PHASES, phase_config
 from deep_speaker.samplers import SpeakerBatches, build_sampler
 from deep_speaker.schedules import build_optimiser, learning_rate
+from deep_speaker.speaker_split import split_speakers
 
 
 @dataclass

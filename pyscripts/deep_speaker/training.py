@@ -73,7 +73,8 @@ def train(
 def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | None) -> Checkpoint:
     """The last checkpoint of a run to resume, begun with this config and these weights."""
     last = load_checkpoint(folder / "last.pt")
-    if last.experiment != experiment.model_dump(mode="json"):
+    asked = experiment.model_dump(mode="json")
+    if last.experiment | {"scoring": None} != asked | {"scoring": None}:
         raise ValueError(f"{folder} was begun with another config: start anew without --resume")
     if start is not None:
         begun = load_checkpoint(folder / "initial.pt").network

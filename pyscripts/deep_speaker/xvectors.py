@@ -1,11 +1,12 @@
 """X-vector directories in Kaldi's form."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.archives import ArchiveWriter, write_scp, write_vectors
+from deep_speaker.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
 from deep_speaker.data_dir import group_by_speaker
 from deep_speaker.files import replacing_directory
 from deep_speaker.tables import write_table
@@ -67,3 +68,70 @@ def fill_xvectors(
     write_vectors(partial / "xvector", output / "xvector", embeddings)
     write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
     write_table(partial / "num_utts.ark", {key: len(utts) for key, utts in spk2utt.items()})
+
+
+@dataclass(frozen=True)
+class XVectors:
+    """Vectors of utterances, and of speakers and models made of them.
+
+    Attributes:
+        rows: by key.
+        vectors: float32, shape (keys, dim); an utterance's at unit length, the others' the means
+            of those, as Kaldi's ivector-mean gives.
+        members: the rows of the utterances behind each key.
+    """
+
+    rows: dict[str, int]
+    vectors: np.ndarray
+    members: list[list[int]]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The number of utterances behind each key."""
+        return np.array([len(members) for members in self.members])
+
+
+def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
+    """The vectors of the utterances of an x-vector directory, at unit length, float32.
+
+    They are rows of one matrix, so that a million of them are held once.
+
+    Raises:
+        ValueError: there are none, or of several sizes.
+    """
+    table = ArchiveTable(folder / "xvector.scp")
+    keys = list(table)
+    if not keys:
+        raise ValueError(f"{table.scp}: empty: run stage 4 anew")
+    matrix = np.empty((len(keys), len(table.rows(keys[0]))), dtype=np.float32)
+    for key, row in zip(keys, matrix, strict=True):
+        vector = table.rows(key)
+        if vector.shape != row.shape:
+            raise ValueError(
+                f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: run "
+                "stage 4 anew"
+            )
+        row[:] = at_unit_length(vector)
+    return dict(zip(keys, matrix, strict=True))
+
+
+def with_groups(vectors: Mapping[str, np.ndarray], groups: Mapping[str, Sequence[str]]) -> XVectors:
+    """Vectors of utterances, and means of groups of them.
+
+    A group of an utterance's name is left out: the name stands for the utterance.
+    """
+    rows = {key: row for row, key in enumerate(vectors)}
+    members = [[row] for row in rows.values()]
+    for name, keys in groups.items():
+        if name not in rows:
+            rows[name] = len(members)
+            members.append([rows[key] for key in keys])
+    stacked = np.stack(list(vectors.values()))
+    means = [stacked[group].mean(axis=0) for group in members[len(vectors) :]]
+    return XVectors(rows, np.stack([*stacked, *means]), members)
+
+
+def at_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
+    vectors = vectors.astype(np.float32, copy=False)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -26,6 +26,7 @@ from deep_speaker.config.losses import (
 )
 from deep_speaker.config.networks import Network, Pooling
 from deep_speaker.config.reading import override_experiment, read_experiment
+from deep_speaker.config.scoring import AS_NORM, BACKENDS, Backend, Scoring
 from deep_speaker.config.training import (
     AnySchedule,
     Augmentation,
@@ -38,10 +39,10 @@ from deep_speaker.config.training import (
 )
 
 __all__ = [
-    "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax", "AngularPrototypical",
-    "AnySchedule", "Augmentation", "AugmentedCopies", "Contrastive", "Experiment", "Extraction",
-    "Fall", "Features", "HeldOut", "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax",
-    "Mined", "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
-    "Softmax", "Step", "TorchaudioSpectrogram", "Training", "Triplet", "VoiceActivity",
-    "override_experiment", "read_experiment",
+    "AS_NORM", "BACKENDS", "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax",
+    "AngularPrototypical", "AnySchedule", "Augmentation", "AugmentedCopies", "Backend",
+    "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
+    "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
+    "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
+    "Training", "Triplet", "VoiceActivity", "override_experiment", "read_experiment",
 ]  # fmt: skip

@@ -16,29 +16,18 @@ from deep_speaker.config.features import (
     VoiceActivity,
 )
 from deep_speaker.config.networks import Network, ResCNN
+from deep_speaker.config.scoring import Scoring
 from deep_speaker.config.section import ConfigSection, Count, Whole
 from deep_speaker.config.training import HeldOut, Training
 
 
 class Extraction(ConfigSection):
-    """Embeddings of whole utterances, or of evenly spaced crops.
-
-    Attributes:
-        scoring: `cosine` of embeddings, of the mean over crops; `crop_distance`: minus the mean
-            Euclidean distance over all pairs of crops, as voxceleb_trainer scores.
-    """
+    """Embeddings of whole utterances, or the mean of those of evenly spaced crops."""
 
     method: Literal["whole", "crops"] = "whole"
     max_frames: Count = 10000
     num_crops: Count = 10
     crop_frames: Count = 300
-    scoring: Literal["cosine", "crop_distance"] = "cosine"
-
-    @model_validator(mode="after")
-    def check_scoring(self) -> "Extraction":
-        if self.scoring == "crop_distance" and self.method != "crops":
-            raise ValueError("scoring crop_distance needs the method crops")
-        return self
 
 
 class Experiment(ConfigSection):
@@ -58,6 +47,7 @@ class Experiment(ConfigSection):
     pretraining: Training
     finetuning: Training | None = None
     extraction: Extraction = Extraction()
+    scoring: Scoring = Scoring()
 
     @model_validator(mode="after")
     def check_augmentation(self) -> "Experiment":
@@ -68,6 +58,12 @@ class Experiment(ConfigSection):
                     f"{name}.augmentation: equaliser_db and noise_probability are of log features: "
                     "set both to 0 where features.log is false"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def check_scoring(self) -> "Experiment":
+        if "crop_distance" in self.scoring.backends and self.extraction.method != "crops":
+            raise ValueError("scoring.backends: crop_distance needs extraction.method crops")
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,135 @@
+"""Scores of trials by the back ends of an experiment (stage 5)."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.config import BACKENDS, Experiment
+from deep_speaker.data_dir import group_by_speaker
+from deep_speaker.files import replacing_file
+from deep_speaker.protocols import draw_trials
+from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, format_scores, score_file
+from deep_speaker.scoring.scorers import Scorer, fit_backends
+from deep_speaker.speaker_split import split_utterances
+from deep_speaker.tables import read_table
+from deep_speaker.trial_table import find_rows, iterate_trials
+from deep_speaker.trials import MODELS, find_trial_lists, read_models, write_trials
+from deep_speaker.xvectors import XVectors, read_unit_vectors, with_groups
+
+MAX_CALIBRATION_TRIALS = 200000
+# Fewer do not stand for others: what they calibrate may cost several times more than no decision.
+MIN_CALIBRATION_SPEAKERS = 10
+
+
+def score_trials(
+    experiment: Experiment, train_dir: Path, test_dir: Path, xvectors: Path, prefix: Path
+) -> None:
+    """Score every trial list of a test set, and pairs of held-out training speakers.
+
+    The back ends are fitted on the other training speakers. Where one cannot be fitted, or those
+    held out are too few to calibrate by, a warning says so.
+
+    Args:
+        xvectors: folder with `xvectors_<name>` of both data directories.
+        prefix: of the score files, see `score_files.score_file`.
+
+    Raises:
+        ValueError: trials or models name what has no vector; Kaldi would skip them.
+    """
+    train_xvectors, test_xvectors = (xvectors / f"xvectors_{d.name}" for d in (train_dir, test_dir))
+    vectors = read_unit_vectors(train_xvectors)
+    utt2spk = read_table(train_dir / "utt2spk")
+    lost = utt2spk.keys() - vectors.keys()
+    if lost:
+        raise ValueError(
+            f"{train_xvectors}: {len(lost)} utterances of {train_dir} have no vector, first "
+            f"{min(lost)!r}: run stage 4 anew"
+        )
+    training, held_out = split_utterances(utt2spk, experiment.held_out, experiment.seed)
+    has_crops = (test_xvectors / "xvector_crops.scp").is_file()
+    backends = fit_backends(experiment.scoring, vectors, training, has_crops)
+    if not backends:
+        raise ValueError(
+            f"none of the back ends {', '.join(experiment.scoring.backends)} can be fitted: add "
+            "cosine to scoring.backends of the config"
+        )
+
+    keys = read_test_vectors(test_xvectors, test_dir)
+    sizes = next(iter(vectors.values())).shape[0], keys.vectors.shape[1]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f"{train_xvectors} has vectors of {sizes[0]} dimensions, {test_xvectors} of "
+            f"{sizes[1]}: run stage 4 anew"
+        )
+    scorers = {name: backend.scorer(keys, test_xvectors) for name, backend in backends.items()}
+    for trial_list in find_trial_lists(test_dir).values():
+        score_list(trial_list, keys.rows, scorers, prefix)
+
+    trial_list = prefix.with_name(CALIBRATION_TRIALS)
+    if write_calibration_trials(trial_list, held_out, experiment.seed):
+        keys = with_groups({key: vectors[key] for key in held_out}, {})
+        scorers = {name: backend.scorer(keys, train_xvectors) for name, backend in backends.items()}
+        score_list(trial_list, keys.rows, scorers, prefix)
+    else:
+        score_list(trial_list, {}, {}, prefix)
+
+
+def read_test_vectors(folder: Path, data_dir: Path) -> XVectors:
+    """Vectors of the utterances, models and speakers of a test set.
+
+    Where one name stands for several of them, it is the first in this order.
+    """
+    vectors = read_unit_vectors(folder)
+    models = read_models(data_dir)
+    lost = [(key, model) for model, keys in models.items() for key in keys if key not in vectors]
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} utterances of the models in {data_dir / MODELS} have no "
+            f"vector, first {lost[0][0]!r} of {lost[0][1]!r}: mend that table, or run stage 4 anew"
+        )
+    utt2spk = read_table(data_dir / "utt2spk")
+    speakers = group_by_speaker({key: utt2spk[key] for key in vectors if key in utt2spk})
+    return with_groups(vectors, speakers | models)
+
+
+def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], seed: int) -> bool:
+    """Write pairs of held-out speakers' utterances; whether these are fit to calibrate by."""
+    spk2utt = group_by_speaker(utt2spk)
+    repeated = sum(len(utterances) > 1 for utterances in spk2utt.values())
+    if repeated < MIN_CALIBRATION_SPEAKERS:
+        logging.warning(
+            "scores stay uncalibrated: %d of %d held-out training speakers have several "
+            "utterances, %d are needed (held_out.speaker_share)",
+            repeated, len(spk2utt), MIN_CALIBRATION_SPEAKERS,
+        )  # fmt: skip
+        path.unlink(missing_ok=True)
+        return False
+    rng = np.random.default_rng(seed)
+    write_trials(path, draw_trials(utt2spk, "all", MAX_CALIBRATION_TRIALS, rng))
+    return True
+
+
+def score_list(
+    trial_list: Path, rows: Mapping[str, int], scorers: Mapping[str, Scorer], prefix: Path
+) -> None:
+    """Write a list's scores by each back end; earlier ones by others of this recipe go."""
+    paths: dict[str, Path] = {name: score_file(prefix, trial_list, name) for name in BACKENDS}
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(replacing_file(paths[name])) for name in scorers}
+        for block in iterate_trials(trial_list) if scorers else ():
+            enroll, test = find_rows(block.enroll, rows), find_rows(block.test, rows)
+            if min(enroll.min(), test.min()) < 0:
+                i = int(np.argmax((enroll < 0) | (test < 0)))
+                lost = block.enroll[i] if enroll[i] < 0 else block.test[i]
+                raise ValueError(
+                    f"{trial_list}, line {block.first_line + i}: {lost!r} has no vector in the "
+                    "x-vector directory: mend the list, or run stage 4 anew"
+                )
+            for name, score in scorers.items():
+                scores = score(enroll, test)
+                files[name].writelines(format_scores(block.enroll, block.test, scores))
+    for name in set(BACKENDS) - scorers.keys():
+        paths[name].unlink(missing_ok=True)

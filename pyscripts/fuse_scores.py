@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Fuse the scores of several systems; of a single one: calibrate them.
+
+Reads and writes score files of all trial lists of a test directory, and of the calibration trials
+that stage 5 writes beside them. Results are log likelihood ratios, `<output>.<list>.fusion`.
+"""
+
+import argparse
+from pathlib import Path
+
+from deep_speaker import command
+from deep_speaker.scoring.fusion import fuse_scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--method",
+        choices=("regression", "sum"),
+        default="regression",
+        help="regression, logistic, on the calibration trials; sum of standardised scores, as Deep "
+        "Speaker fuses, uncalibrated (default: %(default)s)",
+    )
+    parser.add_argument("--backend", help="whose scores (default: each system's main back end)")
+    parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
+    parser.add_argument("output", type=Path, help="prefix to write: <folder>/scores/<phase>")
+    parser.add_argument("prefixes", type=Path, nargs="+", help="of each system, likewise")
+    options = parser.parse_args()
+    fuse_scores(options.test_dir, options.prefixes, options.output, options.method, options.backend)
+
+
+if __name__ == "__main__":
+    command.run(main)
