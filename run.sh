@@ -6,8 +6,8 @@
 #   2  pre-training, by softmax for example                exp/<name>/<experiment>/pretraining
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
 #   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/xvectors_*
-#   5  cosine scores of the trials                         exp/<name>/<experiment>/scores
-#   6  EER, minDCF, identification accuracy                exp/<name>/<experiment>/results.json
+#   5  scores of the trials: cosine, LDA, PLDA, AS-norm    exp/<name>/<experiment>/scores
+#   6  EER, DCF, Cllr, with intervals; report.html         exp/<name>/<experiment>/results.json
 #
 # Without options it runs all of them on the embedded corpus of synthetic voices. Usage:
 #
@@ -48,72 +48,21 @@ max_trials=200000            # stage 0 of one corpus: of each trial list
 prepare_options=             # stage 0: further options of local/prepare_<corpus>.py (its --help)
 
 . local/parse_options.sh
-
-fail() { echo "run.sh: $*" >&2; exit 1; }
-(( stage <= stop_stage && stop_stage <= 6 )) ||
-  fail "--stage $stage --stop-stage $stop_stage: expected 0 <= stage <= stop-stage <= 6"
-[[ $nj =~ ^([1-9][0-9]*)?$ ]] || fail "--nj $nj: expected a whole number of at least 1"
-word='[^-./,[:space:]][^/,[:space:]]*'
-if [[ $corpus = *,* ]]; then
-  [[ $corpus =~ ^$word(,$word)+$ ]] || fail "--corpus $corpus: expected names with commas between"
-  own=$corpus_dir$train_dir$test_dir$prepare_options
-  [ "$own$data_seed$trials$max_trials" = 0all200000 ] || fail "--corpus $corpus: --*-dir," \
-    "--prepare-options, --data-seed, --trials, --max-trials are for each of them, alone"
-else
-  [ -f "local/prepare_$corpus.py" ] || fail "--corpus $corpus: unknown; known:" \
-    "$(find local -name 'prepare_*.py' | sed 's/.*prepare_//; s/\.py//' | sort | xargs)"
-fi
-name=${name:-${corpus//,/+}}
-[[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
-[ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
-(( stage <= 1 )) || [ -z "$noise_dir$rir_dir" ] ||
-  fail "--noise-dir, --rir-dir: copies are made in stage 1, not from --stage $stage on"
-for folder in "$noise_dir" "$rir_dir"; do
-  [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
-done
-words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
-  fail "--prepare-options $prepare_options: a quotation does not end"
-prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
-
+. local/check_options.sh
 . ./path.sh
-
-case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
-jobs=(); [ -z "$nj" ] || jobs=(--nj "$nj")
-data=data/$name
-experiment=exp/$name/$(basename "$config" .yaml)
-if [ -n "$override" ]; then
-  for file in $override; do experiment+=.$(basename "$file" .yaml); done
-  # shellcheck disable=SC2086  # a list of files
-  pyscripts/override_experiment.py "$config" $override "$experiment/overridden.yaml"
-  config=$experiment/overridden.yaml
-fi
-trained=$(pyscripts/list_phases.py --config "$config")
-train_set=$(pyscripts/list_phases.py --config "$config" --train-set)
-[ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
-  fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"
-[ "$control" = true ] || trained=${trained/ pretraining_continued/}
-start=untrained
-if [ -n "$initial_model" ]; then
-  start=initial_model
-  experiment+=.$(basename "${initial_model%.*}")
-  initial_checkpoint=$experiment/initial_model/best.pt
-  if (( stage >= 4 )); then  # beside what has been trained from it before, if anything
-    for phase in $trained; do
-      [ -e "$experiment/$phase/best.pt" ] || trained=${trained/$phase/}
-    done
-  fi
-  if (( stage <= 4 && stop_stage >= 2 )); then
-    pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
-  fi
-fi
-phases="statistics statistics_no_mean $start $trained"
+. local/choose_experiment.sh
 
 log() { echo "$(date '+%F %T') $*" >&2; }
-run_stage() { (( stage <= $1 && $1 <= stop_stage )) && log "Stage $1: $2"; }
-
-# The x-vector directories of a phase; those of the experiment's last word are its own.
-case $trained in *finetuning*) last=finetuning ;; *) last=pretraining ;; esac
-xvectors() { if [ "$1" = "$last" ]; then echo "$experiment"; else echo "$experiment/$1"; fi; }
+run_stage() {
+  (( stage <= $1 && $1 <= stop_stage )) || return 1
+  log "Stage $1: $2"
+  stage_began=$SECONDS
+}
+finish_stage() {  # <stage> <folder>: note there how long it took, for the report
+  { grep -sv "^stage_$1 " "$2/stage_seconds" || true
+    echo "stage_$1 $((SECONDS - stage_began))"; } | sort > "$2/stage_seconds.partial"
+  mv "$2/stage_seconds.partial" "$2/stage_seconds"
+}
 
 if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; then
   if [[ $corpus = *,* ]]; then
@@ -125,6 +74,8 @@ if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; 
       ${train_dir:+--train-dir "$train_dir"} ${test_dir:+--test-dir "$test_dir"} \
       "${prepare_words[@]}"
   fi
+  pyscripts/validate_data_dir.py "$data/train" "$data/test"
+  finish_stage 0 "$data"
 fi
 
 if run_stage 1 "Compute filterbanks and voice activity"; then
@@ -135,7 +86,10 @@ if run_stage 1 "Compute filterbanks and voice activity"; then
       "$data/train_copies" ${noise_dir:+--noise-dir "$noise_dir"} ${rir_dir:+--rir-dir "$rir_dir"}
     pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train_copies"
     pyscripts/join_data_dirs.py "${jobs[@]}" "$data/train" "$data/train_copies" "$data/$train_set"
+    pyscripts/validate_data_dir.py "$data/train_copies" "$data/$train_set"
   fi
+  pyscripts/validate_data_dir.py "$data/train" "$data/test"
+  finish_stage 1 "$data"
 fi
 
 keep_config() {  # beside the results it made
@@ -150,6 +104,7 @@ resume_option=; [ "$resume" = false ] || resume_option=--resume
 if run_stage 2 "Pre-train the network"; then
   train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
   keep_config
+  finish_stage 2 "$experiment"
 fi
 
 if run_stage 3 "Fine-tune it"; then
@@ -158,6 +113,7 @@ if run_stage 3 "Fine-tune it"; then
       train_network "$phase" --initial-checkpoint "$experiment/pretraining/best.pt"
     done
     keep_config
+    finish_stage 3 "$experiment"
   else
     log "Nothing to do: $config has no fine-tuning"
   fi
@@ -171,19 +127,26 @@ if run_stage 4 "Extract embeddings"; then
   pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
+  for phase in $phases; do
+    pyscripts/validate_data_dir.py "$(xvectors "$phase")"/xvectors_{train,test}
+  done
   [ -e "$experiment/config.yaml" ] || keep_config
+  finish_stage 4 "$experiment"
 fi
 
 if run_stage 5 "Score the trials"; then
   for phase in $phases; do
-    pyscripts/score_trials.py "$data/test" "$(xvectors "$phase")/xvectors_test" \
+    pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$(xvectors "$phase")" \
       "$experiment/scores/$phase"
   done
+  finish_stage 5 "$experiment"
 fi
 
 if run_stage 6 "Compute error rates"; then
   # shellcheck disable=SC2086  # a list of phases
   pyscripts/compute_metrics.py "$data/test" "$experiment" $phases
+  # shellcheck disable=SC2086  # likewise
+  pyscripts/write_report.py "$data/test" "$experiment" $phases
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

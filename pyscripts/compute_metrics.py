@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Stage 6: error rates of every phase, as a table and as results.json."""
+"""Stage 6: error rates of every phase and back end, as a table and as results.json."""
 
 import argparse
 import logging
 from pathlib import Path
 
 from deep_speaker import command
-from deep_speaker.report import compute_rows, format_table, write_results
+from deep_speaker.results import compute_rows, write_results
+from deep_speaker.results_table import format_table
 
 
 def main() -> None:

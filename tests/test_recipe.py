@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import kaldi_native_io
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from kaldi_checks import read_all, read_by_kaldiio, validate
 from test_published import make_state
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +27,7 @@ PHASES = [
     "finetuning",
     "pretraining_continued",
 ]
+BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
 TINY_CORPUS = "--num-train-speakers 10 --num-test-speakers 4 --num-utterances 4"
 EMBEDDED = ("--config", "tests/tiny.yaml", "--nj", "2", "--prepare-options", TINY_CORPUS)
 
@@ -85,17 +86,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
 def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
     recipe, printed = finished
     rows = json.loads((recipe.folder / "exp/embedded/tiny/results.json").read_text())
-    found = {(row["phase"], row["trials"], row["subset"]) for row in rows}
-    assert found == {
-        (phase, trials, subset)
+    found = [(row["phase"], row["trials"], row["subset"], row["backend"]) for row in rows]
+    assert sorted(found) == sorted(
+        (phase, trials, subset, backend)
         for phase in PHASES
         for trials in ("trials", "one_plus_99")
         for subset in ("all", "same_sex")
-    }
+        for backend in BACKENDS
+    )
     for row in rows:
         assert 0 <= row["eer_percent"] <= 100
         assert set(row["min_dcf"]) == {"0.01", "0.05", "0.001"}
-        assert row["backend"] == "cosine"
+        assert len(row["interval_95"]) >= 1
         assert ("identification_accuracy_percent" in row) == (row["trials"] == "one_plus_99")
     everything = next(r for r in rows if (r["trials"], r["subset"]) == ("trials", "all"))
     assert everything["num_target"] == 4 * 6  # pairs of 4 utterances, 4 speakers
@@ -110,16 +112,66 @@ def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_
     assert recipe.digests() == finished[0].digests()
 
 
-def test_arks_are_kaldis_and_normalised(finished: tuple[Recipe, str]) -> None:
+def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> None:
+    data = finished[0].folder / "data/embedded"
+    for folder in (data / "train", data / "test"):
+        assert validate(folder) == "valid"
+        assert {"feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames"} <= set(read_all(folder))
+    xvectors = sorted(finished[0].folder.glob("exp/embedded/tiny/**/xvectors_t*"))
+    assert len(xvectors) == 2 * len(PHASES)
+    names = {"num_utts.ark"} | {f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")}
+    for folder in xvectors:
+        assert set(read_all(folder)) == names
+
+
+def test_xvectors_have_unit_length(finished: tuple[Recipe, str]) -> None:
     folder = finished[0].folder / "exp/embedded/tiny/xvectors_test"
-    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{folder}/xvector.scp") as reader:
-        vectors = {key: np.array(value) for key, value in reader}
+    vectors = read_by_kaldiio(folder / "xvector.scp")
     assert len(vectors) == 16
     for vector in vectors.values():
         assert vector.shape == (16,)
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     lines = (folder / "num_utts.ark").read_text().splitlines()
     assert lines == [f"emb{speaker:04d} 4" for speaker in range(4)]
+
+
+def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str]) -> None:
+    recipe, printed = finished
+    report = (recipe.folder / "exp/embedded/tiny/report.html").read_text()
+    assert "report.html" in printed
+    for word in [*PHASES, *BACKENDS, "speakers_per_batch", "torch"]:
+        assert word in report
+    assert not re.search(r"""(src|href)=["']?https?:""", report)
+    for folder, stages in (("data/embedded", "01"), ("exp/embedded/tiny", "2345")):
+        lines = (recipe.folder / folder / "stage_seconds").read_text().splitlines()
+        assert [line.split()[0] for line in lines] == [f"stage_{stage}" for stage in stages]
+
+
+def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    experiment = "exp/embedded/tiny"
+
+    def call(command: str) -> str:
+        return subprocess.run(
+            [sys.executable, *f"pyscripts/{command}".split()],
+            cwd=tmp_path, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    for part in ("train", "test"):
+        of_phases = [f"{experiment}/{phase}xvectors_{part}" for phase in ("", "pretraining/")]
+        call(f"fuse_xvectors.py data/embedded/{part} fusion/xvectors_{part} {' '.join(of_phases)}")
+    directories = "data/embedded/train data/embedded/test fusion"
+    call(f"score_trials.py --config tests/tiny.yaml {directories} fusion/scores/embeddings")
+    of_phases = [f"{experiment}/scores/{phase}" for phase in ("finetuning", "pretraining")]
+    fused = f"data/embedded/test fusion/scores/scores {' '.join(of_phases)}"
+    call(f"fuse_scores.py --method sum {fused}")
+    printed = call("compute_metrics.py data/embedded/test fusion embeddings scores")
+    rows = json.loads((tmp_path / "fusion/results.json").read_text())
+    found = {(row["phase"], row["backend"]) for row in rows}
+    assert found == {("scores", "fusion"), *(("embeddings", backend) for backend in BACKENDS)}
+    assert "embeddings" in printed
 
 
 @pytest.mark.parametrize(
@@ -201,8 +253,8 @@ def test_several_corpora_train_together_and_have_rows_of_their_own(
     printed = recipe.run(*together)
     rows = json.loads((tmp_path / "exp/folder+mine/tiny/results.json").read_text())
     lists = ["folder", "folder_one_plus_99", "mine", "mine_one_plus_99"]
-    assert [(row["phase"], row["trials"]) for row in rows] == [
-        (phase, name) for phase in PHASES[:-1] for name in lists
+    assert [(row["phase"], row["trials"], row["backend"]) for row in rows] == [
+        (phase, name, backend) for phase in PHASES[:-1] for name in lists for backend in BACKENDS
     ]
     for name in ("folder", "mine"):
         assert f"\n{name}\nphase " in printed
@@ -240,8 +292,9 @@ def test_published_weights_are_judged_and_trained_from(
     recipe.run(*options, "--stage", "1", "--stop-stage", "1")
 
     def phases(folder: str) -> dict[str, str]:
+        """The main back end of each."""
         rows = json.loads((recipe.folder / f"exp/embedded/{folder}/results.json").read_text())
-        return {row["phase"]: row["backend"] for row in rows}
+        return {row["phase"]: row["backend"] for row in reversed(rows)}
 
     recipe.run(*options, "--stage", "4")
     floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # variables of run.sh
+# Check run.sh's options before any work is done. Sets `name` and `prepare_words`.
+
+fail() { echo "run.sh: $*" >&2; exit 1; }
+(( stage <= stop_stage && stop_stage <= 6 )) ||
+  fail "--stage $stage --stop-stage $stop_stage: expected 0 <= stage <= stop-stage <= 6"
+[[ $nj =~ ^([1-9][0-9]*)?$ ]] || fail "--nj $nj: expected a whole number of at least 1"
+word='[^-./,[:space:]][^/,[:space:]]*'
+if [[ $corpus = *,* ]]; then
+  [[ $corpus =~ ^$word(,$word)+$ ]] || fail "--corpus $corpus: expected names with commas between"
+  own=$corpus_dir$train_dir$test_dir$prepare_options
+  [ "$own$data_seed$trials$max_trials" = 0all200000 ] || fail "--corpus $corpus: --*-dir," \
+    "--prepare-options, --data-seed, --trials, --max-trials are for each of them, alone"
+else
+  [ -f "local/prepare_$corpus.py" ] || fail "--corpus $corpus: unknown; known:" \
+    "$(find local -name 'prepare_*.py' | sed 's/.*prepare_//; s/\.py//' | sort | xargs)"
+fi
+name=${name:-${corpus//,/+}}
+[[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
+[ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
+(( stage <= 1 )) || [ -z "$noise_dir$rir_dir" ] ||
+  fail "--noise-dir, --rir-dir: copies are made in stage 1, not from --stage $stage on"
+for folder in "$noise_dir" "$rir_dir"; do
+  [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
+done
+words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
+  fail "--prepare-options $prepare_options: a quotation does not end"
+prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"

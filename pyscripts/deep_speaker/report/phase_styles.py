@@ -1,0 +1,64 @@
+"""How phases look in all figures and tables of a report, and which of them is its last word."""
+
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple
+
+# Rows that nothing has been learnt for, which trained phases are measured against.
+FLOORS = ("statistics", "statistics_no_mean", "untrained")
+LAST_PHASES = ("finetuning", "pretraining", "initial_model")  # the first that there is
+
+
+class Style(NamedTuple):
+    """A colour, and a pattern of lines that tells it from others in grey print."""
+
+    colour: str
+    line: str
+
+
+# Okabe and Ito's colours, which the colour-blind tell apart; floors are grey.
+STYLES = {
+    "statistics": Style("#4d4d4d", "--"),
+    "statistics_no_mean": Style("#8c8c8c", ":"),
+    "untrained": Style("#b59a6d", "-."),
+    "initial_model": Style("#8a5fb0", "-"),
+    "pretraining": Style("#0072b2", "-"),
+    "finetuning": Style("#d0480c", "-"),
+    "pretraining_continued": Style("#009e73", "--"),
+}
+OTHERS = ("#cc6699", "#a67c00", "#3aa6d8", "#8a5fb0", "#6b8e23", "#b22222")
+
+
+def phase_styles(names: Iterable[str]) -> dict[str, Style]:
+    """A style for each name; the same phase always has the same."""
+    spare = cycle(OTHERS)
+    return {name: STYLES.get(name) or Style(next(spare), "-") for name in names}
+
+
+def backend_styles(names: Iterable[str]) -> dict[str, Style]:
+    """Styles of the back ends of one phase, the main one first."""
+    lines = cycle(("-", "--", "-.", ":"))
+    return {
+        name: Style(colour, next(lines))
+        for name, colour in zip(names, cycle(("#1b1b1b", *OTHERS)), strict=False)
+    }
+
+
+def is_floor(phase: str) -> bool:
+    return phase in FLOORS
+
+
+def final_phase(phases: Sequence[str]) -> str:
+    """The phase that an experiment is for: fine-tuning, else pre-training, else imported weights.
+
+    >>> final_phase(["statistics", "untrained", "pretraining", "pretraining_continued"])
+    'pretraining'
+    """
+    return next((phase for phase in LAST_PHASES if phase in phases), phases[-1])
+
+
+def xvector_dir(experiment_dir: Path, phase: str) -> Path:
+    """Where stage 4 puts a final phase's x-vectors of the test set."""
+    own = experiment_dir if phase in LAST_PHASES[:2] else experiment_dir / phase
+    return own / "xvectors_test"

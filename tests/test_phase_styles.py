@@ -1,0 +1,50 @@
+"""Styles of phases, and which phase is final."""
+
+from pathlib import Path
+
+import pytest
+
+from deep_speaker.report.phase_styles import (
+    FLOORS,
+    backend_styles,
+    final_phase,
+    is_floor,
+    phase_styles,
+    xvector_dir,
+)
+
+
+def test_a_phase_looks_the_same_in_all_company() -> None:
+    few, many = phase_styles(["finetuning"]), phase_styles([*FLOORS, "pretraining", "finetuning"])
+    assert few["finetuning"] == many["finetuning"]
+    assert len({style.colour for style in many.values()}) == len(many)
+
+
+def test_other_names_get_colours_too() -> None:
+    assert len({style.colour for style in phase_styles("abcdef").values()}) == 6
+    assert len(set(backend_styles(map(str, range(9))).values())) == 9
+
+
+@pytest.mark.parametrize(
+    ("phases", "final"),
+    [
+        (["statistics", "pretraining", "finetuning", "pretraining_continued"], "finetuning"),
+        (["untrained", "pretraining"], "pretraining"),
+        (["statistics", "initial_model"], "initial_model"),
+        (["statistics", "fusion"], "fusion"),
+        (["statistics"], "statistics"),
+    ],
+)
+def test_the_final_phase(phases: list[str], final: str) -> None:
+    assert final_phase(phases) == final
+
+
+def test_where_x_vectors_lie() -> None:
+    assert xvector_dir(Path("E"), "finetuning") == Path("E/xvectors_test")
+    assert xvector_dir(Path("E"), "pretraining") == Path("E/xvectors_test")
+    assert xvector_dir(Path("E"), "initial_model") == Path("E/initial_model/xvectors_test")
+
+
+def test_floors() -> None:
+    assert is_floor("untrained")
+    assert not is_floor("initial_model")
