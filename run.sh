@@ -127,18 +127,16 @@ if run_stage 4 "Extract embeddings"; then
   pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
-  for phase in $phases; do
-    pyscripts/validate_data_dir.py "$(xvectors "$phase")"/xvectors_{train,test}
-  done
+  folders=(); for phase in $phases; do folders+=("$(xvectors "$phase")"/xvectors_{train,test}); done
+  pyscripts/validate_data_dir.py "${folders[@]}"
   [ -e "$experiment/config.yaml" ] || keep_config
   finish_stage 4 "$experiment"
 fi
 
 if run_stage 5 "Score the trials"; then
-  for phase in $phases; do
-    pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$(xvectors "$phase")" \
-      "$experiment/scores/$phase"
-  done
+  systems=(); for phase in $phases; do systems+=("$phase=$(xvectors "$phase")"); done
+  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment/scores" \
+    "${systems[@]}"
   finish_stage 5 "$experiment"
 fi
 

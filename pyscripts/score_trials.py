@@ -4,11 +4,12 @@
 A list is a file `trials` or `trials_<name>` of lines 'enroll test target|nontarget'. `enroll` is an
 utterance, a speaker, or a model of several utterances, from lines 'model utterance...' in the file
 `enroll_spk2utt`. The scores go, as lines 'enroll test score' in the order of the list, to
-`<prefix>.<file name of the list>.<back end>`; those of pairs of held-out training speakers, which
-calibrate the others, to `<prefix>.calibration_trials.<back end>`.
+`<scores>/<phase>.<file name of the list>.<back end>`; those of pairs of held-out training speakers,
+which calibrate the others, to `<scores>/<phase>.calibration_trials.<back end>`.
 """
 
 import argparse
+import logging
 from pathlib import Path
 
 from deep_speaker import command
@@ -21,11 +22,28 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("train_dir", type=Path, help="data/<name>/train")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
-    parser.add_argument("xvectors", type=Path, help="folder with xvectors_<name> of both")
-    parser.add_argument("prefix", type=Path, help="of the score files: <folder>/<phase>")
+    parser.add_argument("scores", type=Path, help="folder to write")
+    parser.add_argument(
+        "systems",
+        nargs="+",
+        type=named_folder,
+        metavar="PHASE=FOLDER",
+        help="what to score, and the folder with xvectors_<name> of both data directories",
+    )
     options = parser.parse_args()
     experiment = read_experiment(options.config)
-    score_trials(experiment, options.train_dir, options.test_dir, options.xvectors, options.prefix)
+    for phase, folder in options.systems:
+        logging.info("%s: %s", phase, folder)
+        prefix = options.scores / phase
+        score_trials(experiment, options.train_dir, options.test_dir, folder, prefix)
+
+
+def named_folder(text: str) -> tuple[str, Path]:
+    """An argparse type: `<name>=<folder>`."""
+    name, _, folder = text.partition("=")
+    if not name or not folder or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected <phase>=<folder>")
+    return name, Path(folder)
 
 
 if __name__ == "__main__":

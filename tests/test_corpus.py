@@ -33,6 +33,9 @@ def parse(output: Path, *words: str) -> argparse.Namespace:
     return parser.parse_args([str(output), *words])
 
 
+FOLDERS = ["manifests", "stage_0_options", "test", "train"]
+
+
 def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
     corpus.write_corpus(parse(output), *sets)
@@ -42,7 +45,7 @@ def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_pat
         assert read_table(output / name / "wav.scp").keys() == ids
         recordings = RecordingSet.from_file(manifest_path(output / name, "recordings"))
         assert {item.id for item in recordings} == ids
-    assert sorted(path.name for path in output.iterdir()) == ["manifests", "test", "train"]
+    assert sorted(path.name for path in output.iterdir()) == FOLDERS
     assert not (output / "train" / "trials").exists()
     trials = read_trials(output / "test" / "trials")
     assert (len(trials), sum(trial.target for trial in trials)) == (36, 9)
@@ -60,6 +63,9 @@ def test_the_seed_and_the_options_choose_the_trials(sets: Sets, tmp_path: Path) 
     ):
         corpus.write_corpus(parse(tmp_path / "tiny", *words), *sets)
         lists.append(read_trials(tmp_path / "tiny" / "test" / "trials"))
+        names = [word[2:].replace("-", "_") for word in words[::2]]
+        given = dict(zip(names, words[1::2], strict=True))
+        assert given.items() <= read_table(tmp_path / "tiny/stage_0_options").items()
     assert lists[0] == lists[1] != lists[2]
     assert [len(trials) for trials in lists] == [12, 12, 12, 18]
 
@@ -82,7 +88,7 @@ def test_preparing_again_takes_copies_of_the_old_training_set_away(
     for name in ("train_copies", "train_augmented"):
         (output / name).mkdir(parents=True)
     corpus.write_corpus(parse(output), *sets)
-    assert sorted(path.name for path in output.iterdir()) == ["manifests", "test", "train"]
+    assert sorted(path.name for path in output.iterdir()) == FOLDERS
 
 
 def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Path) -> None:

@@ -247,10 +247,9 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
 
     monkeypatch.setattr(list_scoring, "read_unit_vectors", read)
     prefix = folder / "new/scores/fine.tuned"
-    paths = [str(folder / name) for name in ("train", "test", "x")]
-    monkeypatch.setattr(
-        "sys.argv", ["score_trials.py", "--config", str(config), *paths, str(prefix)]
-    )
+    paths = [str(folder / name) for name in ("train", "test", "new/scores")]
+    words = ["score_trials.py", "--config", str(config), *paths, f"fine.tuned={folder / 'x'}"]
+    monkeypatch.setattr("sys.argv", words)
     score_trials_command.main()
     assert sorted(reads) == ["xvectors_test", "xvectors_train"]
     names = {f"fine.tuned.{name}.{b}" for name in (*counts, "calibration_trials") for b in backends}
@@ -260,6 +259,17 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
         for backend in backends:
             found = parse_scores(score_file(prefix, Path(name), backend))
             assert list(found) == list(dict.fromkeys(trial[:2] for trial in trials))
+
+
+@pytest.mark.parametrize("word", ["x", "=x", "a/b=x", "a="])
+def test_a_system_is_a_phase_and_its_folder(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score_trials.py", "--config", "c", "train", "test", "scores", word]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit):
+        score_trials_command.main()
+    assert f"'{word}': expected <phase>=<folder>" in capsys.readouterr().err
 
 
 def test_scores_of_back_ends_no_longer_asked_for_do_not_stay_but_foreign_ones_do(

@@ -136,7 +136,7 @@ def test_one_directory_is_split_by_speaker(
         assert not train & test
         sets.append(test)
         assert sorted(path.name for path in (tmp_path / output).iterdir()) == [
-            "manifests", "test", "train",
+            "manifests", "stage_0_options", "test", "train",
         ]  # fmt: skip
     assert sets[0] == sets[1]
     assert any(test != sets[0] for test in sets)

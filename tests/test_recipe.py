@@ -139,7 +139,7 @@ def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str
     recipe, printed = finished
     report = (recipe.folder / "exp/embedded/tiny/report.html").read_text()
     assert "report.html" in printed
-    for word in [*PHASES, *BACKENDS, "speakers_per_batch", "torch"]:
+    for word in [*PHASES, *BACKENDS, "speakers_per_batch", "torch", "data_seed"]:
         assert word in report
     assert not re.search(r"""(src|href)=["']?https?:""", report)
     for folder, stages in (("data/embedded", "01"), ("exp/embedded/tiny", "2345")):
@@ -162,8 +162,8 @@ def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_pat
     for part in ("train", "test"):
         of_phases = [f"{experiment}/{phase}xvectors_{part}" for phase in ("", "pretraining/")]
         call(f"fuse_xvectors.py data/embedded/{part} fusion/xvectors_{part} {' '.join(of_phases)}")
-    directories = "data/embedded/train data/embedded/test fusion"
-    call(f"score_trials.py --config tests/tiny.yaml {directories} fusion/scores/embeddings")
+    directories = "data/embedded/train data/embedded/test fusion/scores"
+    call(f"score_trials.py --config tests/tiny.yaml {directories} embeddings=fusion")
     of_phases = [f"{experiment}/scores/{phase}" for phase in ("finetuning", "pretraining")]
     fused = f"data/embedded/test fusion/scores/scores {' '.join(of_phases)}"
     call(f"fuse_scores.py --method sum {fused}")

@@ -19,6 +19,7 @@ from deep_speaker.files import replacing_directory, scratch_directory
 from deep_speaker.manifests import write_manifests
 from deep_speaker.parallel import map_in_threads
 from deep_speaker.sorted_utterances import SortedUtterances
+from deep_speaker.tables import write_table
 from deep_speaker.trial_lists import add_own_lists, gather_lists, write_lists
 from deep_speaker.trials import Trial
 from deep_speaker.validation import validate_data_dir
@@ -160,6 +161,17 @@ def write_corpus(
         utt2spk = {item.id: item.speaker for item in test_set}
         lists, known = gather_lists(options, utt2spk, trial_lists or {}, models or {})
         write_sets(options.output, train_set, test_set, lists, known)
+    write_table(options.output / "stage_0_options", describe_options(options))
+
+
+def describe_options(options: argparse.Namespace) -> dict[str, str]:
+    """The options that make a corpus what it is, as words; those not given are left out."""
+    words = {
+        name: " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in vars(options).items()
+        if name not in ("output", "nj") and value is not None and value is not False
+    }
+    return {name: value for name, value in words.items() if value}
 
 
 @contextmanager

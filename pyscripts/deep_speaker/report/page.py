@@ -23,6 +23,7 @@ from deep_speaker.result_rows import (
     list_names,
     read_results,
 )
+from deep_speaker.tables import read_optional_table
 from deep_speaker.trials import base_list, find_trial_lists, is_identification
 
 TEMPLATE = "report.html.j2"
@@ -145,6 +146,7 @@ def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
         "seed": experiment.seed if experiment else None,
         "num_parameters": num_parameters(experiment) if experiment else None,
         "sizes": [size for size in sizes if size],
+        "prepared": read_optional_table(data_dir.parent / "stage_0_options"),
         "times": stage_times(data_dir.parent, experiment_dir),
         "versions": versions(),
     }

@@ -1,7 +1,7 @@
 """Scores of trials by the back ends of an experiment (stage 5)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,23 +40,7 @@ def score_trials(
         ValueError: trials or models name what has no vector; Kaldi would skip them.
     """
     train_xvectors, test_xvectors = (xvectors / f"xvectors_{d.name}" for d in (train_dir, test_dir))
-    vectors = read_unit_vectors(train_xvectors)
-    utt2spk = read_table(train_dir / "utt2spk")
-    lost = utt2spk.keys() - vectors.keys()
-    if lost:
-        raise ValueError(
-            f"{train_xvectors}: {len(lost)} utterances of {train_dir} have no vector, first "
-            f"{min(lost)!r}: run stage 4 anew"
-        )
-    training, held_out = split_utterances(utt2spk, experiment.held_out, experiment.seed)
-    has_crops = (test_xvectors / "xvector_crops.scp").is_file()
-    backends = fit_backends(experiment.scoring, vectors, training, has_crops)
-    if not backends:
-        raise ValueError(
-            f"none of the back ends {', '.join(experiment.scoring.backends)} can be fitted: add "
-            "cosine to scoring.backends of the config"
-        )
-
+    vectors, utt2spk = read_train_vectors(train_xvectors, train_dir)
     keys = read_test_vectors(test_xvectors, test_dir)
     sizes = next(iter(vectors.values())).shape[0], keys.vectors.shape[1]
     if sizes[0] != sizes[1]:
@@ -64,17 +48,34 @@ def score_trials(
             f"{train_xvectors} has vectors of {sizes[0]} dimensions, {test_xvectors} of "
             f"{sizes[1]}: run stage 4 anew"
         )
+    training, held_out = split_utterances(utt2spk, experiment.held_out, experiment.seed)
+    has_crops = (test_xvectors / "xvector_crops.scp").is_file()
+    backends = fit_backends(experiment.scoring, vectors, training, has_crops)
+
     scorers = {name: backend.scorer(keys, test_xvectors) for name, backend in backends.items()}
     for trial_list in find_trial_lists(test_dir).values():
         score_list(trial_list, keys.rows, scorers, prefix)
-
     trial_list = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(trial_list, held_out, experiment.seed):
         keys = with_groups({key: vectors[key] for key in held_out}, {})
         scorers = {name: backend.scorer(keys, train_xvectors) for name, backend in backends.items()}
         score_list(trial_list, keys.rows, scorers, prefix)
     else:
-        score_list(trial_list, {}, {}, prefix)
+        remove_scores(trial_list, prefix, set(BACKENDS))
+
+
+def read_train_vectors(
+    folder: Path, data_dir: Path
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Vectors of the utterances of a training set, and its utt2spk."""
+    vectors, utt2spk = read_unit_vectors(folder), read_table(data_dir / "utt2spk")
+    lost = utt2spk.keys() - vectors.keys()
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} utterances of {data_dir} have no vector, first {min(lost)!r}: "
+            "run stage 4 anew"
+        )
+    return vectors, utt2spk
 
 
 def read_test_vectors(folder: Path, data_dir: Path) -> XVectors:
@@ -115,11 +116,17 @@ def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], seed: int) 
 def score_list(
     trial_list: Path, rows: Mapping[str, int], scorers: Mapping[str, Scorer], prefix: Path
 ) -> None:
-    """Write a list's scores by each back end; earlier ones by others of this recipe go."""
-    paths: dict[str, Path] = {name: score_file(prefix, trial_list, name) for name in BACKENDS}
+    """Write a list's scores by each back end; earlier ones by others of this recipe go.
+
+    Args:
+        rows: what the scorers know a key by.
+    """
     with ExitStack() as stack:
-        files = {name: stack.enter_context(replacing_file(paths[name])) for name in scorers}
-        for block in iterate_trials(trial_list) if scorers else ():
+        files = {
+            name: stack.enter_context(replacing_file(score_file(prefix, trial_list, name)))
+            for name in scorers
+        }
+        for block in iterate_trials(trial_list):
             enroll, test = find_rows(block.enroll, rows), find_rows(block.test, rows)
             if min(enroll.min(), test.min()) < 0:
                 i = int(np.argmax((enroll < 0) | (test < 0)))
@@ -131,5 +138,9 @@ def score_list(
             for name, score in scorers.items():
                 scores = score(enroll, test)
                 files[name].writelines(format_scores(block.enroll, block.test, scores))
-    for name in set(BACKENDS) - scorers.keys():
-        paths[name].unlink(missing_ok=True)
+    remove_scores(trial_list, prefix, set(BACKENDS) - scorers.keys())
+
+
+def remove_scores(trial_list: Path, prefix: Path, backends: Iterable[str]) -> None:
+    for name in backends:
+        score_file(prefix, trial_list, name).unlink(missing_ok=True)

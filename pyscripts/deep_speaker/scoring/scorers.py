@@ -56,6 +56,9 @@ def fit_backends(
         vectors: unit-length training vectors by utterance.
         utt2spk: of the utterances to fit on.
         has_crops: of whether what is to be scored has any; else cosine stands for crop_distance.
+
+    Raises:
+        ValueError: none can be fitted.
     """
     instead = {} if has_crops else {"crop_distance": "cosine"}
     if not has_crops and "crop_distance" in options.backends:
@@ -81,6 +84,11 @@ def fit_backends(
             fitted[name] = VectorBackend(transform, cohort, options.cohort_size)
         except ValueError as error:
             logging.warning("no scores by %s: %s", name, error)
+    if not fitted:
+        raise ValueError(
+            f"none of the back ends {', '.join(options.backends)} can be fitted: add cosine to "
+            "scoring.backends of the config"
+        )
     return fitted
 
 
