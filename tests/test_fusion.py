@@ -208,7 +208,7 @@ def test_a_missing_back_end_or_phase_is_told(
     (tmp_path / "b/p.trials_some.plda").unlink()
     with pytest.raises(ValueError, match=r"b/p\.trials_some\.plda is missing: run stage 5"):
         fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", method, "plda")
-    with pytest.raises(ValueError, match=r"b/q\.\w+\.\w+ is missing: run stage 5"):
+    with pytest.raises(ValueError, match=r"b/q\.\w+\.\* is missing: run stage 5"):
         fuse_scores(tmp_path / "test", [scored[0], tmp_path / "b/q"], tmp_path / "out/f", "sum")
     (tmp_path / "b/p.trials.cosine").write_text("s0-0 s0-1 1\n")
     with pytest.raises(ValueError, match=r"b/p\.trials\.cosine: 5 of 6 trials have no score"):
