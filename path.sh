@@ -94,4 +94,4 @@ use_environment() {
   export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
 }
 
-use_environment || exit 1
+use_environment || return 1

@@ -59,8 +59,10 @@ run_stage() {
   stage_began=$SECONDS
 }
 finish_stage() {  # <stage> <folder>: note there how long it took, for the report
+  local before=0
+  [[ $resume = false || $1 != [23] ]] || before=$(sed -n "s/^stage_$1 //p" "$2/stage_seconds" 2>/dev/null || true)
   { grep -sv "^stage_$1 " "$2/stage_seconds" || true
-    echo "stage_$1 $((SECONDS - stage_began))"; } | sort > "$2/stage_seconds.partial"
+    echo "stage_$1 $((SECONDS - stage_began + before))"; } | sort > "$2/stage_seconds.partial"
   mv "$2/stage_seconds.partial" "$2/stage_seconds"
 }
 
@@ -124,9 +126,9 @@ if run_stage 4 "Extract embeddings"; then
     pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
       "$2" "$(xvectors "$1")" "$data/train" "$data/test"
   }
-  pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
+  pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
   folders=(); for phase in $phases; do folders+=("$(xvectors "$phase")"/xvectors_{train,test}); done
   pyscripts/validate_data_dir.py "${folders[@]}"
   [ -e "$experiment/config.yaml" ] || keep_config

@@ -15,7 +15,7 @@ from pathlib import Path
 from deep_speaker import command, corpus
 from deep_speaker.corpus_checks import check_sets
 from deep_speaker.data_dir import Utterance, read_utterances
-from deep_speaker.tables import iterate_table, read_table
+from deep_speaker.tables import iterate_table, read_table, write_table
 from deep_speaker.trials import Trial, find_trial_lists, read_known_trials, read_models
 from deep_speaker.validation import validate_data_dir
 
@@ -33,6 +33,7 @@ def main() -> None:
         check_sets(options.output, train_set, test_set)
         lists, models = read_lists(folders)
         corpus.write_sets(options.output, train_set, test_set, lists, models)
+    write_table(options.output / "stage_0_options", {"corpora": " ".join(folders)})
 
 
 def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.scoring.list_scoring import score_trials
+from deep_speaker.files import read_utf8, replacing_file
+from deep_speaker.scoring.list_scoring import check_held_out, score_trials
+from deep_speaker.scoring.score_files import SCORING_CONFIG
 
 
 def main() -> None:
@@ -32,10 +34,13 @@ def main() -> None:
     )
     options = parser.parse_args()
     experiment = read_experiment(options.config)
+    check_held_out(experiment, options.train_dir, [folder for _, folder in options.systems])
     for phase, folder in options.systems:
         logging.info("%s: %s", phase, folder)
         prefix = options.scores / phase
         score_trials(experiment, options.train_dir, options.test_dir, folder, prefix)
+    with replacing_file(options.scores / SCORING_CONFIG) as file:
+        file.write(read_utf8(options.config))
 
 
 def named_folder(text: str) -> tuple[str, Path]:

@@ -64,7 +64,9 @@ def test_ids_get_the_corpus_as_prefix_and_all_else_stays(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = combine(monkeypatch, data, "a", "b-1")
-    assert sorted(path.name for path in output.iterdir()) == ["manifests", "test", "train"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        "manifests", "stage_0_options", "test", "train",
+    ]  # fmt: skip
     for part in ("train", "test"):
         assert kaldi_checks.validate(output / part) == "valid"
         for table in ("wav.scp", "utt2dur", "reco2dur"):

@@ -77,6 +77,12 @@ def test_one_list_alone(experiments: Path) -> None:
     assert "## toy\n" not in text
 
 
+def test_the_partner_of_a_list_is_a_name_of_it_too(experiments: Path) -> None:
+    assert compare_experiments(experiments, "one_plus_99") == compare_experiments(
+        experiments, "trials"
+    )
+
+
 def test_an_unknown_list_is_named_with_those_there_are(experiments: Path) -> None:
     with pytest.raises(ValueError, match="list 'hard'; there are: ar_identification, trials"):
         compare_experiments(experiments, "hard")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import extract_embeddings
 from deep_speaker import devices
 from deep_speaker import embeddings as embeddings_module
-from deep_speaker.checkpoints import load_network, save_checkpoint
+from deep_speaker.checkpoints import load_checkpoint, load_network, save_checkpoint
 from deep_speaker.config import Extraction
 from deep_speaker.config.networks import GRU
 from deep_speaker.dataset import FeatureSource
@@ -25,14 +25,16 @@ from deep_speaker.embeddings import (
     embed_pieces,
     embed_utterance,
     extract,
+    find_held_out,
     fold_batch_norm,
     for_inference,
 )
 from deep_speaker.networks import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.speaker_split import split_speakers
 from deep_speaker.tables import read_table
 from deep_speaker.trainer import build_trainer
-from deep_speaker.xvectors import unit_length
+from deep_speaker.xvectors import at_unit_length
 from kaldi_checks import read_by_kaldiio
 from tiny_data import MELS, make_experiment, make_frames, write_experiment, write_features
 
@@ -284,6 +286,21 @@ def test_features_of_another_config_are_refused_before_any_work(
     assert not (tmp_path / "x").exists()
 
 
+def test_who_is_held_out_is_noted_and_may_not_change(extractor: Extractor, tmp_path: Path) -> None:
+    utt2spk = read_table(extractor.data_dir / "utt2spk")
+    held_out = split_speakers(sorted(set(utt2spk.values())), TINY.held_out, TINY.seed)[1]
+    extract(extractor, tmp_path / "x", 1)
+    assert (tmp_path / "x/held_out_speakers").read_text().split() == held_out
+    copies = {f"sp0.9-{key}": f"sp0.9-{speaker}" for key, speaker in utt2spk.items()}
+    checkpoint = load_checkpoint(extractor.checkpoint)
+    assert find_held_out(checkpoint, utt2spk | copies) == set(held_out)
+    assert find_held_out(checkpoint, {"u": "somebody"}) == set()
+    other = Extractor(extractor.checkpoint, extractor.data_dir, make_experiment(seed=9), CPU)
+    with pytest.raises(ValueError, match=r"best.pt held out other speakers than the config's seed"):
+        extract(other, tmp_path / "y", 1)
+    assert not (tmp_path / "y").exists()
+
+
 def test_an_error_in_a_job_reaches_the_command(extractor: Extractor, tmp_path: Path) -> None:
     missing = Extractor(tmp_path / "finetuning/best.pt", extractor.data_dir, TINY, CPU)
     with pytest.raises(ValueError, match="is missing: run stage 3 first"):
@@ -333,4 +350,4 @@ def test_crops_are_kept_for_their_distances(extractor: Extractor, tmp_path: Path
     for key, matrix in crops.items():
         assert (matrix.shape, matrix.dtype) == ((4, TINY.network.embedding_dim), np.float32)
         assert np.linalg.norm(matrix, axis=1) == pytest.approx(1, abs=1e-5)
-        assert vectors[key] == pytest.approx(unit_length(matrix.mean(axis=0)), abs=1e-6)
+        assert vectors[key] == pytest.approx(at_unit_length(matrix.mean(axis=0)), abs=1e-6)

@@ -11,6 +11,7 @@ import fuse_xvectors as fuse_xvectors_command
 from deep_speaker.results import compute_rows
 from deep_speaker.scoring.calibration import fit_calibration
 from deep_speaker.scoring.fusion import fuse_scores, fuse_xvectors
+from deep_speaker.speaker_split import write_held_out
 from deep_speaker.trials import Trial, write_trials
 from deep_speaker.xvectors import read_unit_vectors, write_xvectors
 from kaldi_checks import read_by_kaldiio
@@ -49,6 +50,17 @@ def test_the_cosine_of_joined_embeddings_is_the_mean_of_the_cosines(
     assert [np.linalg.norm(v) for v in vectors.values()] == pytest.approx([1] * 6, abs=1e-6)
     assert cosines(tmp_path / "fused") == pytest.approx(expected, abs=1e-5)
     assert list(read_by_kaldiio(tmp_path / "fused/spk_xvector.scp")) == ["s0", "s1", "s2"]
+
+
+def test_systems_fuse_that_held_out_the_same_speakers(systems: list[Path], tmp_path: Path) -> None:
+    for folder in systems:
+        write_held_out(folder, ["s1"])
+    fuse_xvectors(tmp_path / "test", systems, tmp_path / "fused")
+    assert (tmp_path / "fused/held_out_speakers").read_text() == "s1\n"
+    write_held_out(systems[1], ["s2"])
+    with pytest.raises(ValueError, match="the systems held out different speakers"):
+        fuse_xvectors(tmp_path / "test", systems, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_sum_of_embeddings_by_hand(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Tables of the page: floors first, the best of the trained marked, no empty column."""
 
+import runpy
+
 import pytest
 
+from deep_speaker import result_rows
+from deep_speaker.report import html_tables
 from deep_speaker.report.html_tables import html_table
 from deep_speaker.result_rows import table_lines
 from test_result_rows import make_row
@@ -36,6 +40,16 @@ def test_cells_by_hand() -> None:
     assert strips[:2] == [None, (0, 25, 50)]
     assert strips[2] == pytest.approx((0, 14.62, 100), abs=0.01)  # log2(1.5) / 4
     assert table.counts == "100 trials: 10 target, 90 nontarget"
+
+
+def test_the_costs_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_rows, "COSTS", ["0.2", "0.1"])
+    columns = runpy.run_path(html_tables.__file__)["VERIFICATION"]
+    assert [(column.title, *column.path) for column in columns[1:4]] == [
+        ("minDCF(0.2)", "min_dcf", "0.2"),
+        ("minDCF(0.1)", "min_dcf", "0.1"),
+        ("actDCF(0.2)", "act_dcf", "0.2"),
+    ]
 
 
 def test_identification_lists_have_their_own_figures() -> None:

@@ -1,10 +1,13 @@
 """The section of a trial list: log-likelihood ratios where there is a calibration."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deep_speaker import metrics
+from deep_speaker.report import det_curves, list_report
 from deep_speaker.report.list_report import LLR, SCORE, calibrated, report_list
 from deep_speaker.result_rows import read_results
 from report_experiments import PHASES, Made, make_reported
@@ -22,6 +25,12 @@ def test_llrs_are_an_affine_map_of_the_scores() -> None:
     for absent in (None, {}, {"scale": 3.0}):
         shown, unit = calibrated(scores, absent)
         assert (shown.tolist(), unit) == ([-1.0, 2.0], SCORE)
+
+
+def test_thresholds_and_dots_are_of_the_first_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "P_TARGETS", (0.2, 0.1, 0.3))
+    assert runpy.run_path(list_report.__file__)["MARKED"] == (0.2, 0.1)
+    assert runpy.run_path(det_curves.__file__)["P_TARGET"] == 0.2
 
 
 def test_the_worst_trials_are_those_of_the_final_phase(made: Made) -> None:

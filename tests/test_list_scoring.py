@@ -1,6 +1,7 @@
 """Stage 5: scores of all trial lists by all back ends, against a slow direct computation."""
 
 import math
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 import score_trials as score_trials_command
 from deep_speaker import tables
 from deep_speaker.config import BACKENDS, Experiment
-from deep_speaker.scoring import list_scoring, scorers
-from deep_speaker.scoring.list_scoring import read_test_vectors, score_trials
+from deep_speaker.scoring import calibration_trials, list_scoring, scorers
+from deep_speaker.scoring.list_scoring import (
+    check_held_out,
+    read_test_vectors,
+    score_trials,
+)
 from deep_speaker.scoring.score_files import find_score_files, read_scores, score_file
-from deep_speaker.speaker_split import split_speakers, split_utterances
+from deep_speaker.speaker_split import split_speakers, split_utterances, write_held_out
 from deep_speaker.trial_table import read_trial_table
 from deep_speaker.trials import Trial, read_trials, write_models, write_trials
 from deep_speaker.xvectors import read_unit_vectors, write_xvectors
@@ -253,12 +258,14 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
     score_trials_command.main()
     assert sorted(reads) == ["xvectors_test", "xvectors_train"]
     names = {f"fine.tuned.{name}.{b}" for name in (*counts, "calibration_trials") for b in backends}
-    assert {path.name for path in prefix.parent.iterdir()} == names | {"calibration_trials"}
+    found = {path.name for path in prefix.parent.iterdir()}
+    assert found == names | {"calibration_trials", "config.yaml"}
+    assert tuple(find_score_files(prefix, Path("trials"))) == backends  # the config's order
     for name in counts:
         trials = read_trials(folder / "test" / name)
         for backend in backends:
-            found = parse_scores(score_file(prefix, Path(name), backend))
-            assert list(found) == list(dict.fromkeys(trial[:2] for trial in trials))
+            scored = parse_scores(score_file(prefix, Path(name), backend))
+            assert list(scored) == list(dict.fromkeys(trial[:2] for trial in trials))
 
 
 @pytest.mark.parametrize("word", ["x", "=x", "a/b=x", "a="])
@@ -313,7 +320,7 @@ def test_back_ends_never_see_the_held_out_speakers(folder: Path) -> None:
 def test_speakers_at_another_speed_are_fitted_on_unless_their_originals_are_held_out() -> None:
     copies = {f"sp0.9-{key}": f"sp0.9-{speaker}" for key, speaker in TRAIN.items()}
     experiment = experiment_of("lda")
-    training, held_out = split_utterances(TRAIN | copies, experiment.held_out, experiment.seed)
+    training, held_out = split_utterances(TRAIN | copies, held_out_of(TRAIN))
     expected = split_speakers(sorted({*(TRAIN | copies).values()}), experiment.held_out, 0)
     assert set(held_out.values()) == set(expected[1]) == held_out_of(TRAIN)
     assert set(training.values()) == set(expected[0])
@@ -365,7 +372,7 @@ def test_there_are_no_more_calibration_trials_than_the_limit(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chosen alike for all phases."""
-    monkeypatch.setattr(list_scoring, "MAX_CALIBRATION_TRIALS", 30)
+    monkeypatch.setattr(calibration_trials, "MAX_TRIALS", 30)
     first = (score(folder) / "calibration_trials").read_text()
     trials = read_trials(folder / "scores/calibration_trials")
     assert (len(trials), sum(trial.target for trial in trials)) == (30, 15)
@@ -400,13 +407,27 @@ def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothin
     assert len((scores / "p.trials.cosine").read_text().splitlines()) == 100
 
 
-def test_the_seed_decides_who_is_held_out(folder: Path) -> None:
-    experiment = experiment_of("cosine")
-    first = split_utterances(TRAIN, experiment.held_out, experiment.seed)
-    second = split_utterances(TRAIN, experiment.held_out, 5)
-    assert first[0] | first[1] == second[0] | second[1] == TRAIN
-    assert first[1].keys() != second[1].keys()
-    assert {TRAIN[key] for key in first[1]} == held_out_of(TRAIN)
+def test_who_is_held_out_stands_with_the_x_vectors_whatever_the_config_says(folder: Path) -> None:
+    names = sorted(set(TRAIN.values()))[:10]
+    write_held_out(folder / "x/xvectors_train", names)
+    trials = read_trials(score(folder) / "calibration_trials")
+    assert {TRAIN[trial.enroll] for trial in trials} == set(names) != held_out_of(TRAIN)
+
+
+def test_systems_that_held_out_others_are_refused(folder: Path) -> None:
+    shutil.copytree(folder / "x", folder / "y")
+    folders = [folder / "x", folder / "y"]
+    check_held_out(experiment_of("cosine"), folder / "train", folders)
+    write_held_out(folder / "y/xvectors_train", ["t0"])
+    with pytest.raises(ValueError, match=r"x and .*/y have .*: run stages 2 to 4 anew"):
+        check_held_out(experiment_of("cosine"), folder / "train", folders)
+
+
+def test_the_scores_of_old_fusions_go(folder: Path) -> None:
+    fused = score(folder) / "p.trials.fusion"
+    fused.write_text("of former embeddings\n")
+    score(folder)
+    assert not fused.exists()
 
 
 # Crops

@@ -39,10 +39,13 @@ def test_the_final_phase(phases: list[str], final: str) -> None:
     assert final_phase(phases) == final
 
 
-def test_where_x_vectors_lie() -> None:
-    assert xvector_dir(Path("E"), "finetuning") == Path("E/xvectors_test")
-    assert xvector_dir(Path("E"), "pretraining") == Path("E/xvectors_test")
-    assert xvector_dir(Path("E"), "initial_model") == Path("E/initial_model/xvectors_test")
+def test_where_x_vectors_lie(tmp_path: Path) -> None:
+    own = tmp_path / "initial_model/xvectors_test"
+    for folder in (own, tmp_path / "pretraining/xvectors_test"):
+        folder.mkdir(parents=True)
+    for phase in ("finetuning", "pretraining", "fusion"):
+        assert xvector_dir(tmp_path, phase) == tmp_path / "xvectors_test"
+    assert xvector_dir(tmp_path, "initial_model") == own
 
 
 def test_floors() -> None:

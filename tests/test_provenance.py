@@ -1,5 +1,6 @@
 """Where results come from: sizes, times, versions, commit."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from deep_speaker.report.provenance import (
+    RECIPE,
+    STAGES,
     SetSize,
     num_parameters,
     recipe_commit,
@@ -33,6 +36,11 @@ def test_times_of_both_folders_by_stage(tmp_path: Path) -> None:
     times = stage_times(tmp_path / "data", tmp_path / "exp", tmp_path / "none")
     assert [(time.stage, time.seconds) for time in times] == [(0, 1), (2, 7.5), (3, 2)]
     assert times[1].what == "pre-training"
+
+
+def test_the_recipe_is_the_folder_of_run_sh_and_its_timed_stages_have_names() -> None:
+    timed = re.findall(r"^ *finish_stage (\d)", (RECIPE / "run.sh").read_text(), re.MULTILINE)
+    assert sorted({int(number) for number in timed}) == list(range(len(STAGES)))
 
 
 @pytest.mark.parametrize("line", ["stage_0 soon", "first 1"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import write_report as command
+from deep_speaker.report import provenance
 from deep_speaker.report.page import headline, headline_lists, write_report
 from deep_speaker.tables import write_table
 from report_experiments import PHASES, Made, make_reported, write_rows
@@ -176,24 +177,58 @@ def test_lists_of_all_kinds(made: Made) -> None:
     assert html.count("<details><summary>Worst trials") == 2
 
 
-def test_the_headline_is_the_final_phase_beside_the_lowest_row_and_the_best_floor() -> None:
+def test_the_headline_is_the_final_phase_beside_the_lowest_row_and_its_back_end_s_floor() -> None:
     rows = [
         {"trials": "trials", "subset": subset, "phase": phase, "backend": backend,
          "eer_percent": error, "interval_95": {"eer_percent": [error / 2, 2 * error]}}
         for subset, phase, backend, error in (
-            ("all", "statistics", "cosine", 1.0),
+            ("all", "statistics", "plda", 0.4),
             ("all", "untrained", "cosine", 0.5),
+            ("all", "statistics", "cosine", 1.0),
             ("same_sex", "pretraining", "cosine", 0.1),
             ("all", "pretraining", "cosine", 3.0),
             ("all", "pretraining", "plda", 2.0),
         )
     ]  # fmt: skip
     found = headline(rows, "trials", "pretraining")
-    assert (found.main, found.lowest, found.floor) == (rows[3], rows[4], rows[1])
+    assert (found.main, found.lowest, found.floor) == (rows[4], rows[5], rows[1])
     assert found.interval == "[1.50, 6.00]"
-    assert headline(rows[:4], "trials", "pretraining").lowest is None
+    assert headline(rows[:5], "trials", "pretraining").lowest is None
+    others = [row | ({"backend": "lda"} if row is rows[4] else {}) for row in rows]
+    assert headline(others, "trials", "pretraining").floor == rows[0]
     alone = headline(rows[1:2], "trials", "untrained")
     assert (alone.main, alone.lowest, alone.floor) == (rows[1], None, None)
+
+
+@pytest.mark.parametrize(
+    ("floors", "sentence"),
+    [
+        ({"untrained": 30.0}, "The floor by the same back end, untrained, has 30.00 %."),
+        ({"statistics": 0.0}, "Not below the floor by the same back end: statistics has 0.00 %. "
+                              "What tells these speakers apart may be the channel"),
+        ({"untrained": 0.0, "statistics": 9.0},
+         "Not below the floor by the same back end: untrained has 0.00 %."),
+        ({"statistics/plda": 90.0, "untrained/plda": 91.0},
+         "The lowest floor, statistics with plda, has 90.00 %."),
+    ],
+)  # fmt: skip
+def test_the_floor_of_the_headline_in_words(
+    floors: dict[str, float], sentence: str, made: Made
+) -> None:
+    path = made.experiment_dir / "results.json"
+    rows = []
+    for row in json.loads(path.read_text()):
+        for floor, error in floors.items():
+            phase, _, backend = floor.partition("/")
+            if row["phase"] == phase:
+                row |= {"eer_percent": error, "backend": backend or "cosine"}
+        if row["phase"] in ("finetuning", *(floor.partition("/")[0] for floor in floors)):
+            rows.append(row)
+    path.write_text(json.dumps(rows))
+    phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
+    text = " ".join(Page(report(made, phases)).text.split())
+    assert sentence in text
+    assert ("may be the channel" in text) == ("may be the channel" in sentence)
 
 
 def test_lists_for_verification_come_first_in_line() -> None:
@@ -212,13 +247,51 @@ def test_a_config_of_another_day_costs_the_network_s_size(
     assert "config.yaml" in caplog.text
 
 
+def test_a_broken_history_costs_its_curves(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    (made.experiment_dir / "pretraining/history.json").write_text("[{")
+    html = report(made)
+    assert html.count('aria-label="Training curves"') == 1
+    assert "pretraining/history.json: not JSON" in caplog.text
+
+
+def test_the_config_that_scored_is_shown_where_it_is_another(made: Made) -> None:
+    text = (made.experiment_dir / "config.yaml").read_text()
+    scored = made.experiment_dir / "scores/config.yaml"
+    scored.write_text(text)
+    assert re.findall(r"<summary>(config.*)</summary>", report(made)) == ["config.yaml"]
+    scored.write_text(f"{text}# <of another day>\n")
+    html = report(made)
+    assert re.findall(r"<summary>(config.*)</summary>", html) == [
+        "config.yaml", "config.yaml of the scores (stage 5)"
+    ]  # fmt: skip
+    assert "# <of another day>" in Page(html).text
+
+
+def test_fused_embeddings_are_drawn(made: Made) -> None:
+    for phase in ("pretraining", "finetuning"):
+        shutil.rmtree(made.experiment_dir / phase)
+    for path in made.experiment_dir.glob("scores/finetuning.*"):
+        path.rename(path.with_name(path.name.replace("finetuning", "fusion")))
+    write_rows(made, ["fusion"])
+    html = report(made, ["fusion"])
+    assert 'id="map-' in html
+    assert "<h2>Test embeddings</h2>" in html  # whose they are is not known
+
+
+def test_the_commit_is_shown(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit_of(tree: Path) -> str:
+        return "abc123" if (tree / "run.sh").is_file() else ""
+
+    monkeypatch.setattr(provenance, "recipe_commit", commit_of)
+    assert "recipe git abc123" in Page(report(made)).text
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ("no results", "results.json is missing: run stage 6"),
         ("a phase more", "no rows of other, only of"),
         ("broken seconds", "expected 'stage_<number> <seconds>', got 'stage_0 soon'"),
-        ("broken history", "history.json: not JSON"),
         ("broken duration", "a-0 lasts 'long', which is no number"),
         ("scores lost", "finetuning.trials.cosine: .*276 trials"),
     ],
@@ -231,8 +304,6 @@ def test_bad_input_is_named_and_the_old_report_stays(change: str, message: str, 
         phases = [*PHASES, "other"]
     elif change == "broken seconds":
         write_table(made.experiment_dir / "stage_seconds", {"stage_0": "soon"})
-    elif change == "broken history":
-        (made.experiment_dir / "pretraining/history.json").write_text("[{")
     elif change == "broken duration":
         write_table(made.data_dir / "utt2dur", {"a-0": "long"})
     else:

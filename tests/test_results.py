@@ -367,6 +367,24 @@ def test_only_what_scored_the_calibration_trials_is_calibrated(data_dir: Path) -
             assert ("cllr" in row["interval_95"]) == calibrated
 
 
+def test_a_list_of_one_kind_is_named(data_dir: Path) -> None:
+    (data_dir / "trials_mine").write_text("a1 a2 target\n")
+    with pytest.raises(ValueError, match="trials_mine: target and nontarget trials are both"):
+        compute_rows(data_dir, data_dir.parent / "scores", ["good"])
+
+
+def test_lists_that_enrol_models_or_speakers_are_not_calibrated(data_dir: Path) -> None:
+    """Pairs of utterances say nothing of them."""
+    write_calibration(data_dir)
+    for enroll in ("m", "a"):
+        write_models(data_dir, {"m": ["a1", "a2"]})
+        for path in (data_dir / "trials", data_dir.parent / "scores/good.trials.cosine"):
+            path.write_text(path.read_text().replace("a1 b1", f"{enroll} b1", 1))
+        rows = compute_rows(data_dir, data_dir.parent / "scores", ["good"])
+        by_list = {row["trials"]: "cllr" in row for row in rows}
+        assert by_list == {"trials": False, "one_plus_99": True}
+
+
 def test_without_their_list_calibration_scores_are_none(data_dir: Path) -> None:
     write_calibration(data_dir)
     (data_dir.parent / "scores/calibration_trials").unlink()

@@ -1,5 +1,6 @@
 """Score files: written by this recipe in the order of a list, or by others in any."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +82,9 @@ def test_scores_in_the_order_of_the_list_are_read_as_they_come(
 def test_scores_of_other_toolkits_are_read_in_any_order(
     separator: str, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There may be more of them; of a pair that comes twice the last counts."""
+    """There may be more of them, and a pair may come twice."""
     monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
-    lines = ["a c 7", "a b 5", "b a -1.5e-3 ", "x y 7", "b x 8", "x b 8", "c a 9", "a b 12"]
+    lines = ["a c 7", "a b 12", "b a -1.5e-3 ", "x y 7", "b x 8", "x b 8", "c a 9", "a b 12"]
     (tmp_path / "s").write_text("".join(line.replace(" ", separator) + "\n" for line in lines))
     scores = read_scores(tmp_path / "s", table(tmp_path))  # Kaldi ends a line with a space
     assert scores.tolist() == [12, -1.5e-3, 7, 12]
@@ -113,13 +114,18 @@ def test_both_sides_of_a_trial_tell_its_score(
     assert read_scores(tmp_path / "s", table(tmp_path, pairs)).tolist() == [1, 2]
 
 
-def test_a_large_file_in_any_order_gives_each_trial_its_last_score(tmp_path: Path) -> None:
+def test_a_pair_of_several_scores_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("a c 7\nb a 2\na b 5\nb a 3\n")
+    with pytest.raises(ValueError, match=r"/s: 'b a' has several scores: mend this file"):
+        read_scores(tmp_path / "s", table(tmp_path))
+
+
+def test_a_large_file_in_any_order_gives_each_trial_its_score(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pairs = list(dict.fromkeys((f"u{i}", f"u{j}") for i, j in rng.integers(60, size=(3000, 2))))
     values = rng.normal(0, 1, len(pairs)).round(7)
     order = rng.permutation(len(pairs))
-    lines = [f"{a} {b} 99\n" for a, b in pairs]
-    lines += [f"{pairs[i][0]} {pairs[i][1]} {values[i]}\n" for i in order]
+    lines = [f"{pairs[i][0]} {pairs[i][1]} {values[i]}\n" for i in order]
     (tmp_path / "s").write_text("".join(lines))
     chosen = rng.permutation(len(pairs))[:500]
     trials = table(tmp_path, [pairs[i] for i in chosen])
@@ -138,12 +144,17 @@ def test_a_line_that_is_no_score_is_quoted_with_its_number(
     assert f"got '{line}" in str(error.value)
 
 
-def test_trials_without_a_score_are_counted_and_the_first_named(tmp_path: Path) -> None:
-    (tmp_path / "s").write_text("a b 1\na x 3\n")
-    with pytest.raises(
-        ValueError, match=r"/s: 2 of 4 trials have no score, first b a: run stage 5"
-    ):
-        read_scores(tmp_path / "s", table(tmp_path))
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("p.trials.kaldi_plda", "mend this file of another"), ("p.trials.plda", "run stage 5 anew")],
+)
+def test_trials_without_a_score_are_counted_and_the_first_named(
+    name: str, remedy: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("a b 1\na x 3\n")
+    told = f"{name}: 2 of 4 trials have no score, first b a: {remedy}"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        read_scores(tmp_path / name, table(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "x y 1\n", "x a 1\n"])
@@ -151,7 +162,7 @@ def test_a_file_without_any_score_of_the_trials_is_refused(text: str, tmp_path: 
     """An empty one, or one of another list."""
     (tmp_path / "s").write_text(text)
     with pytest.raises(
-        ValueError, match=r"/s: 4 of 4 trials have no score, first a b: run stage 5"
+        ValueError, match=r"/s: 4 of 4 trials have no score, first a b: mend this file"
     ):
         read_scores(tmp_path / "s", table(tmp_path))
 

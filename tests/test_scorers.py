@@ -11,7 +11,7 @@ from deep_speaker.config import Backend, Scoring
 from deep_speaker.scoring import scorers
 from deep_speaker.scoring.backends import Sides, Transform, fit_backend
 from deep_speaker.scoring.scorers import fit_backends, score_pairs
-from deep_speaker.xvectors import XVectors, unit_length, with_groups
+from deep_speaker.xvectors import XVectors, at_unit_length, with_groups
 from tiny_xvectors import make_crops, make_utt2spk, make_vectors, write_crop_vectors
 
 NOWHERE = Path("no/such/folder")  # x-vector directories are read for crops alone
@@ -21,7 +21,7 @@ FITTED: tuple[Backend, ...] = ("cosine", "centred_cosine", "lda", "plda")
 
 
 def unit_vectors(utt2spk: dict[str, str], seed: int) -> dict[str, np.ndarray]:
-    return {key: unit_length(vector) for key, vector in make_vectors(utt2spk, seed).items()}
+    return {key: at_unit_length(vector) for key, vector in make_vectors(utt2spk, seed).items()}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import validate_data_dir
 from deep_speaker.archives import ArchiveTable, ArchiveWriter
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import write_data_dir, write_spk2utt
+from deep_speaker.data_dir import write_data_dir
 from deep_speaker.feature_archives import compute_data_dir
 from deep_speaker.manifests import write_manifests
 from deep_speaker.tables import read_table, write_table
@@ -53,7 +53,6 @@ def write_vectors(output: Path, utt2spk: dict[str, str]) -> None:
     rng = np.random.default_rng(0)
     crops = [(key, rng.normal(size=(3, 8)).astype(np.float32)) for key in utt2spk]
     fill_xvectors(output, output, write_crops(output, output, crops), utt2spk)
-    write_spk2utt(output / "spk2utt", utt2spk)
 
 
 @pytest.fixture
@@ -94,6 +93,14 @@ def test_a_directory_before_stage_1_and_one_without_crops_are_good(
     printed = capsys.readouterr().out
     assert "6 utterances, 3 speakers, 0.00 h\n" in printed
     assert "6 x-vectors of 8 dimensions, 3 speakers\n" in printed
+
+
+def test_utterances_have_equally_many_crops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = list(read_table(folder / "x/xvector.scp"))
+    crops = [(key, np.ones((3 - (key == keys[4]), 8), np.float32)) for key in keys]
+    write_crops(folder / "x", folder / "x", crops)
+    with pytest.raises(ValueError, match=r"xvector_crops.scp, line 5: .*2 crops, others 3: run st"):
+        validate(monkeypatch, folder / "x")
 
 
 def test_the_command_ends_in_one_line_and_loads_no_torch(folder: Path) -> None:

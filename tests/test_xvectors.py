@@ -10,7 +10,6 @@ from deep_speaker.tables import read_table
 from deep_speaker.xvectors import (
     at_unit_length,
     read_unit_vectors,
-    unit_length,
     with_groups,
     write_xvectors,
 )
@@ -18,8 +17,8 @@ from kaldi_checks import read_by_kaldiio
 
 
 def test_unit_length_leaves_a_zero_vector() -> None:
-    assert unit_length(np.array([3.0, -4.0])).tolist() == pytest.approx([0.6, -0.8])
-    assert unit_length(np.zeros(3)).tolist() == [0, 0, 0]
+    assert at_unit_length(np.array([3.0, -4.0])).tolist() == pytest.approx([0.6, -0.8])
+    assert at_unit_length(np.zeros(3)).tolist() == [0, 0, 0]
     many = at_unit_length(np.array([[[3.0, -4.0], [0, 0]], [[0, 2], [-5, 0]]]))
     assert many.dtype == np.float32
     assert many.ravel().tolist() == pytest.approx([0.6, -0.8, 0, 0, 0, 1, -1, 0])

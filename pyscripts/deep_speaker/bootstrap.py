@@ -44,6 +44,10 @@ THRESHOLD_PAIRS = 2000
 REPLICATES_AT_ONCE = 64  # at most: rates at all thresholds stay in the cache
 WEIGHTS_AT_ONCE = 2**24  # at most, of pairs of speakers: 64 MiB
 
+# Of lists that pair more speakers than that there are fewer replicates, to take minutes at most.
+MAX_WEIGHTS = 10**9  # pairs of speakers times replicates
+FEWEST_REPLICATES = 200
+
 Interval = list[float] | None  # low and high; none where both are one
 
 
@@ -95,6 +99,7 @@ class SpeakerBootstrap:
             enroll_speaker: codes of speakers, 0 or more, shape (trials,).
             test_speaker: likewise.
             is_target: bool, shape (trials,).
+            num_replicates: at most; fewer of lists with more than a million pairs of speakers.
         """
         self._is_target = np.asarray(is_target, dtype=bool)
         present = np.zeros(int(max(enroll_speaker.max(), test_speaker.max())) + 1, dtype=bool)
@@ -106,6 +111,8 @@ class SpeakerBootstrap:
             pair_trials(row[enroll_speaker[chosen]], row[test_speaker[chosen]], num_speakers)
             for chosen in (self._is_target, ~self._is_target)
         ]
+        num_pairs = max(len(trials.first) for trials in self._classes)
+        num_replicates = min(num_replicates, max(FEWEST_REPLICATES, MAX_WEIGHTS // num_pairs))
         draws = np.random.default_rng(seed).multinomial(
             num_speakers, np.full(num_speakers, 1 / num_speakers), num_replicates
         )

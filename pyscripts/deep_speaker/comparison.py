@@ -15,7 +15,7 @@ from deep_speaker.result_rows import (
     value_of,
 )
 from deep_speaker.results_table import identification_cells, verification_cells
-from deep_speaker.trials import is_identification
+from deep_speaker.trials import base_list, is_identification
 
 REMEDY = "run stages 5 and 6 of this experiment anew"
 
@@ -35,7 +35,7 @@ def compare_experiments(folder: Path, trials: str | None = None) -> str:
     """Tables of all `<folder>/<corpus>/<experiment>/results.json`, one per corpus and trial list.
 
     Args:
-        trials: the only list to show.
+        trials: the only list to show; one of the 1 + 99 protocol stands for its own list.
 
     Raises:
         ValueError: there are no results, or none of this list.
@@ -46,7 +46,7 @@ def compare_experiments(folder: Path, trials: str | None = None) -> str:
     for corpus, experiments in found.items():
         lists = dict.fromkeys(name for rows in experiments.values() for name in list_names(rows))
         names |= lists.keys()
-        for name in lists if trials is None else lists.keys() & {trials}:
+        for name in lists if trials is None else lists.keys() & {base_list(trials)}:
             lines = [
                 Compared(experiment, line)
                 for experiment, rows in experiments.items()

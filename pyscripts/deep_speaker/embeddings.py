@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from deep_speaker.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.config import Experiment, Extraction
-from deep_speaker.data_dir import write_spk2utt
 from deep_speaker.dataset import FeatureSource, check_features, fit_length, original_speaker
 from deep_speaker.devices import autocast, has_bfloat16, to_device
 from deep_speaker.files import replacing_directory
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.parallel import ahead, map_in_processes
+from deep_speaker.speaker_split import find_originals, split_for_scoring
 from deep_speaker.tables import read_table
 from deep_speaker.xvectors import average, fill_xvectors, write_crops
 
@@ -199,11 +199,14 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
     For the back end `crop_distance` it also gets xvector_crops.{ark,scp}, per utterance a matrix
-    (num_crops, dim) of unit-length embeddings, and spk2utt.
+    (num_crops, dim) of unit-length embeddings.
     """
     utt2spk = read_table(extractor.data_dir / "utt2spk")
     check_features(extractor.data_dir, extractor.experiment)
-    check_unseen(load_checkpoint(extractor.checkpoint), extractor.data_dir, utt2spk)
+    checkpoint = load_checkpoint(extractor.checkpoint)
+    check_unseen(checkpoint, extractor.data_dir, utt2spk)
+    held_out = find_held_out(checkpoint, utt2spk)
+    check_held_out(held_out, extractor, utt2spk)
     if in_processes(extractor.device):
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:
@@ -214,15 +217,34 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     with replacing_directory(output) as partial:
         if "crop_distance" in extractor.experiment.scoring.backends:
             vectors = write_crops(partial, output, bar)
-            write_spk2utt(partial / "spk2utt", utt2spk)
         else:
             vectors = {utterance: average(pieces) for utterance, pieces in bar}
-        fill_xvectors(partial, output, vectors, utt2spk)
+        fill_xvectors(partial, output, vectors, utt2spk, held_out)
 
 
 def in_processes(device: torch.device) -> bool:
     """Whether many processes embed utterances one by one; a GPU is kept busy by one, in batches."""
     return device.type == "cpu"
+
+
+def find_held_out(checkpoint: Checkpoint, utt2spk: Mapping[str, str]) -> set[str]:
+    """Who of a training set did not train the network; nobody of a set of other speakers."""
+    original = find_originals(utt2spk.values())
+    trained = {original_speaker(name) for name in checkpoint.speakers}
+    if not trained & original.keys():
+        return set()
+    return {name for name, of in original.items() if name == of and name not in trained}
+
+
+def check_held_out(held_out: set[str], extractor: Extractor, utt2spk: Mapping[str, str]) -> None:
+    """Refuse a config by which other speakers of a training set are held out than were."""
+    if held_out:
+        expected = split_for_scoring(list(set(utt2spk.values())), extractor.experiment)[1]
+        if held_out != set(expected):
+            raise ValueError(
+                f"{extractor.checkpoint} held out other speakers than the config's seed and "
+                "held_out do: train anew from stage 2, or name the config it was trained with"
+            )
 
 
 def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ from deep_speaker.scoring.score_files import (
     read_scores,
     score_file,
 )
+from deep_speaker.tables import read_table
 from deep_speaker.trial_table import TrialTable, find_same_sex, find_speakers, read_trial_table
 from deep_speaker.trials import base_list, find_trial_lists, is_identification
 
@@ -35,16 +36,23 @@ from deep_speaker.trials import base_list, find_trial_lists, is_identification
 def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list[Row]:
     """The rows of results.json; same-sex rows where the sex of all speakers of a list is known."""
     calibrations = read_calibrations(score_dir, phases)
+    utterances = set(read_table(data_dir / "utt2spk"))
     calibration_trials = Path(CALIBRATION_TRIALS)
     rows = []
     for name, trial_list in find_trial_lists(data_dir).items():
         trials = read_trial_table(trial_list)
+        if np.unique(trials.is_target).size < 2:
+            raise ValueError(
+                f"{trial_list}: target and nontarget trials are both needed: mend or remove it"
+            )
         subsets = list(find_subsets(name, trials, data_dir))
+        # Calibration is by pairs of utterances, and says nothing of models of several.
+        pairs_utterances = utterances.issuperset(trials.names)
         for phase in dict.fromkeys(phases):
             for backend, path in find_score_files(score_dir / phase, trial_list).items():
                 scores = read_scores(path, trials)
                 calibrated = score_file(score_dir / phase, calibration_trials, backend)
-                calibration = calibrations.get(calibrated)
+                calibration = calibrations.get(calibrated) if pairs_utterances else None
                 for subset in subsets:
                     try:
                         row = subset.compute_row(scores[subset.chosen], calibration)

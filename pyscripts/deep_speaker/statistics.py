@@ -14,8 +14,8 @@ from deep_speaker.config import Experiment
 from deep_speaker.dataset import FeatureSource, Section
 from deep_speaker.features.torchaudio import LOG_OFFSET
 from deep_speaker.scoring.backends import fit_lda
-from deep_speaker.speaker_split import split_utterances
-from deep_speaker.xvectors import unit_length, write_xvectors
+from deep_speaker.speaker_split import split_for_scoring
+from deep_speaker.xvectors import at_unit_length, write_xvectors
 
 
 def extract_statistics(
@@ -28,8 +28,8 @@ def extract_statistics(
     """
     train, test = FeatureSource(train_dir, experiment), FeatureSource(test_dir, experiment)
     chunk_frames = experiment.pretraining.chunk_frames
-    training, _ = split_utterances(train.utt2spk, experiment.held_out, experiment.seed)
-    parts = train.sections_by_speaker(sorted(set(training.values())), chunk_frames)
+    training, held_out = split_for_scoring(list(set(train.utt2spk.values())), experiment)
+    parts = train.sections_by_speaker(training, chunk_frames)
     sections = [section for found in parts.values() for section in found]
     labels = [speaker for speaker, found in parts.items() for _ in found]
     vectors = np.stack([section_statistics(train, section, with_mean) for section in sections])
@@ -38,10 +38,9 @@ def extract_statistics(
         utterances = list(source.utt2spk)
         whole = [section_statistics(source, source.whole(key), with_mean) for key in utterances]
         projected = project(np.stack(whole))
-        embeddings = {
-            key: unit_length(vector) for key, vector in zip(utterances, projected, strict=True)
-        }
-        write_xvectors(output / f"xvectors_{name}", embeddings, source.utt2spk)
+        embeddings = dict(zip(utterances, at_unit_length(projected), strict=True))
+        noted = held_out if source is train else []
+        write_xvectors(output / f"xvectors_{name}", embeddings, source.utt2spk, noted)
 
 
 def section_statistics(source: FeatureSource, section: Section, with_mean: bool) -> np.ndarray:

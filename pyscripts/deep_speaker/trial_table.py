@@ -1,26 +1,14 @@
 """Trial lists as columns of numbers: lists of any length, read and scored in blocks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.tables import iterate_columns, missing_input, read_optional_table, read_table
+from deep_speaker.tables import read_optional_table, read_table
+from deep_speaker.trial_blocks import iterate_trials
 from deep_speaker.trials import read_models
-
-FORM = "enroll test target|nontarget"
-LABELS = {"target", "nontarget"}
-
-
-class TrialBlock(NamedTuple):
-    """Trials that follow each other in a list."""
-
-    first_line: int
-    enroll: list[str]
-    test: list[str]
-    is_target: np.ndarray  # bool
 
 
 @dataclass(frozen=True)
@@ -43,30 +31,8 @@ class TrialTable:
         return len(self.is_target)
 
 
-def iterate_trials(path: Path) -> Iterator[TrialBlock]:
-    """Yield a list in blocks.
-
-    Raises:
-        ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
-    """
-    if not path.is_file():
-        raise ValueError(missing_input(path, 0))
-    first = 0
-    for first, (enroll, test, labels) in iterate_columns(path, FORM):
-        if not LABELS.issuperset(labels):
-            i = next(i for i, label in enumerate(labels) if label not in LABELS)
-            raise ValueError(
-                f"{path}, line {first + i}: expected '{FORM}', got "
-                f"'{enroll[i]} {test[i]} {labels[i]}'"
-            )
-        is_target = np.fromiter(map("target".__eq__, labels), bool, len(labels))
-        yield TrialBlock(first, enroll, test, is_target)
-    if not first:
-        raise ValueError(f"{path}: no trials")
-
-
 def read_trial_table(path: Path) -> TrialTable:
-    """All of a list; see `iterate_trials`."""
+    """All of a list; see `trial_blocks.iterate_trials`."""
     index: dict[str, int] = {}
     columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for block in iterate_trials(path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deep_speaker.table_checks import check_characters, iterate_sorted, line_error
 from deep_speaker.tables import iterate_table
-from deep_speaker.trial_table import iterate_trials
+from deep_speaker.trial_blocks import iterate_trials
 from deep_speaker.trials import MODELS, list_trial_files
 
 REMEDY = "mend or remove this line"

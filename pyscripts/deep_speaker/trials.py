@@ -8,6 +8,7 @@ from typing import NamedTuple
 from deep_speaker.bad_items import check_bad_items
 from deep_speaker.files import read_utf8, replacing_file
 from deep_speaker.tables import missing_input, read_optional_table, write_table
+from deep_speaker.trial_blocks import iterate_trials
 
 # How the files of lists of these protocols end.
 ONE_PLUS_99 = "_one_plus_99"
@@ -75,20 +76,11 @@ def read_trials(path: Path) -> list[Trial]:
     Raises:
         ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
     """
-    if not path.is_file():
-        raise ValueError(missing_input(path, 0))
-    trials = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split()
-            if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
-                raise ValueError(
-                    f"{path}, line {number}: expected 'enroll test target|nontarget', got {line!r}"
-                )
-            trials.append(Trial(fields[0], fields[1], fields[2] == "target"))
-    if not trials:
-        raise ValueError(f"{path}: no trials")
-    return trials
+    return [
+        Trial(*row)
+        for block in iterate_trials(path)
+        for row in zip(block.enroll, block.test, block.is_target.tolist(), strict=True)
+    ]
 
 
 def read_known_trials(

@@ -66,9 +66,12 @@ def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
 
 
 def _check_crops(scp: Path, size: int) -> int:
-    total = 0
+    total = crops = 0
     for _, item in iterate_items(scp, ("FM",)):
         check_columns(item, size)
         check_finite(item)
-        total += item.header.rows
+        crops = crops or item.header.rows
+        if item.header.rows != crops:
+            raise item.error(f"{item.header.rows} crops, others {crops}: run stage 4 anew")
+        total += crops
     return total

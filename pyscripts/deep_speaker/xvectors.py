@@ -7,19 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
-from deep_speaker.data_dir import group_by_speaker
+from deep_speaker.data_dir import group_by_speaker, write_spk2utt
 from deep_speaker.files import replacing_directory
+from deep_speaker.speaker_split import write_held_out
 from deep_speaker.tables import write_table
 
 
 def average(embeddings: np.ndarray) -> np.ndarray:
     """The mean of embeddings (pieces, dim), at unit length."""
-    return unit_length(embeddings.mean(axis=0))
+    return at_unit_length(embeddings.mean(axis=0))
 
 
-def unit_length(vector: np.ndarray) -> np.ndarray:
-    """A vector divided by its L2 norm; a zero vector stays."""
-    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
+def at_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
+    vectors = vectors.astype(np.float32, copy=False)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def write_crops(
@@ -37,14 +39,20 @@ def write_crops(
 
 
 def write_xvectors(
-    output: Path, embeddings: Mapping[str, np.ndarray], utt2spk: Mapping[str, str]
+    output: Path,
+    embeddings: Mapping[str, np.ndarray],
+    utt2spk: Mapping[str, str],
+    held_out: Iterable[str] = (),
 ) -> None:
-    """Write xvector.{ark,scp}, spk_xvector.{ark,scp} and num_utts.ark, whole.
+    """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, whole.
 
     spk_xvector holds the mean of each speaker's embeddings, as Kaldi's ivector-mean gives.
+
+    Args:
+        held_out: speakers of a training set who did not train; noted where there are any.
     """
     with replacing_directory(output) as partial:
-        fill_xvectors(partial, output, embeddings, utt2spk)
+        fill_xvectors(partial, output, embeddings, utt2spk, held_out)
 
 
 def fill_xvectors(
@@ -52,6 +60,7 @@ def fill_xvectors(
     output: Path,
     embeddings: Mapping[str, np.ndarray],
     utt2spk: Mapping[str, str],
+    held_out: Iterable[str] = (),
 ) -> None:
     """What `write_xvectors` writes, into the folder `partial`, which is to become `output`."""
     dimensions = {vector.shape for vector in embeddings.values()}
@@ -65,9 +74,12 @@ def fill_xvectors(
         speaker: np.mean([embeddings[key] for key in utterances], axis=0)
         for speaker, utterances in spk2utt.items()
     }
+    write_spk2utt(partial / "spk2utt", {key: utt2spk[key] for key in embeddings})
     write_vectors(partial / "xvector", output / "xvector", embeddings)
     write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
     write_table(partial / "num_utts.ark", {key: len(utts) for key, utts in spk2utt.items()})
+    if held_out:
+        write_held_out(partial, held_out)
 
 
 @dataclass(frozen=True)
@@ -129,9 +141,3 @@ def with_groups(vectors: Mapping[str, np.ndarray], groups: Mapping[str, Sequence
     stacked = np.stack(list(vectors.values()))
     means = [stacked[group].mean(axis=0) for group in members[len(vectors) :]]
     return XVectors(rows, np.stack([*stacked, *means]), members)
-
-
-def at_unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
-    vectors = vectors.astype(np.float32, copy=False)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

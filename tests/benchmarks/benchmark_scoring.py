@@ -25,7 +25,8 @@ from deep_speaker.scoring.crop_distances import crop_distance_scores
 from deep_speaker.scoring.list_scoring import score_list
 from deep_speaker.scoring.score_files import read_scores, score_file
 from deep_speaker.scoring.scorers import score_pairs
-from deep_speaker.trial_table import find_rows, iterate_trials, read_trial_table
+from deep_speaker.trial_blocks import iterate_trials
+from deep_speaker.trial_table import find_rows, read_trial_table
 
 UTTERANCES, PER_SPEAKER, DIM, CROPS = 20000, 20, 512, 10
 LOOP_TRIALS = 5000

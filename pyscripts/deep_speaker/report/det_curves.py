@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from deep_speaker.metrics import C_FALSE_ALARM, C_MISS, ErrorRates, equal_error_rate
+from deep_speaker.metrics import C_FALSE_ALARM, C_MISS, P_TARGETS, ErrorRates, equal_error_rate
 
 MAX_POINTS = 400
 LOWEST = 1e-5  # rates beyond this, and beyond 1 - this, count as it: a probit axis has no 0 and 1
-P_TARGET = 0.01  # of the operating point that is marked
+P_TARGET = P_TARGETS[0]  # of the operating point that is marked
 
 
 class DetCurve(NamedTuple):

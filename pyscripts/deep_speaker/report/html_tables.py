@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from deep_speaker.report.phase_styles import is_floor
 from deep_speaker.result_rows import (
+    COSTS,
+    RANK,
     Row,
     TableLine,
     format_interval,
@@ -62,15 +64,13 @@ EER = Column("EER %", ("eer_percent",), 2)
 ACCURACY = Column("ACC %", ("identification_accuracy_percent",), 2, less_is_better=False)
 VERIFICATION = [
     EER,
-    Column("minDCF(0.01)", ("min_dcf", "0.01"), 3),
-    Column("minDCF(0.05)", ("min_dcf", "0.05"), 3),
-    Column("minDCF(0.001)", ("min_dcf", "0.001"), 3),
-    Column("actDCF(0.01)", ("act_dcf", "0.01"), 3),
+    *(Column(f"minDCF({p})", ("min_dcf", p), 3) for p in COSTS),
+    Column(f"actDCF({COSTS[0]})", ("act_dcf", COSTS[0]), 3),
     Column("Cllr", ("cllr",), 3),
 ]
 IDENTIFICATION = [
     ACCURACY._replace(title="rank-1 %"),
-    Column("rank-5 %", ("rank5_accuracy_percent",), 2, less_is_better=False),
+    Column(f"rank-{RANK} %", (f"rank{RANK}_accuracy_percent",), 2, less_is_better=False),
 ]
 
 

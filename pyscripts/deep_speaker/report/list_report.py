@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.metrics import error_rates
+from deep_speaker.metrics import P_TARGETS, error_rates
 from deep_speaker.report.det_curves import DetCurve, det_curve
 from deep_speaker.report.figures import det_figure, histogram_figure
 from deep_speaker.report.html_tables import HtmlTable, html_table
@@ -21,7 +21,7 @@ from deep_speaker.trial_table import TrialTable, read_trial_table
 from deep_speaker.trials import is_identification
 
 NUM_SPEAKERS = 8  # of the table of errors
-MARKED = (0.01, 0.05)  # p(target) of the Bayes thresholds in the histograms
+MARKED = P_TARGETS[:2]  # p(target) of the Bayes thresholds in the histograms
 LLR, SCORE = "log-likelihood ratio, nats", "score"
 
 

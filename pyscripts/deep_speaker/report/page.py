@@ -9,10 +9,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.files import read_utf8, replacing_file
+from deep_speaker.report.det_curves import P_TARGET
 from deep_speaker.report.embedding_map import MAX_SPEAKERS, MAX_UTTERANCES, embedding_map
 from deep_speaker.report.figures import embedding_figure, training_figure
 from deep_speaker.report.list_report import report_list
-from deep_speaker.report.phase_styles import final_phase, is_floor, phase_styles, xvector_dir
+from deep_speaker.report.phase_styles import (
+    LAST_PHASES,
+    final_phase,
+    is_floor,
+    phase_styles,
+    xvector_dir,
+)
 from deep_speaker.report.provenance import num_parameters, set_size, stage_times, versions
 from deep_speaker.report.training_curves import read_training_curves
 from deep_speaker.result_rows import (
@@ -35,7 +42,7 @@ class Headline(NamedTuple):
     Attributes:
         main: the final phase by its main back end, both chosen before any trial was scored.
         lowest: the lowest EER of the trained phases, where that is another.
-        floor: the lowest of the floors.
+        floor: the lowest floor by the same back end; where there is none, of all floors.
     """
 
     trials: str
@@ -61,7 +68,8 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
     lists = find_trial_lists(data_dir)
     final = final_phase(phases)
     curves = read_training_curves(experiment_dir, phases)
-    embeddings = embedding_map(xvector_dir(experiment_dir, final), data_dir)
+    xvectors = xvector_dir(experiment_dir, final)
+    embeddings = embedding_map(xvectors, data_dir)
     context = {
         "experiment": experiment_dir.resolve().name,
         "corpus": experiment_dir.resolve().parent.name,
@@ -77,7 +85,9 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         "training": training_figure("training", curves, phase_styles(phases)) if curves else None,
         "embeddings": embeddings,
         "map": embedding_figure("map", embeddings) if embeddings else None,
+        "map_of": final if final in (*LAST_PHASES[:2], xvectors.parent.name) else None,
         "map_limits": (MAX_SPEAKERS, MAX_UTTERANCES),
+        "marked_cost": P_TARGET,
         "conventions": CONVENTIONS,
         **origin,
     }
@@ -124,8 +134,10 @@ def headline(rows: Sequence[Row], name: str, final: str) -> Headline:
     floors = [row for row in everything if is_floor(row["phase"])]
     trained = [row for row in everything if not is_floor(row["phase"])]
     main = next(row for row in everything if row["phase"] == final)
+    same = [row for row in floors if row["backend"] == main["backend"]]
     lowest, floor = (
-        min(some, key=lambda row: row["eer_percent"], default=None) for some in (trained, floors)
+        min(some, key=lambda row: row["eer_percent"], default=None)
+        for some in (trained, same or floors)
     )
     return Headline(
         name,
@@ -142,7 +154,7 @@ def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
     experiment = read_config(config)
     sizes = [set_size(data_dir.parent / "train"), set_size(data_dir)]
     return {
-        "config": read_utf8(config) if config.is_file() else None,
+        "configs": read_configs(experiment_dir),
         "seed": experiment.seed if experiment else None,
         "num_parameters": num_parameters(experiment) if experiment else None,
         "sizes": [size for size in sizes if size],
@@ -150,6 +162,19 @@ def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
         "times": stage_times(data_dir.parent, experiment_dir),
         "versions": versions(),
     }
+
+
+def read_configs(experiment_dir: Path) -> dict[str, str]:
+    """The experiment file by its title, and that of stage 5 where it is another."""
+    sources = {
+        "config.yaml": experiment_dir / "config.yaml",
+        "config.yaml of the scores (stage 5)": experiment_dir / "scores/config.yaml",
+    }
+    titles: dict[str, str] = {}
+    for title, path in sources.items():
+        if path.is_file():
+            titles.setdefault(read_utf8(path), title)
+    return {title: text for text, title in titles.items()}
 
 
 def read_config(path: Path) -> Experiment | None:

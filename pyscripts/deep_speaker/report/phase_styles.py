@@ -59,6 +59,11 @@ def final_phase(phases: Sequence[str]) -> str:
 
 
 def xvector_dir(experiment_dir: Path, phase: str) -> Path:
-    """Where stage 4 puts a final phase's x-vectors of the test set."""
-    own = experiment_dir if phase in LAST_PHASES[:2] else experiment_dir / phase
-    return own / "xvectors_test"
+    """The x-vectors of the test set that a final phase stands for.
+
+    Trained phases have the experiment's own, others their own; a phase without any, such as one
+    of fused systems, the experiment's.
+    """
+    own = experiment_dir / phase / "xvectors_test"
+    shared = phase in LAST_PHASES[:2] or not own.is_dir()
+    return experiment_dir / "xvectors_test" if shared else own

@@ -14,7 +14,7 @@ from deep_speaker.networks import build_network, count_parameters
 from deep_speaker.tables import iterate_table, read_optional_table
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
-RECIPE = Path(__file__).resolve().parents[2]
+RECIPE = Path(__file__).resolve().parents[3]
 STAGES = (
     "corpus, trials",
     "features",
@@ -22,8 +22,7 @@ STAGES = (
     "fine-tuning, control",
     "embeddings",
     "scores",
-    "error rates",
-)
+)  # stage 6 writes the report itself
 
 
 class SetSize(NamedTuple):

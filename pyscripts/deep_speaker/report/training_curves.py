@@ -1,6 +1,7 @@
 """What training left in history.json, epoch by epoch."""
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,17 +34,27 @@ class TrainingCurve(NamedTuple):
 
 
 def read_training_curves(experiment_dir: Path, phases: Sequence[str]) -> list[TrainingCurve]:
-    """The curves of the phases that have been trained; phases after the first start at its end."""
+    """The curves of the phases that have been trained; phases after the first start at its end.
+
+    Broken histories are logged and left out.
+    """
     curves: list[TrainingCurve] = []
     for phase in phases:
-        path = experiment_dir / phase / "history.json"
-        if path.is_file() and (history := read_history(path)):
+        if history := _read_if_good(experiment_dir / phase / "history.json"):
             begin = 1 if not curves else 1 + len(curves[0].figures["loss"])
             figures = {name: [number(epoch.get(name)) for epoch in history] for name in CURVES}
             errors = [math.inf if e is None else e for e in figures["held_out_eer_percent"]]
             best = max(i for i, error in enumerate(errors) if error == min(errors))
             curves.append(TrainingCurve(phase, begin, figures, best))
     return curves
+
+
+def _read_if_good(path: Path) -> list[dict[str, float]]:
+    try:
+        return read_history(path) if path.is_file() else []
+    except ValueError as error:
+        logging.warning("%s; the report goes without these curves", error)
+        return []
 
 
 def number(value: object) -> float | None:

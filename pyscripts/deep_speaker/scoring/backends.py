@@ -12,6 +12,7 @@ import scipy.linalg
 from sklearn.covariance import oas
 
 from deep_speaker.scoring.plda import fit_plda, llr_terms, speaker_means, to_latent
+from deep_speaker.xvectors import at_unit_length
 
 
 class Sides(NamedTuple):
@@ -139,15 +140,11 @@ def fit_lda(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> np.ndarr
 
 
 def _cosine_sides(vectors: np.ndarray) -> Sides:
-    units = _at_unit_length(vectors).astype(np.float32)
+    units = at_unit_length(vectors)
     no_bias = np.zeros(len(units), dtype=np.float32)
     return Sides(units, units, no_bias, no_bias)
 
 
 def _at_root_of_dimension(vectors: np.ndarray) -> np.ndarray:
     """Scaled as Kaldi's ivector-normalize-length does."""
-    return _at_unit_length(vectors) * np.float32(np.sqrt(vectors.shape[1]))
-
-
-def _at_unit_length(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return at_unit_length(vectors) * np.float32(np.sqrt(vectors.shape[1]))

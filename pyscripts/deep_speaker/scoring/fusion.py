@@ -1,5 +1,6 @@
 """Fusion of systems: of their embeddings, or of their scores."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,17 +11,19 @@ from deep_speaker.metrics import P_TARGETS
 from deep_speaker.scoring.calibration import fit_calibration, standardised_sum
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
+    FUSION,
     find_score_files,
     format_scores,
     read_scores,
     score_file,
 )
+from deep_speaker.speaker_split import HELD_OUT
 from deep_speaker.tables import missing_input, read_table
 from deep_speaker.trial_table import TrialTable, read_trial_table
 from deep_speaker.trials import find_trial_lists
 from deep_speaker.xvectors import at_unit_length, read_unit_vectors, write_xvectors
 
-BACKEND = "fusion"  # how fused score files end
+TRIALS_AT_ONCE = 1 << 16
 
 
 def fuse_xvectors(
@@ -58,7 +61,18 @@ def fuse_xvectors(
             f"{folders[0]}: {min(unknown)!r} is not in {data_dir}: name the data directory that "
             "was embedded there"
         )
-    write_xvectors(output, embeddings, utt2spk)
+    held_out = [_read_list(folder / HELD_OUT) for folder in folders]
+    if any(names != held_out[0] for names in held_out):
+        raise ValueError(
+            f"{', '.join(map(str, folders))}: the systems held out different speakers (seed, "
+            "held_out): train them alike"
+        )
+    write_xvectors(output, embeddings, utt2spk, held_out[0])
+    logging.info("%d utterances of %d systems: %s", len(embeddings), len(folders), method)
+
+
+def _read_list(path: Path) -> list[str]:
+    return read_utf8(path).split() if path.is_file() else []
 
 
 def fuse_scores(
@@ -84,6 +98,8 @@ def fuse_scores(
 
     tables = {path: read_trial_table(path) for path in find_trial_lists(data_dir).values()}
     backends = [backend or _main_backend(prefix, list(tables)) for prefix in prefixes]
+    for prefix, name in zip(prefixes, backends, strict=True):
+        logging.info("%s by %s", prefix, name)
 
     def read(trial_list: Path, trials: TrialTable) -> np.ndarray:
         systems = zip(prefixes, backends, strict=True)
@@ -92,7 +108,7 @@ def fuse_scores(
 
     if method == "sum":
         fused = {path: standardised_sum(read(path, trials)) for path, trials in tables.items()}
-        score_file(output, Path(CALIBRATION_TRIALS), BACKEND).unlink(missing_ok=True)
+        score_file(output, Path(CALIBRATION_TRIALS), FUSION).unlink(missing_ok=True)
     else:
         shared = _calibration_list(prefixes)
         trials = read_trial_table(shared)
@@ -102,6 +118,8 @@ def fuse_scores(
             file.write(read_utf8(shared))
         tables[copied] = trials
         fused = {path: fusion.llrs(read(path, trials)) for path, trials in tables.items()}
+        weights = ", ".join(f"{weight:.4g}" for weight in fusion.weights)
+        logging.info("weights %s, offset %.4g", weights, fusion.offset)
     _write(tables, fused, output)
 
 
@@ -135,6 +153,11 @@ def _write(
 ) -> None:
     for trial_list, scores in fused.items():
         trials = tables[trial_list]
-        enroll, test = ([trials.names[i] for i in side] for side in (trials.enroll, trials.test))
-        with replacing_file(score_file(output, trial_list, BACKEND)) as file:
-            file.writelines(format_scores(enroll, test, scores))
+        with replacing_file(score_file(output, trial_list, FUSION)) as file:
+            for start in range(0, len(trials), TRIALS_AT_ONCE):
+                part = slice(start, start + TRIALS_AT_ONCE)
+                enroll, test = (
+                    [trials.names[i] for i in side[part].tolist()]
+                    for side in (trials.enroll, trials.test)
+                )
+                file.writelines(format_scores(enroll, test, scores[part]))

@@ -1,27 +1,28 @@
 """Scores of trials by the back ends of an experiment (stage 5)."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.config import BACKENDS, Experiment
+from deep_speaker.config import Experiment
 from deep_speaker.data_dir import group_by_speaker
 from deep_speaker.files import replacing_file
-from deep_speaker.protocols import draw_trials
-from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, format_scores, score_file
+from deep_speaker.scoring.calibration_trials import read_corpora, write_calibration_trials
+from deep_speaker.scoring.score_files import (
+    CALIBRATION_TRIALS,
+    OWN_BACKENDS,
+    format_scores,
+    score_file,
+)
 from deep_speaker.scoring.scorers import Scorer, fit_backends
-from deep_speaker.speaker_split import split_utterances
+from deep_speaker.speaker_split import read_held_out, split_utterances
 from deep_speaker.tables import read_table
-from deep_speaker.trial_table import find_rows, iterate_trials
-from deep_speaker.trials import MODELS, find_trial_lists, read_models, write_trials
+from deep_speaker.trial_blocks import iterate_trials
+from deep_speaker.trial_table import find_rows
+from deep_speaker.trials import MODELS, find_trial_lists, read_models
 from deep_speaker.xvectors import XVectors, read_unit_vectors, with_groups
-
-MAX_CALIBRATION_TRIALS = 200000
-# Fewer do not stand for others: what they calibrate may cost several times more than no decision.
-MIN_CALIBRATION_SPEAKERS = 10
 
 
 def score_trials(
@@ -48,7 +49,8 @@ def score_trials(
             f"{train_xvectors} has vectors of {sizes[0]} dimensions, {test_xvectors} of "
             f"{sizes[1]}: run stage 4 anew"
         )
-    training, held_out = split_utterances(utt2spk, experiment.held_out, experiment.seed)
+    names = read_held_out(train_xvectors, utt2spk, experiment)
+    training, held_out = split_utterances(utt2spk, names)
     has_crops = (test_xvectors / "xvector_crops.scp").is_file()
     backends = fit_backends(experiment.scoring, vectors, training, has_crops)
 
@@ -56,12 +58,26 @@ def score_trials(
     for trial_list in find_trial_lists(test_dir).values():
         score_list(trial_list, keys.rows, scorers, prefix)
     trial_list = prefix.with_name(CALIBRATION_TRIALS)
-    if write_calibration_trials(trial_list, held_out, experiment.seed):
+    if write_calibration_trials(trial_list, held_out, read_corpora(train_dir), experiment.seed):
         keys = with_groups({key: vectors[key] for key in held_out}, {})
         scorers = {name: backend.scorer(keys, train_xvectors) for name, backend in backends.items()}
         score_list(trial_list, keys.rows, scorers, prefix)
     else:
-        remove_scores(trial_list, prefix, set(BACKENDS))
+        remove_scores(trial_list, prefix, OWN_BACKENDS)
+
+
+def check_held_out(experiment: Experiment, train_dir: Path, folders: Iterable[Path]) -> None:
+    """Refuse systems that held out different speakers: one list of trials calibrates them all."""
+    utt2spk = read_table(train_dir / "utt2spk")
+    first: tuple[Path, set[str]] | None = None
+    for folder in folders:
+        held_out = read_held_out(folder / f"xvectors_{train_dir.name}", utt2spk, experiment)
+        first = first or (folder, held_out)
+        if held_out != first[1]:
+            raise ValueError(
+                f"{first[0]} and {folder} have x-vectors of systems that held out different "
+                "speakers (seed, held_out changed since): run stages 2 to 4 anew"
+            )
 
 
 def read_train_vectors(
@@ -96,23 +112,6 @@ def read_test_vectors(folder: Path, data_dir: Path) -> XVectors:
     return with_groups(vectors, speakers | models)
 
 
-def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], seed: int) -> bool:
-    """Write pairs of held-out speakers' utterances; whether these are fit to calibrate by."""
-    spk2utt = group_by_speaker(utt2spk)
-    repeated = sum(len(utterances) > 1 for utterances in spk2utt.values())
-    if repeated < MIN_CALIBRATION_SPEAKERS:
-        logging.warning(
-            "scores stay uncalibrated: %d of %d held-out training speakers have several "
-            "utterances, %d are needed (held_out.speaker_share)",
-            repeated, len(spk2utt), MIN_CALIBRATION_SPEAKERS,
-        )  # fmt: skip
-        path.unlink(missing_ok=True)
-        return False
-    rng = np.random.default_rng(seed)
-    write_trials(path, draw_trials(utt2spk, "all", MAX_CALIBRATION_TRIALS, rng))
-    return True
-
-
 def score_list(
     trial_list: Path, rows: Mapping[str, int], scorers: Mapping[str, Scorer], prefix: Path
 ) -> None:
@@ -138,7 +137,7 @@ def score_list(
             for name, score in scorers.items():
                 scores = score(enroll, test)
                 files[name].writelines(format_scores(block.enroll, block.test, scores))
-    remove_scores(trial_list, prefix, set(BACKENDS) - scorers.keys())
+    remove_scores(trial_list, prefix, OWN_BACKENDS - scorers.keys())
 
 
 def remove_scores(trial_list: Path, prefix: Path, backends: Iterable[str]) -> None:

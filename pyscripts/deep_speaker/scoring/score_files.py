@@ -1,18 +1,23 @@
 """Score files: `enroll test score`, one for each phase, trial list and back end."""
 
 import glob
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.config import BACKENDS
+from deep_speaker.config import BACKENDS, read_experiment
 from deep_speaker.tables import iterate_columns, missing_input
 from deep_speaker.trial_table import TrialTable, find_rows
 
 FORM = "enroll test score"
 # Pairs of held-out training speakers, beside the scores; those calibrate.
 CALIBRATION_TRIALS = "calibration_trials"
+FUSION = "fusion"  # how scores end that fuse_scores.py has made of those of others
+OWN_BACKENDS = {*BACKENDS, FUSION}
+SCORING_CONFIG = (
+    "config.yaml"  # beside the scores: that of stage 5, whose order of back ends counts
+)
 
 
 def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
@@ -25,9 +30,10 @@ def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
 
 
 def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
-    """The score files of a trial list, by back end: those of this recipe, then any other.
+    """The score files of a trial list, by back end, the main one first.
 
-    Whatever lies at `score_file` counts, also scores that another program has put there.
+    They come in the order of the config that scored, then others of this recipe, then scores that
+    another program has put there, under a name without a dot.
 
     Raises:
         ValueError: there is none.
@@ -40,8 +46,16 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
     }
     if not found:
         raise ValueError(missing_input(score_file(prefix, trial_list, "*"), 5))
-    known = [backend for backend in BACKENDS if backend in found]
-    return {backend: found[backend] for backend in dict.fromkeys([*known, *found])}
+    order = dict.fromkeys([*_configured_backends(prefix.parent), *BACKENDS, *found])
+    return {backend: found[backend] for backend in order if backend in found}
+
+
+def _configured_backends(folder: Path) -> Sequence[str]:
+    """The back ends of the config beside scores; none where that is missing, or of another day."""
+    try:
+        return read_experiment(folder / SCORING_CONFIG).scoring.backends
+    except (ValueError, OSError):
+        return ()
 
 
 def format_scores(enroll: Iterable[str], test: Iterable[str], scores: np.ndarray) -> Iterable[str]:
@@ -91,6 +105,11 @@ def _iterate_scores(
         yield find_rows(enroll, index), find_rows(test, index), values
 
 
+def _remedy(path: Path) -> str:
+    own = path.name.rpartition(".")[2] in BACKENDS
+    return "run stage 5 anew" if own else "mend this file of another program, or remove it"
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -100,13 +119,20 @@ def _is_number(text: str) -> bool:
 
 
 def _look_up(path: Path, trials: TrialTable, index: Mapping[str, int]) -> np.ndarray:
-    """Scores of trials from a file in any order; of a pair that comes twice the last."""
+    """Scores of trials from a file in any order."""
     unknown = np.full(1, -1, np.int32), np.full(1, -1, np.int32), np.zeros(1)  # of an empty file
     blocks = [unknown, *_iterate_scores(path, index)]
     enroll, test, values = map(np.concatenate, zip(*blocks, strict=True))
     known = (enroll >= 0) & (test >= 0)
     pairs = enroll[known].astype(np.int64) * len(index) + test[known]
     order = np.argsort(pairs, kind="stable")
+    twice = np.flatnonzero((np.diff(pairs[order]) == 0) & (np.diff(values[known][order]) != 0))
+    if len(twice):
+        enroll_row, test_row = divmod(int(pairs[order][twice[0]]), len(index))
+        raise ValueError(
+            f"{path}: '{trials.names[enroll_row]} {trials.names[test_row]}' has several scores: "
+            f"{_remedy(path)}"
+        )
     wanted = trials.enroll.astype(np.int64) * len(index) + trials.test
     place = np.searchsorted(pairs[order], wanted, side="right") - 1
     missing = ~np.isin(wanted, pairs)
@@ -114,6 +140,6 @@ def _look_up(path: Path, trials: TrialTable, index: Mapping[str, int]) -> np.nda
         i = int(np.argmax(missing))
         raise ValueError(
             f"{path}: {missing.sum()} of {len(trials)} trials have no score, first "
-            f"{trials.names[trials.enroll[i]]} {trials.names[trials.test[i]]}: run stage 5 anew"
+            f"{trials.names[trials.enroll[i]]} {trials.names[trials.test[i]]}: {_remedy(path)}"
         )
     return values[known][order][place]

@@ -63,6 +63,8 @@ def fit_backends(
     instead = {} if has_crops else {"crop_distance": "cosine"}
     if not has_crops and "crop_distance" in options.backends:
         logging.info("no crops there (as of the floors): cosine in place of crop_distance")
+    if not utt2spk:
+        raise ValueError("no training utterances to fit back ends on: run stage 4 anew")
     training = np.stack([vectors[key] for key in utt2spk])
     speakers, of_speaker = np.unique(list(utt2spk.values()), return_inverse=True)
     means = speaker_means(training, of_speaker)[0].astype(np.float32)
@@ -81,6 +83,8 @@ def fit_backends(
             transform = fit(base)
             # As of one utterance each: what they are compared with mostly are.
             cohort = None if name == base else transform(means, np.ones(len(speakers)))
+            if cohort and len(speakers) < 2:
+                raise ValueError("a cohort of one training speaker, 2 are needed")
             fitted[name] = VectorBackend(transform, cohort, options.cohort_size)
         except ValueError as error:
             logging.warning("no scores by %s: %s", name, error)

@@ -1,0 +1,56 @@
+"""Pairs of held-out training speakers, whose scores calibrate those of the tests."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.data_dir import group_by_speaker
+from deep_speaker.protocols import draw_trials
+from deep_speaker.tables import read_optional_table
+from deep_speaker.trials import Trial, write_trials
+
+MAX_TRIALS = 200000
+# Fewer do not stand for others: what they calibrate may cost several times more than no decision.
+MIN_SPEAKERS = 10
+
+
+def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], corpora: Sequence[str],
+                             seed: int) -> bool:  # fmt: skip
+    """Write pairs of held-out speakers' utterances; whether these are fit to calibrate by.
+
+    Args:
+        corpora: prefixes of the ids, of which each is paired with its own, as in tests; if any.
+    """
+    spk2utt = group_by_speaker(utt2spk)
+    repeated = sum(len(utterances) > 1 for utterances in spk2utt.values())
+    if repeated < MIN_SPEAKERS:
+        logging.warning(
+            "scores stay uncalibrated: %d of %d held-out training speakers have several "
+            "utterances, %d are needed (held_out.speaker_share; then train anew)",
+            repeated, len(spk2utt), MIN_SPEAKERS,
+        )  # fmt: skip
+        path.unlink(missing_ok=True)
+        return False
+    rng = np.random.default_rng(seed)
+    trials: list[Trial] = []
+    parts = split_corpora(utt2spk, corpora)
+    for part in parts:
+        trials += draw_trials(part, "all", MAX_TRIALS // len(parts), rng)
+    write_trials(path, trials)
+    return True
+
+
+def split_corpora(utt2spk: Mapping[str, str], corpora: Sequence[str]) -> list[dict[str, str]]:
+    """utt2spk of each corpus that has target and nontarget pairs."""
+    parts: dict[str, dict[str, str]] = {}
+    for key, speaker in utt2spk.items():
+        own = [name for name in corpora if speaker.startswith(f"{name}_")]
+        parts.setdefault(max(own, key=len, default=""), {})[key] = speaker
+    return [part for part in parts.values() if 1 < len(set(part.values())) < len(part)]
+
+
+def read_corpora(data_dir: Path) -> list[str]:
+    """The corpora that `local/combine_corpora.py` joined to make a data directory; none of one."""
+    return read_optional_table(data_dir.parent / "stage_0_options").get("corpora", "").split()
