@@ -71,6 +71,17 @@ def test_the_tables_by_hand(experiments: Path) -> None:
     assert compare_experiments(experiments) == "\n".join([TABLE, IDENTIFICATION, conventions])
 
 
+def test_floors_that_experiments_share_have_one_line(tmp_path: Path) -> None:
+    for name, error in (("a", 5.0), ("b", 5.0), ("c", 7.0)):
+        floor = make_row(phase="statistics", eer_percent=error)
+        write(tmp_path, f"toy/{name}", [floor, make_row(phase="untrained")])
+    text = compare_experiments(tmp_path)
+    lines = [line.split("|")[1:3] for line in text.splitlines() if "| cosine " in line]
+    assert [[word.strip() for word in line] for line in lines] == [
+        ["(3 experiments)", "untrained"], ["(2 experiments)", "statistics"], ["c", "statistics"],
+    ]  # fmt: skip
+
+
 def test_one_list_alone(experiments: Path) -> None:
     text = compare_experiments(experiments, "ar_identification")
     assert text.startswith(IDENTIFICATION)

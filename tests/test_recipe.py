@@ -119,7 +119,9 @@ def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> Non
         assert {"feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames"} <= set(read_all(folder))
     xvectors = sorted(finished[0].folder.glob("exp/embedded/tiny/**/xvectors_t*"))
     assert len(xvectors) == 2 * len(PHASES)
-    names = {"num_utts.ark"} | {f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")}
+    names = {"num_utts.ark", "spk2utt"} | {
+        f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")
+    }
     for folder in xvectors:
         assert set(read_all(folder)) == names
 

@@ -1,10 +1,12 @@
 """Results of many experiments side by side, as Markdown that reads as text too."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deep_speaker.report.phase_styles import is_floor
 from deep_speaker.result_rows import (
     CONVENTIONS,
     Row,
@@ -99,7 +101,23 @@ def format_table(name: str, lines: Sequence[Compared]) -> str:
         for each in best
     ]
     rows = [first | cells(each.line) for first, each in zip(names, best, strict=True)]
+    rows = merge_floors(rows)
     return f"{markdown(rows, num_names=3)}\n\n{describe_counts(best)}"
+
+
+def merge_floors(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Floors are the same for all experiments that split speakers alike: one line for them."""
+    merged: dict[tuple[str, ...], dict[str, str]] = {}
+    counts: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        experiment, *others = row.values()
+        key = tuple(others) if is_floor(row["phase"]) else (experiment, *others)
+        counts[key] += 1
+        merged.setdefault(key, row)
+    return [
+        row if counts[key] == 1 else row | {"experiment": f"({counts[key]} experiments)"}
+        for key, row in merged.items()
+    ]
 
 
 def markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
