@@ -95,6 +95,12 @@ def test_a_directory_before_stage_1_and_one_without_crops_are_good(
     assert "6 x-vectors of 8 dimensions, 3 speakers\n" in printed
 
 
+def test_a_model_has_a_name_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_models(folder / "data/test", {"model": ["spk0-0"], "spk1-0": ["spk1-1"]})
+    with pytest.raises(ValueError, match=r"enroll_spk2utt, line 2: 'spk1-0' is an utterance's id"):
+        validate(monkeypatch, folder / "data/test")
+
+
 def test_utterances_have_equally_many_crops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = list(read_table(folder / "x/xvector.scp"))
     crops = [(key, np.ones((3 - (key == keys[4]), 8), np.float32)) for key in keys]

@@ -35,6 +35,8 @@ def _check_models(path: Path, utterances: set[str]) -> set[str]:
         for key in members.split():
             if key not in utterances:
                 raise line_error(path, number, f"{key!r} of {model!r} is no utterance: {REMEDY}")
+        if model in utterances:
+            raise line_error(path, number, f"{model!r} is an utterance's id too: rename the model")
         models.add(model)
     return models
 

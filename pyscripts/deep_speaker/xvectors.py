@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,18 @@ class XVectors:
     def counts(self) -> np.ndarray:
         """The number of utterances behind each key."""
         return np.array([len(members) for members in self.members])
+
+    @cached_property
+    def _member_codes(self) -> np.ndarray:
+        """Every key with each of its members, as one number: sorted int64."""
+        keys = np.repeat(np.arange(len(self.members)), [len(rows) for rows in self.members])
+        return np.sort(keys * len(self.members) + np.concatenate(self.members))
+
+    def has_member(self, keys: np.ndarray, utterances: np.ndarray) -> np.ndarray:
+        """Whether a key is made of an utterance, or is it: bool, for rows of both (trials,)."""
+        codes = keys.astype(np.int64) * len(self.members) + utterances
+        place = np.searchsorted(self._member_codes, codes)
+        return self._member_codes[np.minimum(place, len(self._member_codes) - 1)] == codes
 
 
 def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:

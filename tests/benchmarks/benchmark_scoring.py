@@ -27,6 +27,7 @@ from deep_speaker.scoring.score_files import read_scores, score_file
 from deep_speaker.scoring.scorers import score_pairs
 from deep_speaker.trial_blocks import iterate_trials
 from deep_speaker.trial_table import find_rows, read_trial_table
+from deep_speaker.xvectors import XVectors
 
 UTTERANCES, PER_SPEAKER, DIM, CROPS = 20000, 20, 512, 10
 LOOP_TRIALS = 5000
@@ -41,6 +42,7 @@ def main() -> None:
     speakers = np.arange(UTTERANCES) // PER_SPEAKER
     centres = rng.normal(size=(speakers[-1] + 1, DIM))[speakers]
     vectors = (centres + 3 * rng.normal(size=(UTTERANCES, DIM))).astype(np.float32)
+    keys = XVectors(rows, vectors, [[row] for row in rows.values()])
     sides = fit_backend("cosine", vectors, speakers, 150)(vectors, np.ones(UTTERANCES))
     for size in parser.parse_args().sizes:
         print(f"{size} trials:")
@@ -52,7 +54,7 @@ def main() -> None:
                 return score_pairs(enroll, test, sides=sides, norm=None)
 
             with timed("stage 5, streamed: parse, score, write"):
-                score_list(trial_list, rows, {"cosine": score}, prefix)
+                score_list(trial_list, keys, {"cosine": score}, prefix)
             with timed("  parse alone"):
                 for block in iterate_trials(trial_list):
                     find_rows(block.enroll, rows), find_rows(block.test, rows)

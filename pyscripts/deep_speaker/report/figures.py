@@ -198,7 +198,8 @@ def training_figure(name: str, curves: Sequence[TrainingCurve], styles: Mapping[
             draw_training(axes, key, curve, styles[curve.phase])
         axes.set_title(CURVES[key])
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        axes.set_ylim(bottom=0)
+        highest = axes.dataLim.ymax
+        axes.set_ylim(0, 1.06 * highest if highest > 0 else None)
         if key in LOG_SCALED:
             set_log_scale(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

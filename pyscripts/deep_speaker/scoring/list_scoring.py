@@ -1,5 +1,6 @@
 """Scores of trials by the back ends of an experiment (stage 5)."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,12 +57,12 @@ def score_trials(
 
     scorers = {name: backend.scorer(keys, test_xvectors) for name, backend in backends.items()}
     for trial_list in find_trial_lists(test_dir).values():
-        score_list(trial_list, keys.rows, scorers, prefix)
+        score_list(trial_list, keys, scorers, prefix)
     trial_list = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(trial_list, held_out, read_corpora(train_dir), experiment.seed):
         keys = with_groups({key: vectors[key] for key in held_out}, {})
         scorers = {name: backend.scorer(keys, train_xvectors) for name, backend in backends.items()}
-        score_list(trial_list, keys.rows, scorers, prefix)
+        score_list(trial_list, keys, scorers, prefix)
     else:
         remove_scores(trial_list, prefix, OWN_BACKENDS)
 
@@ -113,20 +114,20 @@ def read_test_vectors(folder: Path, data_dir: Path) -> XVectors:
 
 
 def score_list(
-    trial_list: Path, rows: Mapping[str, int], scorers: Mapping[str, Scorer], prefix: Path
+    trial_list: Path, keys: XVectors, scorers: Mapping[str, Scorer], prefix: Path
 ) -> None:
     """Write a list's scores by each back end; earlier ones by others of this recipe go.
 
-    Args:
-        rows: what the scorers know a key by.
+    Trials that test an utterance by which they enrol are told of: their scores are too good.
     """
+    num_own = 0
     with ExitStack() as stack:
         files = {
             name: stack.enter_context(replacing_file(score_file(prefix, trial_list, name)))
             for name in scorers
         }
         for block in iterate_trials(trial_list):
-            enroll, test = find_rows(block.enroll, rows), find_rows(block.test, rows)
+            enroll, test = find_rows(block.enroll, keys.rows), find_rows(block.test, keys.rows)
             if min(enroll.min(), test.min()) < 0:
                 i = int(np.argmax((enroll < 0) | (test < 0)))
                 lost = block.enroll[i] if enroll[i] < 0 else block.test[i]
@@ -134,10 +135,13 @@ def score_list(
                     f"{trial_list}, line {block.first_line + i}: {lost!r} has no vector in the "
                     "x-vector directory: mend the list, or run stage 4 anew"
                 )
+            num_own += int(keys.has_member(enroll, test).sum())
             for name, score in scorers.items():
                 scores = score(enroll, test)
                 files[name].writelines(format_scores(block.enroll, block.test, scores))
     remove_scores(trial_list, prefix, OWN_BACKENDS - scorers.keys())
+    if num_own:
+        logging.warning("%s: %d trials test an utterance by which they enrol", trial_list, num_own)
 
 
 def remove_scores(trial_list: Path, prefix: Path, backends: Iterable[str]) -> None:
