@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from deep_speaker import embeddings
 from deep_speaker.archives import ArchiveTable
 from deep_speaker.checkpoints import load_checkpoint
 from deep_speaker.config import override_experiment, read_experiment
@@ -37,7 +38,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_an_experiment_runs_to_its_results(config: Path, corpus: Path, tmp_path: Path) -> None:
+def test_an_experiment_runs_to_its_results(
+    config: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "in_processes", lambda device: False)  # start none: minutes
     override_experiment(config, [FEW_STEPS], tmp_path / "config.yaml")
     experiment = read_experiment(tmp_path / "config.yaml")
     for part in ("train", "test"):
@@ -49,19 +53,14 @@ def test_an_experiment_runs_to_its_results(config: Path, corpus: Path, tmp_path:
         initial = initial or folder / "best.pt"
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
-        for part, count in (("train", 16), ("test", 6)):
-            extractor = Extractor(
-                folder / "best.pt", corpus / part, experiment, torch.device("cpu")
-            )
-            extract(extractor, folder / f"xvectors_{part}", 2)
-            table = ArchiveTable(folder / f"xvectors_{part}/xvector.scp")
-            vectors = np.stack([table.rows(key) for key in table])
-            assert vectors.shape == (count, experiment.network.embedding_dim)
-            assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-        score_trials(
-            experiment, corpus / "train", corpus / "test", folder, tmp_path / "scores" / phase
-        )
-    rows = compute_rows(corpus / "test", tmp_path / "scores", phases_of(experiment))
-    assert {row["phase"] for row in rows} == set(phases_of(experiment))
+    for part, count in (("train", 16), ("test", 6)):
+        extractor = Extractor(folder / "best.pt", corpus / part, experiment, torch.device("cpu"))
+        extract(extractor, folder / f"xvectors_{part}", 1)
+        table = ArchiveTable(folder / f"xvectors_{part}/xvector.scp")
+        vectors = np.stack([table.rows(key) for key in table])
+        assert vectors.shape == (count, experiment.network.embedding_dim)
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    score_trials(experiment, corpus / "train", corpus / "test", folder, tmp_path / "scores" / phase)
+    rows = compute_rows(corpus / "test", tmp_path / "scores", [phase])
     assert {row["backend"] for row in rows} == set(experiment.scoring.backends)
     assert all(0 <= row["eer_percent"] <= 100 for row in rows)
