@@ -37,3 +37,11 @@ phases="statistics statistics_no_mean $start $trained"
 # The x-vector directories of a phase; those of the experiment's last word are its own.
 case $trained in *finetuning*) last=finetuning ;; *) last=pretraining ;; esac
 xvectors() { if [ "$1" = "$last" ]; then echo "$experiment"; else echo "$experiment/$1"; fi; }
+
+if (( stage >= 5 )); then
+  for phase in $trained; do
+    if [ "$experiment/$phase/best.pt" -nt "$(xvectors "$phase")/xvectors_test" ]; then
+      echo "run.sh: warning: $phase was trained after its x-vectors were made: run stage 4 too" >&2
+    fi
+  done
+fi

@@ -176,6 +176,18 @@ def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_pat
     assert "embeddings" in printed
 
 
+def test_scores_of_networks_trained_since_are_told_of(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    (tmp_path / "exp/embedded/tiny/pretraining/best.pt").touch()
+    printed = recipe.run(*EMBEDDED, "--stage", "6")
+    told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
+    assert [line.split()[2] for line in told] == ["pretraining"]
+
+
 @pytest.mark.parametrize(
     ("stage", "remedy"),
     [

@@ -15,9 +15,8 @@ FORM = "enroll test score"
 CALIBRATION_TRIALS = "calibration_trials"
 FUSION = "fusion"  # how scores end that fuse_scores.py has made of those of others
 OWN_BACKENDS = {*BACKENDS, FUSION}
-SCORING_CONFIG = (
-    "config.yaml"  # beside the scores: that of stage 5, whose order of back ends counts
-)
+# Beside the scores: the config of stage 5, whose order of back ends counts.
+SCORING_CONFIG = "config.yaml"
 
 
 def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
