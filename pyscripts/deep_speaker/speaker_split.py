@@ -71,13 +71,19 @@ def write_held_out(folder: Path, speakers: Iterable[str]) -> None:
     (folder / HELD_OUT).write_text("".join(f"{name}\n" for name in sorted(speakers)))
 
 
+def read_noted(folder: Path) -> set[str] | None:
+    """What `write_held_out` has noted; None where it has not."""
+    path = folder / HELD_OUT
+    return set(read_utf8(path).split()) if path.is_file() else None
+
+
 def read_held_out(folder: Path, utt2spk: Mapping[str, str], experiment: Experiment) -> set[str]:
     """The held-out speakers of an x-vector directory, by its list, else by the experiment.
 
     The list tells who trained, whatever the config says by now. Published weights and x-vectors of
     other programs have none.
     """
-    path = folder / HELD_OUT
-    if path.is_file():
-        return set(read_utf8(path).split())
-    return set(split_for_scoring(list(set(utt2spk.values())), experiment)[1])
+    noted = read_noted(folder)
+    if noted is None:
+        return set(split_for_scoring(list(set(utt2spk.values())), experiment)[1])
+    return noted

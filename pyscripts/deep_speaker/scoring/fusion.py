@@ -17,7 +17,7 @@ from deep_speaker.scoring.score_files import (
     read_scores,
     score_file,
 )
-from deep_speaker.speaker_split import HELD_OUT
+from deep_speaker.speaker_split import read_noted
 from deep_speaker.tables import missing_input, read_table
 from deep_speaker.trial_table import TrialTable, read_trial_table
 from deep_speaker.trials import find_trial_lists
@@ -33,7 +33,7 @@ def fuse_xvectors(
 
     Args:
         method: `concatenation`, whose cosine is the mean of the systems' cosines; or `sum`, as
-            Deep Speaker fuses (Li et al. 2017, section 4.4), of systems of one dimension.
+            Deep Speaker fuses (Li et al. 2017), of systems of one dimension.
 
     Raises:
         ValueError: the systems have not the same utterances, or `sum` not the same dimensions.
@@ -61,18 +61,14 @@ def fuse_xvectors(
             f"{folders[0]}: {min(unknown)!r} is not in {data_dir}: name the data directory that "
             "was embedded there"
         )
-    held_out = [_read_list(folder / HELD_OUT) for folder in folders]
+    held_out = [read_noted(folder) for folder in folders]
     if any(names != held_out[0] for names in held_out):
         raise ValueError(
             f"{', '.join(map(str, folders))}: the systems held out different speakers (seed, "
             "held_out): train them alike"
         )
-    write_xvectors(output, embeddings, utt2spk, held_out[0])
+    write_xvectors(output, embeddings, utt2spk, held_out[0] or ())
     logging.info("%d utterances of %d systems: %s", len(embeddings), len(folders), method)
-
-
-def _read_list(path: Path) -> list[str]:
-    return read_utf8(path).split() if path.is_file() else []
 
 
 def fuse_scores(

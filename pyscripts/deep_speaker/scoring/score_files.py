@@ -119,26 +119,28 @@ def _is_number(text: str) -> bool:
 
 def _look_up(path: Path, trials: TrialTable, index: Mapping[str, int]) -> np.ndarray:
     """Scores of trials from a file in any order."""
-    unknown = np.full(1, -1, np.int32), np.full(1, -1, np.int32), np.zeros(1)  # of an empty file
-    blocks = [unknown, *_iterate_scores(path, index)]
+    below_all = np.full(1, -1, np.int32), np.full(1, -1, np.int32), np.zeros(1)
+    blocks = [below_all, *_iterate_scores(path, index)]
     enroll, test, values = map(np.concatenate, zip(*blocks, strict=True))
-    known = (enroll >= 0) & (test >= 0)
-    pairs = enroll[known].astype(np.int64) * len(index) + test[known]
+    pairs = enroll.astype(np.int64) * len(index) + test
+    pairs[(enroll < 0) | (test < 0)] = -1  # pairs of unknown names are all one, below those known
     order = np.argsort(pairs, kind="stable")
-    twice = np.flatnonzero((np.diff(pairs[order]) == 0) & (np.diff(values[known][order]) != 0))
+    pairs, values = pairs[order], values[order]
+    differs = (pairs[1:] == pairs[:-1]) & (values[1:] != values[:-1])
+    twice = np.flatnonzero(differs & (pairs[1:] >= 0))
     if len(twice):
-        enroll_row, test_row = divmod(int(pairs[order][twice[0]]), len(index))
+        enroll_row, test_row = divmod(int(pairs[twice[0]]), len(index))
         raise ValueError(
             f"{path}: '{trials.names[enroll_row]} {trials.names[test_row]}' has several scores: "
             f"{_remedy(path)}"
         )
     wanted = trials.enroll.astype(np.int64) * len(index) + trials.test
-    place = np.searchsorted(pairs[order], wanted, side="right") - 1
-    missing = ~np.isin(wanted, pairs)
+    place = np.searchsorted(pairs, wanted, side="right") - 1
+    missing = pairs[place] != wanted
     if missing.any():
         i = int(np.argmax(missing))
         raise ValueError(
             f"{path}: {missing.sum()} of {len(trials)} trials have no score, first "
             f"{trials.names[trials.enroll[i]]} {trials.names[trials.test[i]]}: {_remedy(path)}"
         )
-    return values[known][order][place]
+    return values[place]
