@@ -1,96 +1,51 @@
 """Stage 5: scores of all trial lists by all back ends, against a slow direct computation."""
 
-import math
-import shutil
-from itertools import combinations
 from pathlib import Path
 
-import kaldiio
 import numpy as np
 import pytest
 
 import score_trials as score_trials_command
 from deep_speaker import tables
 from deep_speaker.config import BACKENDS, Experiment
-from deep_speaker.scoring import calibration_trials, list_scoring, scorers
+from deep_speaker.scoring import list_scoring, scorers
 from deep_speaker.scoring.list_scoring import (
-    check_held_out,
     read_test_vectors,
     score_trials,
 )
 from deep_speaker.scoring.score_files import find_score_files, read_scores, score_file
-from deep_speaker.speaker_split import split_speakers, split_utterances, write_held_out
+from deep_speaker.speaker_split import split_speakers, split_utterances
 from deep_speaker.trial_table import read_trial_table
 from deep_speaker.trials import Trial, read_trials, write_models, write_trials
 from deep_speaker.xvectors import read_unit_vectors, write_xvectors
+from scored_folders import (
+    ALL,
+    MODELS,
+    OWN,
+    TEST,
+    TRAIN,
+    experiment_of,
+    held_out_of,
+    make_folder,
+    random_trials,
+    replace_train,
+    score,
+    slow_cosine,
+    slow_vectors,
+)
 from tiny_data import make_experiment, write_experiment
 from tiny_xvectors import (
     make_crops,
-    make_utt2spk,
     make_vectors,
     parse_scores,
     write_crop_vectors,
     write_data_dir,
 )
 
-TRAIN, TEST = make_utt2spk("t", 25, 4), make_utt2spk("s", 4, 3)
-MODELS = {"m": ["s0-0", "s0-2"], "s1": ["s1-1"], "alone": ["s2-0"], "twin": ["s3-0", "s3-1"]}
-ALL = ("cosine", "centred_cosine", "lda", "plda", "cosine_as_norm", "plda_as_norm")
-
-
-def experiment_of(*backends: str) -> Experiment:
-    """Holds out 10 of 25 speakers, just enough to calibrate by."""
-    return make_experiment(scoring={"backends": backends, "lda_dim": 4, "cohort_size": 4})
-
-
-def random_trials(count: int, seed: int = 1) -> list[Trial]:
-    """Pairs of utterances, and of speakers with utterances, in no order."""
-    rng = np.random.default_rng(seed)
-    keys = [*TEST, *dict.fromkeys(TEST.values())]
-    pairs = rng.integers([len(keys), len(TEST)], size=(count, 2)).tolist()
-    return [Trial(keys[i], list(TEST)[j], bool(i % 2)) for i, j in pairs]
-
-
-OWN = "test an utterance by which they enrol"  # a warning that random lists cause
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Data directories train/ and test/, a trial list, and x-vectors of both sets in x/."""
-    for name, utt2spk, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
-        write_data_dir(tmp_path / name, utt2spk)
-        vectors = make_vectors(utt2spk, seed)
-        write_xvectors(tmp_path / f"x/xvectors_{name}", vectors, utt2spk)
-    write_trials(tmp_path / "test/trials", random_trials(100))
-    return tmp_path
-
-
-def score(folder: Path, *backends: str, phase: str = "p") -> Path:
-    """Run the stage; the folder of the scores."""
-    arguments = folder / "train", folder / "test", folder / "x", folder / "scores" / phase
-    score_trials(experiment_of(*(backends or ("cosine",))), *arguments)
-    return folder / "scores"
-
-
-def replace_train(folder: Path, utt2spk: dict[str, str]) -> None:
-    write_data_dir(folder / "train", utt2spk)
-    write_xvectors(folder / "x/xvectors_train", make_vectors(utt2spk, 0), utt2spk)
-
-
-def held_out_of(utt2spk: dict[str, str]) -> set[str]:
-    speakers = sorted(set(utt2spk.values()))
-    return set(split_speakers(speakers, experiment_of("cosine").held_out, 0)[1])
-
-
-def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    dot = sum(x * y for x, y in zip(a, b, strict=True))
-    return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(x * x for x in b))
-
-
-def slow_vectors(directory: Path) -> dict[str, np.ndarray]:
-    """Unit vectors of utterances, read by others."""
-    vectors = dict(kaldiio.load_scp(str(directory / "xvector.scp")))
-    return {key: vector.astype(float) / math.hypot(*vector) for key, vector in vectors.items()}
+    return make_folder(tmp_path)
 
 
 # Scores
@@ -347,104 +302,6 @@ def test_what_cannot_be_fitted_is_told_and_its_earlier_scores_go(
     kept = ["cosine", "centred_cosine", "cosine_as_norm"]
     for name in ("trials", "calibration_trials"):
         assert list(find_score_files(scores / "p", Path(name))) == kept
-
-
-# Calibration
-
-
-def test_calibration_trials_are_all_pairs_of_the_held_out_speakers(folder: Path) -> None:
-    scores = score(folder, "plda", "cosine")
-    trials = read_trials(scores / "calibration_trials")
-    held_out = held_out_of(TRAIN)
-    wanted = [key for key in sorted(TRAIN) if TRAIN[key] in held_out]
-    assert {frozenset(trial[:2]) for trial in trials} == set(
-        map(frozenset, combinations(wanted, 2))
-    )
-    assert len(trials) == 40 * 39 / 2
-    for trial in trials:
-        assert trial.target == (TRAIN[trial.enroll] == TRAIN[trial.test])
-    unit = slow_vectors(folder / "x/xvectors_train")
-    found = parse_scores(scores / "p.calibration_trials.cosine")
-    assert list(found) == [trial[:2] for trial in trials]
-    for (enroll, test), value in found.items():
-        assert value == pytest.approx(slow_cosine(unit[enroll], unit[test]), abs=1e-6)
-    assert list(parse_scores(scores / "p.calibration_trials.plda")) == list(found)
-
-
-def test_there_are_no_more_calibration_trials_than_the_limit(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Chosen alike for all phases."""
-    monkeypatch.setattr(calibration_trials, "MAX_TRIALS", 30)
-    first = (score(folder) / "calibration_trials").read_text()
-    trials = read_trials(folder / "scores/calibration_trials")
-    assert (len(trials), sum(trial.target for trial in trials)) == (30, 15)
-    assert (score(folder, phase="q") / "calibration_trials").read_text() == first
-
-
-@pytest.mark.parametrize("repeated", [0, 9, 10])
-def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothing(
-    repeated: int, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A warning says so, earlier calibration scores of this phase go, and the test list's come."""
-    scores = score(folder, "lda", "cosine")
-    (scores / "p.trials.cosine").unlink()
-    held_out = sorted(held_out_of(TRAIN))
-    lone = {k: name for k, name in TRAIN.items() if name not in held_out[repeated:] or k[-1] == "0"}
-    replace_train(folder, lone)
-    assert held_out_of(lone) == set(held_out)
-    caplog.clear()
-    score(folder, "lda", "cosine")
-    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
-    told = [line for line in (each.getMessage() for each in warnings) if OWN not in line]
-    expected = {"p.trials.cosine", "p.trials.lda"}
-    if repeated < 10:
-        (warning,) = told
-        assert warning.startswith(f"scores stay uncalibrated: {repeated} of 10 held-out training")
-    else:
-        assert not told
-        expected |= {
-            "calibration_trials",
-            *(f"p.calibration_trials.{b}" for b in ("cosine", "lda")),
-        }
-    assert {path.name for path in scores.iterdir()} == expected
-    assert len((scores / "p.trials.cosine").read_text().splitlines()) == 100
-
-
-def test_who_is_held_out_stands_with_the_x_vectors_whatever_the_config_says(folder: Path) -> None:
-    names = sorted(set(TRAIN.values()))[:10]
-    write_held_out(folder / "x/xvectors_train", names)
-    trials = read_trials(score(folder) / "calibration_trials")
-    assert {TRAIN[trial.enroll] for trial in trials} == set(names) != held_out_of(TRAIN)
-
-
-def test_systems_that_held_out_others_are_refused(folder: Path) -> None:
-    shutil.copytree(folder / "x", folder / "y")
-    folders = [folder / "x", folder / "y"]
-    check_held_out(experiment_of("cosine"), folder / "train", folders)
-    write_held_out(folder / "y/xvectors_train", ["t0"])
-    with pytest.raises(ValueError, match=r"x and .*/y have .*: run stages 2 to 4 anew"):
-        check_held_out(experiment_of("cosine"), folder / "train", folders)
-
-
-def test_trials_by_what_enrols_them_are_told_of(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    write_models(folder / "test", {"m": ["s0-0", "s1-1"]})
-    pairs = [("m", "s1-1"), ("m", "s1-0"), ("s2", "s2-0"), ("s2", "s0-0"), ("s3-0", "s3-0")]
-    write_trials(folder / "test/trials", [Trial(*pair, pair[0] != "m") for pair in pairs])
-    score(folder)
-    told = [record.getMessage() for record in caplog.records]
-    assert [line for line in told if OWN in line] == [
-        f"{folder / 'test/trials'}: 3 trials test an utterance by which they enrol"
-    ]
-
-
-def test_the_scores_of_old_fusions_go(folder: Path) -> None:
-    fused = score(folder) / "p.trials.fusion"
-    fused.write_text("of former embeddings\n")
-    score(folder)
-    assert not fused.exists()
 
 
 # Crops
