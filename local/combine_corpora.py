@@ -12,12 +12,16 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from deep_speaker import command, corpus
-from deep_speaker.corpus_checks import check_sets
-from deep_speaker.data_dir import Utterance, read_utterances
-from deep_speaker.tables import iterate_table, read_table, write_table
-from deep_speaker.trials import Trial, find_trial_lists, read_known_trials, read_models
-from deep_speaker.validation import validate_data_dir
+from deep_speaker import corpora
+from deep_speaker.corpora.checks import check_sets
+from deep_speaker.kaldi.data_dir import read_utterances
+from deep_speaker.kaldi.tables import iterate_table, read_table, write_table
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.system import command
+from deep_speaker.trials.importing import read_known_trials
+from deep_speaker.trials.lists import Trial, find_trial_lists
+from deep_speaker.trials.models import read_models
+from deep_speaker.validation.data_dirs import validate_data_dir
 
 
 def main() -> None:
@@ -29,10 +33,10 @@ def main() -> None:
     folders = check_folders(options.output, options.corpora)
     check_speakers(folders)
     train, test = (read_sets(folders, part, options.nj) for part in ("train", "test"))
-    with corpus.sorted_sets(options.output, train, test) as (train_set, test_set):
+    with corpora.sorted_sets(options.output, train, test) as (train_set, test_set):
         check_sets(options.output, train_set, test_set)
         lists, models = read_lists(folders)
-        corpus.write_sets(options.output, train_set, test_set, lists, models)
+        corpora.write_sets(options.output, train_set, test_set, lists, models)
     write_table(options.output / "stage_0_options", {"corpora": " ".join(folders)})
 
 
@@ -40,7 +44,7 @@ def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
     """The data directories of corpora, by the names that become the prefixes of ids."""
     found: dict[str, Path] = {}
     for folder in folders:
-        name = corpus.safe_id(folder.name)
+        name = corpora.safe_id(folder.name)
         if name in found:
             raise ValueError(
                 f"{found[name]} and {folder} both give the prefix {name!r}: name each corpus once, "

@@ -19,8 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 from zipfile import BadZipFile, ZipFile
 
-from deep_speaker import command
-from deep_speaker.files import replacing_directory, replacing_file
+from deep_speaker.system import command
+from deep_speaker.system.files import replacing_directory, replacing_file
 from voxceleb.conversion import convert_tree
 from voxceleb.downloads import CHUNK, check_file, fetch, make_opener, read_md5sums
 from voxceleb.lists import PROTOCOLS

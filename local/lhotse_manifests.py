@@ -13,8 +13,8 @@ from lhotse import CutSet, Recording, RecordingSet, SupervisionSegment, Supervis
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 
-from deep_speaker import command
-from deep_speaker.sorting import sort_lines
+from deep_speaker.system import command
+from deep_speaker.system.sorting import sort_lines
 
 # By kind, as in the names of files.
 CLASSES = {

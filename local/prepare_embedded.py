@@ -9,17 +9,19 @@ when the number of training speakers changes. The audio lies in <output>/wav/<sp
 import argparse
 from pathlib import Path
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import read_info, wav_entry
-from deep_speaker.data_dir import Utterance
-from deep_speaker.files import replacing_directory
+from deep_speaker import corpora
+from deep_speaker.kaldi.audio import read_info
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import wav_entry
+from deep_speaker.system import command
+from deep_speaker.system.files import replacing_directory
 from embedded.corpus import speaker_id, synthesise_corpus
 from embedded.voices import draw_voice
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
+    corpora.add_options(parser)
     for name, default in (("test-speakers", 40), ("train-speakers", 300), ("utterances", 10)):
         parser.add_argument(f"--num-{name}", type=command.positive_int, default=default)
     options = parser.parse_args()
@@ -44,7 +46,7 @@ def main() -> None:
         for utterance, path, text in made
     ]
     first_training_speaker = speaker_id(options.num_test_speakers)
-    corpus.write_corpus(
+    corpora.write_corpus(
         options,
         train=[item for item in utterances if item.speaker >= first_training_speaker],
         test=[item for item in utterances if item.speaker < first_training_speaker],

@@ -18,29 +18,33 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import file_of_entry, segment_bounds
-from deep_speaker.bad_items import check_bad_items
-from deep_speaker.data_dir import Utterance, read_utterances
-from deep_speaker.files import scratch_directory
-from deep_speaker.sorted_utterances import SortedUtterances
-from deep_speaker.tables import iterate_table
-from deep_speaker.trials import list_trial_files, read_models
-from deep_speaker.validation import validate_data_dir
+from deep_speaker import corpora
+from deep_speaker.corpora.sorted_utterances import SortedUtterances
+from deep_speaker.kaldi.audio import segment_bounds
+from deep_speaker.kaldi.data_dir import read_utterances
+from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.system import command
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.files import scratch_directory
+from deep_speaker.trials.lists import list_trial_files
+from deep_speaker.trials.models import read_models
+from deep_speaker.validation.data_dirs import validate_data_dir
 
 NEEDED = ("wav.scp", "utt2spk", "spk2utt")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
-    corpus.add_folder_options(
+    corpora.add_options(parser)
+    corpora.add_folder_options(
         parser,
         "folder of data directories train/ and test/, or one to be split by speaker",
         "data directory of the training speakers",
         "data directory of the test speakers",
     )
-    corpus.add_share_option(parser)
+    corpora.add_share_option(parser)
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         if (options.corpus_dir / "wav.scp").is_file():
@@ -57,7 +61,7 @@ def write_sets(options: argparse.Namespace, train_dir: Path, test_dir: Path) -> 
     """Take two data directories, and the trials of the second."""
     for folder in (train_dir, test_dir):
         check_data_dir(folder)
-    corpus.write_corpus(
+    corpora.write_corpus(
         options,
         read_data_dir(train_dir, options.nj),
         read_data_dir(test_dir, options.nj),
@@ -73,11 +77,11 @@ def write_split(options: argparse.Namespace) -> None:
     if list_trial_files(folder):
         logging.warning("%s: its trials are not used, as a part of it trains", folder)
     speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
-    tested = corpus.choose_test_speakers(speakers, options.test_share, options.data_seed)
+    tested = corpora.choose_test_speakers(speakers, options.test_share, options.data_seed)
     logging.info("%s is split: %d of its speakers test", folder, len(tested))
     with scratch_directory(options.output / "splitting.partial") as scratch:
         everything = SortedUtterances(scratch / "all", read_data_dir(folder, options.nj))
-        corpus.write_corpus(
+        corpora.write_corpus(
             options,
             (item for item in everything if item.speaker not in tested),
             (item for item in everything if item.speaker in tested),

@@ -18,12 +18,14 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import AudioInfo, read_info, wav_entry
-from deep_speaker.bad_items import check_bad_items
-from deep_speaker.data_dir import Segment, Utterance
-from deep_speaker.files import scratch_directory
-from deep_speaker.parallel import map_in_threads
+from deep_speaker import corpora
+from deep_speaker.kaldi.audio import read_info
+from deep_speaker.kaldi.utterances import Segment, Utterance
+from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
+from deep_speaker.system import command
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.files import scratch_directory
+from deep_speaker.system.processes import map_in_threads
 from lhotse_manifests import CLASSES, Source, Supervision, read_part
 from prepare_kaldi import fit_segments, make_locator
 
@@ -35,8 +37,8 @@ Audio = tuple[str, AudioInfo] | str  # the entry of wav.scp and its header; or w
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
-    corpus.add_folder_options(
+    corpora.add_options(parser)
+    corpora.add_folder_options(
         parser, "manifests of all parts", "manifests to train with", "manifests to test with"
     )
     for name in ("train", "test"):
@@ -63,7 +65,7 @@ def main() -> None:
             read_parts(find_parts(folder, patterns), folder, scratch / name, names, options.nj)
             for name, (folder, patterns) in zip(("train", "test"), chosen, strict=True)
         )
-        corpus.write_corpus(options, train, test)
+        corpora.write_corpus(options, train, test)
 
 
 def find_parts(folder: Path, patterns: Iterable[str]) -> list[dict[str, Path]]:
@@ -165,7 +167,7 @@ def make_speaker(path: Path, item: Supervision, names: dict[str, str]) -> str:
     Raises:
         ValueError: two speakers' names become one id.
     """
-    speaker = corpus.safe_id(item.speaker)
+    speaker = corpora.safe_id(item.speaker)
     if names.setdefault(speaker, item.speaker) != item.speaker:
         raise ValueError(
             f"{path}: supervision {item.id!r}: speakers {names[speaker]!r} and {item.speaker!r} "

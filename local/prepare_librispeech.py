@@ -20,19 +20,20 @@ from lhotse.recipes.librispeech import (
     parse_utterance,
 )
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import AudioInfo, wav_entry
-from deep_speaker.bad_items import check_bad_items
-from deep_speaker.data_dir import Utterance
-from deep_speaker.files import read_utf8
-from deep_speaker.parallel import map_in_threads
+from deep_speaker import corpora
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
+from deep_speaker.system import command
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.files import read_utf8
+from deep_speaker.system.processes import map_in_threads
 
 PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
+    corpora.add_options(parser)
     parser.add_argument("--corpus-dir", type=command.resolved_path, help="the folder LibriSpeech/")
     parser.add_argument("--train-parts", nargs="+", choices=PARTS, help="default: all train-*")
     parser.add_argument("--test-parts", nargs="+", choices=PARTS, help="default: all test-*")
@@ -56,7 +57,7 @@ def main() -> None:
         {folder / part: find_transcripts(folder / part) for part in parts}
         for parts in (train, test)
     )
-    corpus.write_corpus(
+    corpora.write_corpus(
         options,
         read_parts(train_parts, sexes, options.nj),
         read_parts(test_parts, sexes, options.nj),

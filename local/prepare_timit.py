@@ -16,23 +16,24 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import AUDIO_SUFFIXES, wav_entry
-from deep_speaker.data_dir import Utterance
-from deep_speaker.files import read_utf8
+from deep_speaker import corpora
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.system import command
+from deep_speaker.system.files import read_utf8
 
 LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV, TEST/DR1/FAKS0/SA1.WAV, ..."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
-    corpus.add_folder_options(parser, "TIMIT, with TRAIN and TEST")
+    corpora.add_options(parser)
+    corpora.add_folder_options(parser, "TIMIT, with TRAIN and TEST")
     options = parser.parse_args()
     if not options.corpus_dir.is_dir():
         raise ValueError(f"{options.corpus_dir}: no such folder; expected {LAYOUT} in it")
     train, test = map(find_speakers, find_parts(options.corpus_dir))
-    corpus.write_corpus(options, read_speakers(train, options.nj), read_speakers(test, options.nj))
+    corpora.write_corpus(options, read_speakers(train, options.nj), read_speakers(test, options.nj))
 
 
 def find_parts(folder: Path) -> tuple[Path, Path]:
@@ -57,7 +58,7 @@ def find_speakers(part: Path) -> list[Path]:
 def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
     """The utterances of speakers' folders."""
     paths = (path for folder in folders for path in find_audio(folder))
-    for path, info in corpus.read_infos(paths, num_jobs):
+    for path, info in corpora.read_infos(paths, num_jobs):
         speaker = path.parent.name.upper()
         yield Utterance(
             f"{speaker}-{sentence_of(path)}",

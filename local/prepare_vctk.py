@@ -16,10 +16,11 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import command, corpus
-from deep_speaker.audio import wav_entry
-from deep_speaker.data_dir import Utterance
-from deep_speaker.files import read_utf8
+from deep_speaker import corpora
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import wav_entry
+from deep_speaker.system import command
+from deep_speaker.system.files import read_utf8
 
 LAYOUT = "wav48_silence_trimmed/p225/p225_001_mic1.flac (0.92) or wav48/p225/p225_001.wav (0.80)"
 # The table of 0.80 leaves this speaker out, that of 0.92 has her.
@@ -28,20 +29,20 @@ SEXES_NOT_LISTED = {"p280": "f"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpus.add_options(parser)
-    corpus.add_folder_options(parser, "VCTK-Corpus-0.92/ or VCTK-Corpus/")
+    corpora.add_options(parser)
+    corpora.add_folder_options(parser, "VCTK-Corpus-0.92/ or VCTK-Corpus/")
     parser.add_argument("--mic", choices=("1", "2"), default="1", help="of 0.92 (default 1)")
-    corpus.add_share_option(parser)
+    corpora.add_share_option(parser)
     options = parser.parse_args()
     paths = find_audio(options.corpus_dir, options.mic)
-    chosen = corpus.choose_test_speakers(
+    chosen = corpora.choose_test_speakers(
         (path.parent.name for path in paths), options.test_share, options.data_seed
     )
     sexes = read_sexes(options.corpus_dir / "speaker-info.txt")
     train, test = (
         [path for path in paths if (path.parent.name in chosen) == tests] for tests in (False, True)
     )
-    corpus.write_corpus(
+    corpora.write_corpus(
         options,
         read_utterances(options.corpus_dir, train, sexes, options.nj),
         read_utterances(options.corpus_dir, test, sexes, options.nj),
@@ -81,7 +82,7 @@ def read_sexes(path: Path) -> dict[str, str]:
 def read_utterances(
     folder: Path, paths: list[Path], sexes: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
-    for path, info in corpus.read_infos(paths, num_jobs):
+    for path, info in corpora.read_infos(paths, num_jobs):
         speaker, number = path.parent.name, path.stem.split("_")[1]
         text = folder / "txt" / speaker / f"{speaker}_{number}.txt"
         words = " ".join(read_utf8(text).split()) if text.is_file() else None

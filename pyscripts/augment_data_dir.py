@@ -9,9 +9,9 @@ without --rir-dir, rooms are simulated.
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
-from deep_speaker.augmented_copies import write_copies
 from deep_speaker.config import read_experiment
+from deep_speaker.copies.writing import write_copies
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ utt2num_frames, frame_shift, conf/, and a Lhotse feature manifest beside the cor
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.feature_archives import compute_data_dir
+from deep_speaker.features.extraction import compute_data_dir
+from deep_speaker.system import command
 
 
 def main() -> None:

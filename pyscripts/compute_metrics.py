@@ -5,9 +5,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker import command
-from deep_speaker.results import compute_rows, write_results
-from deep_speaker.results_table import format_table
+from deep_speaker.results.computation import compute_rows, write_results
+from deep_speaker.results.text_table import format_table
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.networks import build_network
 from deep_speaker.networks.description import describe
+from deep_speaker.networks.registry import build_network
+from deep_speaker.system import command
 
 
 def main() -> None:

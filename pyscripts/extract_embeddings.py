@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.devices import choose_device
-from deep_speaker.embeddings import Extractor, extract
+from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.networks.devices import choose_device
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ Writes statistics/ and statistics_no_mean/, with xvectors_train and xvectors_tes
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.statistics import extract_statistics
+from deep_speaker.embeddings.channel_floor import extract_statistics
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ that stage 5 writes beside them. Results are log likelihood ratios, `<output>.<l
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.scoring.fusion import fuse_scores
+from deep_speaker.system import command
 
 
 def main() -> None:

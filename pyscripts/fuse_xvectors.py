@@ -4,8 +4,8 @@
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.scoring.fusion import fuse_xvectors
+from deep_speaker.system import command
 
 
 def main() -> None:

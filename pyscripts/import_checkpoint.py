@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
-from deep_speaker.checkpoints import save_checkpoint
 from deep_speaker.config import read_experiment
-from deep_speaker.published import import_model
+from deep_speaker.networks.checkpoints import save_checkpoint
+from deep_speaker.networks.published import import_model
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ two are joined; arks and audio stay where they are.
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
-from deep_speaker.joined_dirs import adopt_voice_activity, join_data_dirs
+from deep_speaker.copies.joining import adopt_voice_activity, join_data_dirs
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ With --train-set, print the folder of data/<corpus> that they are trained on ins
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.phases import phases_of
+from deep_speaker.config.phases import phases_of
+from deep_speaker.system import command
 
 
 def main() -> None:

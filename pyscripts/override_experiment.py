@@ -10,8 +10,8 @@ none.
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import override_experiment
+from deep_speaker.system import command
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.config import read_experiment
-from deep_speaker.files import read_utf8, replacing_file
 from deep_speaker.scoring.list_scoring import check_held_out, score_trials
 from deep_speaker.scoring.score_files import SCORING_CONFIG
+from deep_speaker.system import command
+from deep_speaker.system.files import read_utf8, replacing_file
 
 
 def main() -> None:

@@ -9,12 +9,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from deep_speaker import command, distributed
 from deep_speaker.config import read_experiment
-from deep_speaker.devices import choose_device
-from deep_speaker.launching import launch
-from deep_speaker.phases import PHASES
-from deep_speaker.training import train
+from deep_speaker.config.phases import PHASES
+from deep_speaker.networks.devices import choose_device
+from deep_speaker.system import command
+from deep_speaker.training import ranks
+from deep_speaker.training.launching import launch
+from deep_speaker.training.run import train
 
 
 def main() -> None:
@@ -33,9 +34,9 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
-    if options.ranks > 1 and not distributed.is_launched():
+    if options.ranks > 1 and not ranks.is_launched():
         sys.exit(launch(options.ranks))
-    with distributed.start(choose_device(options.device)) as device:
+    with ranks.start(choose_device(options.device)) as device:
         train(
             read_experiment(options.config),
             options.phase,

@@ -9,11 +9,11 @@ relative paths; trials of unknown names. The first error names the file, the lin
 import argparse
 from pathlib import Path
 
-from deep_speaker import command
-from deep_speaker.archive_validation import validate_features
-from deep_speaker.trial_validation import validate_trials
-from deep_speaker.validation import check_paths, count_utterances, validate_data_dir
-from deep_speaker.xvector_validation import is_xvector_dir, validate_xvector_dir
+from deep_speaker.system import command
+from deep_speaker.validation.archives import validate_features
+from deep_speaker.validation.data_dirs import check_paths, count_utterances, validate_data_dir
+from deep_speaker.validation.trials import validate_trials
+from deep_speaker.validation.xvectors import is_xvector_dir, validate_xvector_dir
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker import command
 from deep_speaker.report.page import write_report
+from deep_speaker.system import command
 
 
 def main() -> None:

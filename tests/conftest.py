@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from voxceleb_trees import (
+from support.voxceleb_trees import (
     O_LIST,
     VOX1_DEV,
     VOX1_TEST,

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from deep_speaker.parallel import map_in_processes
+from deep_speaker.system.processes import map_in_processes
 from embedded import sessions, voices
 from embedded.voices import Voice
 

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker.bad_items import check_bad_items
-from deep_speaker.files import replacing_file
-from deep_speaker.parallel import map_in_threads
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.files import replacing_file
+from deep_speaker.system.processes import map_in_threads
 
 BROKEN_FILES = "broken_files"
 

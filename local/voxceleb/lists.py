@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from deep_speaker.files import read_utf8
-from deep_speaker.trials import LABELS, Trial
+from deep_speaker.system.files import read_utf8
+from deep_speaker.trials.importing import IS_TARGET
+from deep_speaker.trials.lists import Trial
 from voxceleb.trees import parse_name
 
 # The files of the protocols, as VoxCeleb's site names them; then Kaldi's copies.
@@ -100,7 +101,7 @@ def _read_trials(path: Path, find_id: Callable[[str], str]) -> list[Trial]:
     for number, line in _numbered_lines(path):
         try:
             label, enroll, test = line.split()
-            trials.append(Trial(find_id(enroll), find_id(test), LABELS[label]))
+            trials.append(Trial(find_id(enroll), find_id(test), IS_TARGET[label]))
         except (KeyError, ValueError) as error:
             raise ValueError(
                 f"{path}, line {number}: expected '1|0 id10270/x6uYqmx31kE/00001.wav "

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deep_speaker.bad_items import MAX_BAD_SHARE
-from deep_speaker.corpus import safe_id
+from deep_speaker.corpora.recordings import safe_id
+from deep_speaker.system.bad_items import MAX_BAD_SHARE
 from voxceleb.lists import read_train_list
 from voxceleb.meta import Meta
 from voxceleb.trees import (

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from deep_speaker.corpus import safe_id
+from deep_speaker.corpora.recordings import safe_id
 
 LOOKED_FOR = (
     "looked for <speaker id>/<video>/<n>.wav or .m4a at any depth, such as "

@@ -20,10 +20,11 @@ from lhotse import Fbank, FbankConfig, Recording
 from lhotse.features.io import KaldiWriter
 from threadpoolctl import threadpool_limits
 
-from deep_speaker.archives import ArchiveWriter
-from deep_speaker.audio import AUDIO_SUFFIXES, load_audio, read_info, wav_entry
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features import compute_filterbanks
+from deep_speaker.features.front_ends import compute_filterbanks
+from deep_speaker.kaldi.archives import ArchiveWriter
+from deep_speaker.kaldi.audio import load_audio, read_info
+from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
 
 ROUNDS = 7
 

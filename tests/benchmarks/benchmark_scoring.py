@@ -18,16 +18,17 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from deep_speaker.bootstrap import SpeakerBootstrap
-from deep_speaker.metrics import equal_error_rate, error_rates, min_dcf
+from deep_speaker.metrics.detection_costs import min_dcf
+from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
+from deep_speaker.metrics.intervals import SpeakerBootstrap
 from deep_speaker.scoring.backends import fit_backend
 from deep_speaker.scoring.crop_distances import crop_distance_scores
+from deep_speaker.scoring.groups import XVectors
 from deep_speaker.scoring.list_scoring import score_list
 from deep_speaker.scoring.score_files import read_scores, score_file
 from deep_speaker.scoring.scorers import score_pairs
-from deep_speaker.trial_blocks import iterate_trials
-from deep_speaker.trial_table import find_rows, read_trial_table
-from deep_speaker.xvectors import XVectors
+from deep_speaker.trials.lists import iterate_trials
+from deep_speaker.trials.table import find_rows, read_trial_table
 
 UTTERANCES, PER_SPEAKER, DIM, CROPS = 20000, 20, 512, 10
 LOOP_TRIALS = 5000

@@ -15,6 +15,12 @@ class FrontEnd(ConfigSection):
     frame_shift_ms: Positive = 10
     compression: Literal["two_byte", "none"] = "two_byte"
 
+    @property
+    def frame_samples(self) -> tuple[int, int]:
+        """Length and shift of a frame in samples."""
+        per_ms = self.sampling_rate / 1000
+        return int(self.frame_length_ms * per_ms), int(self.frame_shift_ms * per_ms)
+
     @model_validator(mode="after")
     def check_frames(self) -> "FrontEnd":
         if self.frame_shift_ms * self.sampling_rate < 1000:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deep_speaker.config.experiment import Experiment
-from deep_speaker.files import replacing_file
+from deep_speaker.system.files import replacing_file
 
 
 class UniqueKeyLoader(yaml.SafeLoader):

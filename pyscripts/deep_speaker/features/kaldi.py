@@ -13,7 +13,7 @@ import numpy as np
 import scipy.fft
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.frames import ENERGY_FLOOR, frame_samples
+from deep_speaker.features.voice_activity import ENERGY_FLOOR
 
 PREEMPHASIS = 0.97
 BLOCK_FRAMES = 256
@@ -50,7 +50,7 @@ def compute_filterbanks(
             pre-emphasis and window, as Kaldi's raw energy.
         Both have 0 frames when there are fewer samples than half a frame shift.
     """
-    length, shift = frame_samples(features)
+    length, shift = features.frame_samples
     window, mel_filters = _window(length), mel_filterbank(features)
     num_frames = (len(samples) + shift // 2) // shift
     filterbanks = np.empty((num_frames, features.num_mels), dtype=np.float32)
@@ -125,7 +125,7 @@ def mel_filterbank(features: KaldiFilterbank) -> np.ndarray:
     Returns:
         float32, shape (fft_length / 2 + 1, mels).
     """
-    length, _ = frame_samples(features)
+    length, _ = features.frame_samples
     fft_length = _fft_length(length)
     nyquist = features.sampling_rate / 2
     high_freq = features.high_freq if features.high_freq > 0 else nyquist + features.high_freq

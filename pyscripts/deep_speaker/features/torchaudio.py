@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 
 from deep_speaker.config import TorchaudioSpectrogram
-from deep_speaker.features.frames import ENERGY_FLOOR, frame_samples
+from deep_speaker.features.voice_activity import ENERGY_FLOOR
 
 BLOCK_FRAMES = 256
 FULL_SCALE = 32768  # of 16-bit integers
@@ -57,7 +57,7 @@ def compute_spectrogram(
     Raises:
         ValueError: too few samples for a frame, or for the reflection at the ends.
     """
-    length, shift = frame_samples(features)
+    length, shift = features.frame_samples
     padded = _pad(samples, features)
     left = (features.fft_length - length) // 2  # where torch.stft puts a short window
     num_frames = 1 + (len(padded) - features.fft_length) // shift

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from deep_speaker.config import Contrastive, LosslessTriplet, Mined, Triplet
 from deep_speaker.losses.base import Result, SpeakerLoss, in_float32
-from deep_speaker.mining import Triplets, mine
+from deep_speaker.losses.mining import Triplets, mine
 
 # The squared distance of unit vectors is at most this.
 FARTHEST_SQUARED = 4.0

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deep_speaker.pooling import valid_frames
+from deep_speaker.networks.pooling import valid_frames
 
 Masked = tuple[Tensor, Tensor | None]
-
 CLIP = 20.0
 
 

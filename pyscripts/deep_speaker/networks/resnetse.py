@@ -17,8 +17,8 @@ from deep_speaker.networks.layers import (
     TimeMaxPool2d,
     TimeSequential,
 )
+from deep_speaker.networks.pooling import equal_weights
 from deep_speaker.networks.speaker_network import SpeakerNetwork
-from deep_speaker.pooling import equal_weights
 
 REDUCTION = 8
 

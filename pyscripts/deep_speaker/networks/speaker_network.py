@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from deep_speaker.networks.layers import TimeSequential
-from deep_speaker.pooling import POOLINGS, equal_weights
+from deep_speaker.networks.pooling import POOLINGS, equal_weights
 
 VARIANCE_OFFSET = 1e-5  # of torch's InstanceNorm1d
 

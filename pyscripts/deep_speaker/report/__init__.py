@@ -1,5 +1,4 @@
-"""The report of an experiment: one HTML page of tables, curves, pictures and origin."""
+"""The page of an experiment: tables, plots, errors and origin in one HTML file (stage 6).
 
-from deep_speaker.report.page import write_report
-
-__all__ = ["write_report"]
+Takes the rows of `results` and what the stages left; writes report.html. Start with `page`.
+"""

@@ -1,11 +1,18 @@
 """Detection error trade-off curves (Martin et al. 1997), thinned to what a plot can show."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from deep_speaker.metrics import C_FALSE_ALARM, C_MISS, P_TARGETS, ErrorRates, equal_error_rate
+from deep_speaker.metrics.detection_costs import C_FALSE_ALARM, C_MISS, P_TARGETS
+from deep_speaker.metrics.error_rates import ErrorRates, equal_error_rate
+from deep_speaker.report.drawing import DPI, MUTED, PALE, STYLE, to_svg
+from deep_speaker.report.styles import Style
 
 MAX_POINTS = 400
 LOWEST = 1e-5  # rates beyond this, and beyond 1 - this, count as it: a probit axis has no 0 and 1
@@ -40,3 +47,65 @@ def thin(rates: ErrorRates) -> np.ndarray:
     length = np.concatenate([[0.0], np.cumsum(steps)])
     wanted = np.linspace(0, length[-1], MAX_POINTS)
     return np.unique(np.searchsorted(length, wanted).clip(max=len(length) - 1))
+
+
+DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
+DET_PANEL = 560, 382  # width and height in pixels
+DET_PLACE = 48, 44, 304  # left, bottom and side of the square in it
+
+
+@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+def det_figure(
+    name: str, panels: Mapping[str, tuple[Mapping[str, DetCurve], Mapping[str, Style]]]
+) -> str:
+    """DET curves; a panel per title, each with curves and their styles by label."""
+    width, height = DET_PANEL[0] * len(panels), DET_PANEL[1]
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    curves = [curve for shown, _ in panels.values() for curve in shown.values()]
+    lowest = 1e-3 if min(curve.eer for curve in curves) > 0.02 else 1e-4
+    for i, (title, (shown, styles)) in enumerate(panels.items()):
+        left, bottom, side = DET_PANEL[0] * i + DET_PLACE[0], DET_PLACE[1], DET_PLACE[2]
+        axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
+        _set_probit_axes(axes, lowest)
+        axes.set_title(title)
+        for label, curve in shown.items():
+            _draw_det(axes, f"{percent(curve.eer)}\u2002{label}", curve, styles[label], lowest)
+        legend = axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1),
+            title="EER",
+            alignment="left",
+            handlelength=1.7,
+            fontsize=11,
+        )
+        legend.get_title().set_color(MUTED)
+    return to_svg(figure, name, "Detection error trade-off curves")
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.0123).strip("\u2007")
+    '1.23 %'
+    """
+    return f"{100 * share:5.2f} %".replace(" ", "\u2007", 5 - len(f"{100 * share:.2f}"))
+
+
+def _set_probit_axes(axes: Axes, lowest: float) -> None:
+    ticks = [tick for tick in DET_TICKS if tick >= lowest]
+    places, labels = norm.ppf(ticks), [f"{100 * tick:g}" for tick in ticks]
+    limits = places[0], places[-1]
+    axes.set(xlim=limits, ylim=limits, xlabel="false alarms, %", ylabel="misses, %")
+    axes.set_xticks(places, labels)
+    axes.set_yticks(places, labels)
+    axes.plot(limits, limits, color=PALE, linewidth=1)
+
+
+def _draw_det(axes: Axes, label: str, curve: DetCurve, style: Style, lowest: float) -> None:
+    edge = lowest / 100  # beyond the plot, so that lines leave it straight
+    axes.plot(
+        norm.ppf(np.clip(curve.false_alarm, edge, 1 - edge)),
+        norm.ppf(np.clip(curve.miss, edge, 1 - edge)),
+        style.line, color=style.colour, label=label,
+    )  # fmt: skip
+    point = norm.ppf(np.clip(curve.min_dcf_point, lowest, DET_TICKS[-1]))
+    axes.plot(*point, "o", color=style.colour, markersize=7, markeredgecolor="white", clip_on=False)

@@ -8,21 +8,20 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deep_speaker.config import Experiment, read_experiment
-from deep_speaker.files import read_utf8, replacing_file
+from deep_speaker.config.phases import LAST_PHASES, final_phase, is_floor, xvector_dir
+from deep_speaker.kaldi.tables import read_optional_table
 from deep_speaker.report.det_curves import P_TARGET
-from deep_speaker.report.embedding_map import MAX_SPEAKERS, MAX_UTTERANCES, embedding_map
-from deep_speaker.report.figures import embedding_figure, training_figure
-from deep_speaker.report.list_report import report_list
-from deep_speaker.report.phase_styles import (
-    LAST_PHASES,
-    final_phase,
-    is_floor,
-    phase_styles,
-    xvector_dir,
+from deep_speaker.report.embedding_map import (
+    MAX_SPEAKERS,
+    MAX_UTTERANCES,
+    embedding_figure,
+    embedding_map,
 )
+from deep_speaker.report.list_section import report_list
 from deep_speaker.report.provenance import num_parameters, set_size, stage_times, versions
-from deep_speaker.report.training_curves import read_training_curves
-from deep_speaker.result_rows import (
+from deep_speaker.report.styles import phase_styles
+from deep_speaker.report.training_curves import read_training_curves, training_figure
+from deep_speaker.results.rows import (
     CONVENTIONS,
     Row,
     format_interval,
@@ -30,8 +29,8 @@ from deep_speaker.result_rows import (
     list_names,
     read_results,
 )
-from deep_speaker.tables import read_optional_table
-from deep_speaker.trials import base_list, find_trial_lists, is_identification
+from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.trials.lists import base_list, find_trial_lists, is_identification
 
 TEMPLATE = "report.html.j2"
 

@@ -8,10 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from deep_speaker.command import available_cores
 from deep_speaker.config import Experiment
-from deep_speaker.networks import build_network, count_parameters
-from deep_speaker.tables import iterate_table, read_optional_table
+from deep_speaker.kaldi.tables import iterate_table, read_optional_table
+from deep_speaker.networks.registry import build_network, count_parameters
+from deep_speaker.system.command import available_cores
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
 RECIPE = Path(__file__).resolve().parents[3]

@@ -1,8 +1,15 @@
 """Histograms of the scores of target and nontarget trials."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from deep_speaker.report.drawing import INK, PALE, STYLE, new_figure, to_svg
+from deep_speaker.report.styles import Style
 
 NUM_BINS = 100
 
@@ -32,3 +39,54 @@ def score_histogram(scores: np.ndarray, is_target: np.ndarray) -> ScoreHistogram
         for chosen in (is_target, ~is_target)
     )
     return ScoreHistogram(edges, target, nontarget, int((~finite).sum()))
+
+
+Threshold = tuple[str, float]
+
+
+@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+def histogram_figure(
+    name: str,
+    histograms: Mapping[str, ScoreHistogram],
+    main: str,
+    axis: str,
+    thresholds: Sequence[Threshold],
+    styles: Mapping[str, Style],
+) -> str:
+    """Scores of one phase large, with labelled thresholds, and of the others small beside it.
+
+    Args:
+        histograms: by phase.
+        axis: what scores are.
+    """
+    others = [phase for phase in histograms if phase != main]
+    rows = -(-len(others) // 2)
+    figure = new_figure(1120, max(330, 130 * rows))
+    grid = figure.add_gridspec(max(rows, 1), 4 if others else 2)
+    axes = figure.add_subplot(grid[:, :2])
+    draw_histogram(axes, histograms[main], styles[main])
+    axes.set(title=main, xlabel=axis, ylabel="density")
+    for i, (label, value) in enumerate(sorted(thresholds, key=lambda each: each[1])):
+        axes.axvline(value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        side = "left" if i else "right"  # two lie close together: labels on their outer sides
+        axes.annotate(label, (value, 1), xycoords=("data", "axes fraction"), ha=side, va="bottom",
+                      xytext=(0, 3), textcoords="offset points", fontsize=11)  # fmt: skip
+    axes.legend(loc="upper left")
+    for i, phase in enumerate(others):
+        small = figure.add_subplot(grid[i // 2, 2 + i % 2])
+        draw_histogram(small, histograms[phase], styles[phase])
+        small.set_title(phase, fontsize=12, pad=4)
+        small.set_yticks([])
+        small.tick_params(labelsize=11)
+        small.xaxis.set_major_locator(MaxNLocator(5))
+    return to_svg(figure, name, "Histograms of target and nontarget scores")
+
+
+def draw_histogram(axes: Axes, histogram: ScoreHistogram, style: Style) -> None:
+    """Nontargets grey, targets in the colour of the phase."""
+    edges = histogram.edges
+    axes.stairs(histogram.nontarget, edges, fill=True, color=PALE, label="nontarget")
+    axes.stairs(histogram.target, edges, fill=True, color=style.colour, alpha=0.25)
+    axes.stairs(histogram.target, edges, color=style.colour, linewidth=1.5, label="target")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="x", visible=False)

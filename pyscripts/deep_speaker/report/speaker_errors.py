@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.metrics import ErrorRates
-from deep_speaker.trial_table import TrialTable
+from deep_speaker.metrics.error_rates import ErrorRates
+from deep_speaker.trials.table import TrialTable
 
 
 class SpeakerErrors(NamedTuple):

@@ -3,11 +3,18 @@
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deep_speaker.files import read_utf8
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from deep_speaker.report.drawing import STYLE, new_figure, to_svg
+from deep_speaker.report.styles import Style
+from deep_speaker.system.files import read_utf8
 
 # The figures that are drawn, where there are any, with their titles.
 CURVES = {
@@ -75,3 +82,67 @@ def read_history(path: Path) -> list[dict[str, float]]:
     if not isinstance(history, list) or not all(isinstance(epoch, dict) for epoch in history):
         raise ValueError(f"{path}: expected a list of epochs: remove it, or train anew")
     return history
+
+
+LOG_SCALED = ("loss", "held_out_eer_percent")
+
+
+@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+def training_figure(name: str, curves: Sequence[TrainingCurve], styles: Mapping[str, Style]) -> str:
+    """A panel per figure that any epoch has, against epochs since the weights were random."""
+    shown = [key for key in CURVES if any(any_value(curve.figures[key]) for curve in curves)]
+    rows = -(-len(shown) // 2)
+    figure = new_figure(1120, 40 + 230 * rows)
+    figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.12)
+    figure.subplots(rows, 2, sharex=True)
+    for axes, key in zip(figure.axes, shown, strict=False):
+        for curve in curves:
+            draw_training(axes, key, curve, styles[curve.phase])
+        axes.set_title(CURVES[key])
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        highest = axes.dataLim.ymax
+        axes.set_ylim(0, 1.06 * highest if highest > 0 else None)
+        if key in LOG_SCALED:
+            set_log_scale(axes)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.tick_params(labelbottom=True)
+    for axes in figure.axes[2 * rows - 2 :]:
+        axes.set_xlabel("epoch")
+    for axes in figure.axes[len(shown) :]:
+        axes.set_visible(False)
+    handles = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper left", ncols=len(handles)
+    )
+    return to_svg(figure, name, "Training curves")
+
+
+def any_value(values: Sequence[float | None]) -> bool:
+    return any(value is not None for value in values)
+
+
+def draw_training(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> None:
+    values = curve.figures[key]
+    if not any_value(values):
+        return
+    numbers = [np.nan if value is None else value for value in values]
+    epochs = np.arange(curve.first, curve.first + len(numbers))
+    axes.plot(epochs, numbers, style.line, color=style.colour, marker="o", markersize=3.5,
+              label=curve.phase)  # fmt: skip
+    if key == "held_out_eer_percent":
+        kept = epochs[curve.best], numbers[curve.best]
+        axes.plot(*kept, "o", markersize=9, color=style.colour, fillstyle="none", clip_on=False)
+
+
+def set_log_scale(axes: Axes) -> None:
+    """Logarithmic where all values allow it, with plain numbers on it."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines])
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    if lowest > 0:
+        axes.set(yscale="log", ylim=(lowest / 1.2, highest * 1.2))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.tables import read_optional_table
-from deep_speaker.trial_table import TrialTable, find_speakers
-from deep_speaker.trials import read_models
+from deep_speaker.kaldi.tables import read_optional_table
+from deep_speaker.trials.models import read_models
+from deep_speaker.trials.table import TrialTable, find_speakers
 
 
 class Side(NamedTuple):

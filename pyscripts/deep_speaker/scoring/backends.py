@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
-from sklearn.covariance import oas
 
-from deep_speaker.scoring.plda import fit_plda, llr_terms, speaker_means, to_latent
-from deep_speaker.xvectors import at_unit_length
+from deep_speaker.embeddings.lda import fit_lda
+from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.scoring.plda import fit_plda, llr_terms, to_latent
 
 
 class Sides(NamedTuple):
@@ -102,41 +101,6 @@ def _fit_projection(
     offset = (vectors.mean(axis=0, dtype=np.float64) @ lda).astype(np.float32)
     projection = lda.astype(np.float32)
     return lambda keys: keys @ projection - offset
-
-
-def fit_lda(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> np.ndarray:
-    """Directions that tell speakers apart, those that do it best first.
-
-    The within-speaker covariance of all speakers together is shrunk towards a multiple of I (Chen
-    et al. 2010, Shrinkage Algorithms for MMSE Covariance Estimation), so that it can be inverted
-    with fewer utterances than dimensions. scikit-learn's LDA would shrink that of every speaker
-    alone, and not at all where they have two utterances each.
-
-    Args:
-        vectors: shape (utterances, dim).
-        speakers: codes from 0 on without a gap, shape (utterances,).
-
-    Returns:
-        float64, shape (dim, min(lda_dim, speakers - 1, dim)); within-speaker covariance I.
-    """
-    means, counts = speaker_means(vectors, speakers)
-    if len(counts) < 2 or counts.max() < 2:
-        raise ValueError(
-            f"{len(counts)} training speakers with at most {counts.max()} utterances: LDA and PLDA "
-            "need 2 speakers or more, and one of them with 2 utterances or more"
-        )
-    repeated = counts[speakers] > 1
-    residuals = vectors[repeated] - means.astype(np.float32)[speakers[repeated]]
-    within, _ = oas(residuals, assume_centered=True)
-    if not within.any():
-        raise ValueError(
-            "all utterances of each training speaker have the same x-vector: LDA and PLDA need "
-            "them to differ; look at the network's training"
-        )
-    offsets = means - vectors.mean(axis=0, dtype=np.float64)
-    between = (offsets.T * counts) @ offsets / len(vectors)
-    dim = min(lda_dim, len(counts) - 1, vectors.shape[1])
-    return scipy.linalg.eigh(between, within)[1][:, ::-1][:, :dim]
 
 
 def _cosine_sides(vectors: np.ndarray) -> Sides:

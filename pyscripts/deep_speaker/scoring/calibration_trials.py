@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.data_dir import group_by_speaker
-from deep_speaker.protocols import draw_trials
-from deep_speaker.tables import read_optional_table
-from deep_speaker.trials import Trial, write_trials
+from deep_speaker.kaldi.tables import read_optional_table
+from deep_speaker.kaldi.utterances import group_by_speaker
+from deep_speaker.trials.lists import Trial, write_trials
+from deep_speaker.trials.protocols import draw_trials
 
 MAX_TRIALS = 200000
 # Fewer do not stand for others: what they calibrate may cost several times more than no decision.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.archives import ArchiveTable
-from deep_speaker.xvectors import at_unit_length
+from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.kaldi.archives import ArchiveTable
 
 CROP_TRIALS_AT_ONCE = 64  # whose rows, gathered together, stay in the cache
 

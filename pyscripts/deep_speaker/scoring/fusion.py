@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.files import read_utf8, replacing_file
-from deep_speaker.metrics import P_TARGETS
+from deep_speaker.embeddings.held_out import read_noted
+from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors, write_xvectors
+from deep_speaker.kaldi.tables import missing_input, read_table
+from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.scoring.calibration import fit_calibration, standardised_sum
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
@@ -17,11 +19,9 @@ from deep_speaker.scoring.score_files import (
     read_scores,
     score_file,
 )
-from deep_speaker.speaker_split import read_noted
-from deep_speaker.tables import missing_input, read_table
-from deep_speaker.trial_table import TrialTable, read_trial_table
-from deep_speaker.trials import find_trial_lists
-from deep_speaker.xvectors import at_unit_length, read_unit_vectors, write_xvectors
+from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.trials.lists import find_trial_lists
+from deep_speaker.trials.table import TrialTable, read_trial_table
 
 TRIALS_AT_ONCE = 1 << 16
 

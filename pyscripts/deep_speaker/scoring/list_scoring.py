@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import Experiment
-from deep_speaker.data_dir import group_by_speaker
-from deep_speaker.files import replacing_file
+from deep_speaker.corpora.speaker_splits import split_utterances
+from deep_speaker.embeddings.held_out import read_held_out
+from deep_speaker.embeddings.xvectors import read_unit_vectors
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.scoring.calibration_trials import read_corpora, write_calibration_trials
+from deep_speaker.scoring.groups import XVectors, with_groups
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
     OWN_BACKENDS,
@@ -18,12 +22,10 @@ from deep_speaker.scoring.score_files import (
     score_file,
 )
 from deep_speaker.scoring.scorers import Scorer, fit_backends
-from deep_speaker.speaker_split import read_held_out, split_utterances
-from deep_speaker.tables import read_table
-from deep_speaker.trial_blocks import iterate_trials
-from deep_speaker.trial_table import find_rows
-from deep_speaker.trials import MODELS, find_trial_lists, read_models
-from deep_speaker.xvectors import XVectors, read_unit_vectors, with_groups
+from deep_speaker.system.files import replacing_file
+from deep_speaker.trials.lists import find_trial_lists, iterate_trials
+from deep_speaker.trials.models import MODELS, read_models
+from deep_speaker.trials.table import find_rows
 
 
 def score_trials(

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
+from deep_speaker.embeddings.lda import speaker_means
+
 NUM_ITERATIONS = 10  # of EM: Kaldi's default
 
 
@@ -31,19 +33,6 @@ class LlrTerms(NamedTuple):
     test: np.ndarray
     enroll_bias: np.ndarray
     test_bias: np.ndarray
-
-
-def speaker_means(vectors: np.ndarray, speakers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the vectors of each speaker, (speakers, dim) in float64, and how many they are.
-
-    Args:
-        vectors: shape (utterances, dim).
-        speakers: codes from 0 on without a gap, shape (utterances,).
-    """
-    counts = np.bincount(speakers)
-    ordered = vectors[np.argsort(speakers, kind="stable")]
-    sums = np.add.reduceat(ordered, np.cumsum(counts) - counts, axis=0, dtype=np.float64)
-    return sums / counts[:, None], counts
 
 
 def fit_plda(

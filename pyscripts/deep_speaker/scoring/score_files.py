@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import BACKENDS, read_experiment
-from deep_speaker.tables import iterate_columns, missing_input
-from deep_speaker.trial_table import TrialTable, find_rows
+from deep_speaker.kaldi.tables import iterate_columns, missing_input
+from deep_speaker.trials.table import TrialTable, find_rows
 
 FORM = "enroll test score"
 # Pairs of held-out training speakers, beside the scores; those calibrate.

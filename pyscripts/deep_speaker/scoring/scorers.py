@@ -9,14 +9,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deep_speaker.config import AS_NORM, Scoring
+from deep_speaker.embeddings.lda import speaker_means
 from deep_speaker.scoring.backends import Sides, Transform, fit_backend
 from deep_speaker.scoring.crop_distances import read_crops, score_by_crops
-from deep_speaker.scoring.plda import speaker_means
+from deep_speaker.scoring.groups import XVectors
 from deep_speaker.scoring.score_normalisation import AdaptiveNorm, cohort_statistics
-from deep_speaker.xvectors import XVectors
 
 TRIALS_AT_ONCE = 4096  # rows gathered together stay in the cache
-
 Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows of XVectors to scores, (trials,)
 
 

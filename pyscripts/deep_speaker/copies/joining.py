@@ -1,0 +1,163 @@
+"""A training set and its augmented copies as one data directory, which training reads."""
+
+import hashlib
+import heapq
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deep_speaker.config import Experiment
+from deep_speaker.features.normalisation import cmvn_statistics
+from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
+from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
+from deep_speaker.kaldi.tables import iterate_table, missing_input, read_table
+from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.processes import map_in_processes
+from deep_speaker.validation.data_dirs import validate_data_dir
+
+RECORD = "augmented_copies.json"  # the options copies were made with; and what was joined to what
+
+
+def adopt_voice_activity(copies: Path, originals: Path, num_jobs: int) -> None:
+    """Give copies that have as many frames as their originals the originals' voice activity.
+
+    As Kaldi's recipe does: an energy threshold takes noise for voice. vad.scp then points into the
+    originals' arks; utt_cmvn.scp gets statistics of those frames.
+    """
+    utt2uniq = read_table(copies / "utt2uniq")
+    lengths = read_table(originals / "utt2num_frames")
+    frames = read_table(copies / "utt2num_frames")
+    pairs = [(key, utt2uniq[key]) for key in frames if lengths.get(utt2uniq[key]) == frames[key]]
+    if not pairs:
+        return
+    parts = [pairs[job::num_jobs] for job in range(min(num_jobs, len(pairs)))]
+    work = partial(_write_statistics, copies, originals)
+    adopted: dict[str, str] = {}
+    for scp in map_in_processes(work, enumerate(parts, 1), num_jobs):
+        adopted |= scp
+    write_scp(copies / "utt_cmvn.scp", read_table(copies / "utt_cmvn.scp") | adopted)
+    vad = read_table(originals / "vad.scp")
+    own = read_table(copies / "vad.scp")
+    write_scp(copies / "vad.scp", own | {key: vad[original] for key, original in pairs})
+
+
+def _write_statistics(
+    copies: Path, originals: Path, job: tuple[int, Sequence[tuple[str, str]]]
+) -> dict[str, str]:
+    number, pairs = job
+    feats, vad = ArchiveTable(copies / "feats.scp"), ArchiveTable(originals / "vad.scp")
+    with ArchiveWriter(copies / "fbank" / f"utt_cmvn.adopted.{number}.ark") as writer:
+        for key, original in pairs:
+            voiced = np.asarray(vad.rows(original)) > 0
+            writer.write(key, cmvn_statistics(feats.rows(key)[voiced]))
+    return writer.scp
+
+
+def join_data_dirs(output: Path, train_dir: Path, copies: Path) -> None:
+    """Write the joined tables of a training set and its copies, as Kaldi's combine_data.sh does.
+
+    A table that one of them lacks is left out; but for utt2uniq and segments, which follow where
+    the other has them. Arks and audio stay where they are. `check_joined` knows the result.
+
+    Raises:
+        ValueError: an id is in both, or one has no features.
+    """
+    folders = (train_dir, copies)
+    record = read_record(copies)
+    record["made_of"] = {str(folder.absolute()): fingerprint(folder) for folder in folders}
+    with replacing_directory(output) as partial_folder:
+        for name in ("utt2spk", "spk2gender", *RECORDING_TABLES, *UTTERANCE_TABLES):
+            if all(_has(folder, name, folders) for folder in folders):
+                _write_merged(partial_folder / name, [_rows(folder, name) for folder in folders])
+        with (partial_folder / "spk2utt").open("w", encoding="utf-8") as file:
+            rows = iterate_table(partial_folder / "utt2spk")
+            for speaker, group in groupby(rows, lambda row: row[1]):
+                file.write(f"{speaker} {' '.join(key for key, _ in group)}\n")
+        shutil.copytree(train_dir / "conf", partial_folder / "conf")
+        shutil.copy(train_dir / "frame_shift", partial_folder)
+        validate_data_dir(partial_folder)
+        write_record(partial_folder, record)
+
+
+def _has(folder: Path, name: str, folders: Sequence[Path]) -> bool:
+    if name in ("utt2uniq", "segments"):
+        return any((other / name).is_file() for other in folders)
+    return (folder / name).is_file()
+
+
+def _rows(folder: Path, name: str) -> Iterator[tuple[str, str]]:
+    if (folder / name).is_file():
+        return iterate_table(folder / name)
+    if name == "utt2uniq":
+        return ((key, key) for key, _ in iterate_table(folder / "utt2spk"))
+    return ((key, f"{key} 0 {value}") for key, value in iterate_table(folder / "utt2dur"))
+
+
+def _write_merged(path: Path, tables: Sequence[Iterator[tuple[str, str]]]) -> None:
+    """Merge sorted tables; a row that several have, such as a speaker's sex, comes once."""
+    with path.open("w", encoding="utf-8") as file:
+        for (key, value), _ in groupby(heapq.merge(*tables)):
+            file.write(f"{key} {value}\n")
+
+
+def options_record(experiment: Experiment) -> dict[str, Any]:
+    """What decides the copies, but for the recordings that they are made with."""
+    options = experiment.augmented_copies
+    return {"seed": experiment.seed, "options": options and options.model_dump(mode="json")}
+
+
+def write_record(data_dir: Path, record: Mapping[str, Any]) -> None:
+    (data_dir / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def read_record(data_dir: Path) -> dict[str, Any]:
+    """The record of a directory of copies, or of a joined one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = data_dir / RECORD
+    if not path.is_file():
+        raise ValueError(missing_input(path, 1))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check_joined(data_dir: Path, experiment: Experiment) -> None:
+    """Refuse to train on other copies than the experiment's, or on features made anew since.
+
+    Raises:
+        ValueError: says so; or that features are missing.
+    """
+    if experiment.augmented_copies is None and not (data_dir / RECORD).is_file():
+        return
+    record = read_record(data_dir)
+    made_of = record.pop("made_of")
+    if record != options_record(experiment):
+        raise ValueError(
+            f"{data_dir} was made with other augmented_copies, or another seed, than the config's: "
+            "run stage 1 with this config (the same command with --stage 1)"
+        )
+    for folder, found in made_of.items():
+        if fingerprint(Path(folder)) != found:
+            raise ValueError(
+                f"{folder} has changed since {data_dir} was made of it: run stage 1 with this "
+                "config (the same command with --stage 1)"
+            )
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of a directory's table of features and of the options they were computed with."""
+    digest = hashlib.sha256()
+    feats = folder / "feats.scp"
+    if not feats.is_file():
+        raise ValueError(missing_input(feats, 1))
+    for path in [feats, *sorted((folder / "conf").iterdir())]:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

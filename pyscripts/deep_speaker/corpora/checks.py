@@ -1,0 +1,144 @@
+"""What two sets must be before one may train and the other test (stage 0)."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import file_of_entry
+
+REPLACED = ("train", "test", "manifests")
+
+
+def check_sets(
+    output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool = False
+) -> None:
+    """Check that two sets may train and test, and lie outside the folders that get their tables.
+
+    Args:
+        train, test: in the order of their ids; the same at every iteration.
+        closed_set: whether test speakers may train too.
+
+    Raises:
+        ValueError: a set is empty, an id comes twice, ids and speakers do not sort alike, a
+            speaker is in both sets, or the audio of a training speaker is another's too, or, of a
+            closed set, trains and tests.
+    """
+    speakers: dict[str, set[str]] = {}
+    for name, utterances in (("train", train), ("test", test)):
+        _check_ids(name, utterances)
+        speakers[name] = {item.speaker for item in utterances}
+    shared = speakers["train"] & speakers["test"]
+    if shared and not closed_set:
+        raise ValueError(
+            f"{len(shared)} speakers are in both train and test, first {min(shared)!r}: "
+            "verification is tested on unseen speakers, so remove or rename them in one"
+        )
+    _check_audio(output, train, test, closed_set)
+
+
+def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
+    before: Utterance | None = None
+    for item in utterances:
+        if not item.speaker or len(item.speaker.split()) != 1:
+            raise ValueError(f"{item.id!r}: speaker id {item.speaker!r} is empty or holds a space")
+        if before and before.id == item.id:
+            raise ValueError(
+                f"utterance id {item.id!r} comes twice, from {before.entry} and {item.entry}: "
+                "rename or remove one"
+            )
+        if before and before.speaker > item.speaker:
+            raise ValueError(
+                f"utterance {item.id!r} of {item.speaker!r} sorts after {before.id!r} of "
+                f"{before.speaker!r}: Kaldi wants both in one order, so make the speaker id and a "
+                "dash the prefix of every utterance id"
+            )
+        before = item
+    if before is None:
+        raise ValueError(f"the {name} set has no utterances")
+
+
+def check_source(output: Path, folder: Path | None) -> None:
+    """Refuse to read a corpus from the folder that gets its tables: stage 0 would replace it.
+
+    Raises:
+        ValueError: says so.
+    """
+    if folder and output.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f"{folder} lies in {output}, which stage 0 writes: choose another --name")
+
+
+def _check_audio(
+    output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool
+) -> None:
+    """Refuse audio in the folders that are replaced, and of a training speaker that is another's.
+
+    Of a closed set also what both trains and tests. Corpora may share test files: each has trials
+    of its own. Hashes stand for the files, 16 bytes an utterance; only what shares one is compared
+    in full.
+    """
+    trained, tested = _hash_audio(output, train), _hash_audio(output, test)
+    hashes = np.concatenate([trained, tested])
+    hashes.sort(order=("audio", "speaker"))
+    before, after = hashes[:-1], hashes[1:]
+    differs = (before["audio"] == after["audio"]) & (before["speaker"] != after["speaker"])
+    suspects = set(after["audio"][differs].tolist())
+    if closed_set:
+        suspects |= set(np.intersect1d(trained["audio"], tested["audio"]).tolist())
+    owners: dict[str, list[Utterance]] = {}
+    for utterances, trains in ((train, True), (test, False)) if suspects else ():
+        for item in utterances:
+            audio = _audio(item)
+            if hash(audio) not in suspects:
+                continue
+            for owner in owners.get(audio, ()):
+                same = owner.speaker == item.speaker and (trains or not closed_set)
+                if not same and _overlap(owner, item):
+                    raise ValueError(
+                        f"{audio} is in the training set, as {owner.id!r}, and once more as "
+                        f"{item.id!r}: remove one of the two"
+                    )
+            if trains:
+                owners.setdefault(audio, []).append(item)
+
+
+def _hash_audio(output: Path, utterances: Iterable[Utterance]) -> np.ndarray:
+    places = "|".join(re.escape(str((output / name).resolve())) for name in REPLACED)
+    replaced = re.compile(rf"({places})([/\s'\"|;&]|$)")  # in commands too
+
+    def hashes() -> Iterator[tuple[int, int]]:
+        for item in utterances:
+            audio = _audio(item)
+            if replaced.search(audio):
+                raise ValueError(
+                    f"{audio} lies in {output}, where stage 0 replaces {', '.join(REPLACED)}: move "
+                    "the audio elsewhere"
+                )
+            yield hash(audio), hash(item.speaker)
+
+    return np.fromiter(hashes(), [("audio", "i8"), ("speaker", "i8")])
+
+
+def _overlap(first: Utterance, second: Utterance) -> bool:
+    """Whether utterances of one recording have some of it in common."""
+    if first.segment is None or second.segment is None:
+        return True
+    start = max(first.segment.start, second.segment.start)
+    return start < min(first.segment.end, second.segment.end)
+
+
+def _audio(item: Utterance) -> str:
+    """What is the same for the same recording: its file without links, or its command."""
+    path = file_of_entry(item.entry)
+    if path is None:
+        return item.entry
+    path = _resolve(path.parent) / path.name
+    return str(path.resolve() if path.is_symlink() else path)
+
+
+@lru_cache(maxsize=1024)  # files of a folder come together
+def _resolve(folder: Path) -> Path:
+    return folder.resolve()

@@ -1,0 +1,175 @@
+"""Lhotse manifests beside the Kaldi tables: recordings, supervisions and stored features.
+
+They lie in `<corpus>/manifests/<corpus>_<kind>_<set>.jsonl.gz`, Lhotse's own naming, for the data
+directory `<corpus>/<set>`, and share its utterance ids.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lhotse import (
+    AudioSource,
+    CutSet,
+    Features,
+    FeatureSet,
+    Recording,
+    RecordingSet,
+    SupervisionSegment,
+    SupervisionSet,
+)
+from lhotse.cut import Cut
+
+from deep_speaker.config import Features as FeatureConfig
+from deep_speaker.kaldi.data_dir import iterate_segments
+from deep_speaker.kaldi.tables import iterate_table, read_table
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, file_of_entry
+
+# Front ends' names in feature manifests.
+TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
+
+
+def manifest_path(data_dir: Path, kind: str) -> Path:
+    """Where the manifest of `kind` of a data directory lies."""
+    return data_dir.absolute().parent / "manifests" / _file_name(data_dir, kind)
+
+
+def _file_name(data_dir: Path, kind: str) -> str:
+    return f"{data_dir.absolute().parent.name}_{kind}_{data_dir.name}.jsonl.gz"
+
+
+def write_manifests(
+    data_dir: Path, utterances: Iterable[Utterance], folder: Path | None = None
+) -> None:
+    """Write the recordings and supervisions of a data directory, line by line.
+
+    Without segments none are held in memory; with segments, the ids of recordings.
+
+    Args:
+        utterances: the same at every iteration; read several times.
+        folder: where to write them, if not where `manifest_path` says.
+    """
+    folder = folder or manifest_path(data_dir, "recordings").parent
+    _write(RecordingSet, _recordings(utterances), folder / _file_name(data_dir, "recordings"))
+    supervisions = (_supervision(item) for item in utterances)
+    _write(SupervisionSet, supervisions, folder / _file_name(data_dir, "supervisions"))
+    (folder / _file_name(data_dir, "features")).unlink(missing_ok=True)
+
+
+def _write(
+    kind: type[RecordingSet] | type[SupervisionSet] | type[FeatureSet] | type[CutSet],
+    items: Iterable[Recording | SupervisionSegment | Features | Cut],
+    path: Path,
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"partial_{path.name}")  # Lhotse goes by the suffix
+    try:
+        with kind.open_writer(partial) as writer:
+            for item in items:
+                writer.write(item)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
+    """Each recording once; only segments can share one."""
+    segmented = any(item.segment for item in utterances)
+    seen: set[str] = set()
+    for item in utterances:
+        if item.recording not in seen:
+            yield as_recording(item)
+        if segmented:
+            seen.add(item.recording)
+
+
+def as_recording(utterance: Utterance) -> Recording:
+    """The whole recording of an utterance, for Lhotse.
+
+    What libsndfile cannot decode is read through the command of wav.scp, by a shell.
+    """
+    info = utterance.info
+    channels = list(range(info.num_channels))
+    path = file_of_entry(utterance.entry)
+    if path is None or path.suffix.lower() in FFMPEG_SUFFIXES:
+        source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
+    else:
+        source = AudioSource("file", channels, str(path.absolute()))
+    return Recording(
+        id=utterance.recording,
+        sources=[source],
+        sampling_rate=info.sampling_rate,
+        num_samples=info.num_samples,
+        duration=info.duration,
+        channel_ids=channels,
+    )
+
+
+def _supervision(utterance: Utterance) -> SupervisionSegment:
+    return SupervisionSegment(
+        id=utterance.id,
+        recording_id=utterance.recording,
+        start=utterance.segment.start if utterance.segment else 0,
+        duration=utterance.duration,
+        channel=0,
+        text=utterance.text,
+        speaker=utterance.speaker,
+        gender=utterance.sex,
+    )
+
+
+def write_features(data_dir: Path, config: FeatureConfig) -> None:
+    """Write a feature manifest that points into the arks of feats.scp.
+
+    Lhotse reads them through kaldi_native_io. A data directory without manifests gets none. Their
+    duration is that of the frames, by up to a frame longer than the audio or a few shorter, where
+    a front end does not count frames as Lhotse (and Kaldi) does: Lhotse checks that they agree.
+    """
+    if not manifest_path(data_dir, "recordings").is_file():
+        return
+    num_frames = read_table(data_dir / "utt2num_frames")
+    durations = read_table(data_dir / "utt2dur")
+    segments = (
+        dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
+    )
+    features = (
+        Features(
+            type=TYPES[config.front_end],
+            num_frames=int(num_frames[key]),
+            num_features=config.num_bins,
+            frame_shift=config.frame_shift_ms / 1000,
+            sampling_rate=config.sampling_rate,
+            start=segments[key].start if key in segments else 0,
+            duration=(
+                float(durations[key])
+                if config.front_end == "kaldi"
+                else int(num_frames[key]) * config.frame_shift_ms / 1000
+            ),
+            storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
+            storage_path=entry,
+            storage_key=key,
+            recording_id=segments[key].recording if key in segments else key,
+            channels=0,
+        )
+        for key, entry in iterate_table(data_dir / "feats.scp")
+    )
+    _write(FeatureSet, features, manifest_path(data_dir, "features"))
+
+
+def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
+    """Drop utterances from the supervisions of a data directory, and recordings without any."""
+    recordings, supervisions = (
+        manifest_path(data_dir, kind) for kind in ("recordings", "supervisions")
+    )
+    if not (recordings.is_file() and supervisions.is_file()):
+        return
+    everything = SupervisionSet.from_jsonl_lazy(supervisions)
+    named = {item.recording_id for item in everything if item.id not in unwanted}
+    all_recordings = RecordingSet.from_jsonl_lazy(recordings)
+    _write(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
+    kept = (item for item in everything if item.id not in unwanted)
+    _write(SupervisionSet, kept, supervisions)
+    cuts = manifest_path(data_dir, "cuts")  # of augmented copies
+    if cuts.is_file():
+        left = (item for item in CutSet.from_jsonl_lazy(cuts) if item.id not in unwanted)
+        _write(CutSet, left, cuts)

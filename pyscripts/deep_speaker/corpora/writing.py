@@ -1,0 +1,115 @@
+"""Where every local/prepare_<corpus>.py ends: manifests, data directories and trials (stage 0)."""
+
+import argparse
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deep_speaker.corpora.checks import check_sets, check_source
+from deep_speaker.corpora.manifests import write_manifests
+from deep_speaker.corpora.options import describe_options
+from deep_speaker.corpora.sorted_utterances import SortedUtterances
+from deep_speaker.kaldi.data_dir import write_data_dir
+from deep_speaker.kaldi.tables import write_table
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.system.files import replacing_directory, scratch_directory
+from deep_speaker.trials.gathering import add_own_lists, gather_lists, write_lists
+from deep_speaker.trials.lists import Trial
+from deep_speaker.validation.data_dirs import validate_data_dir
+
+
+def write_corpus(
+    options: argparse.Namespace,
+    train: Iterable[Utterance],
+    test: Iterable[Utterance],
+    trial_lists: Mapping[str, Path | list[Trial]] | None = None,
+    models: Mapping[str, list[str]] | None = None,
+    closed_set: bool = False,
+) -> None:
+    """Check two sets, draw or import trials, and write `options.output`/{manifests,train,test}.
+
+    Args:
+        train, test: in any order; read once, and sorted on disk.
+        trial_lists: by the names they get, or files in a form of `import_trials`; in place of
+            drawn ones, as are those of `options.trial_lists`. Of trials whose utterances have
+            been left out a few are dropped.
+        models: utterances by the ids of models that such lists may name.
+        closed_set: whether test speakers may train too.
+
+    Raises:
+        ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, or a
+            list does not fit it.
+    """
+    for name in ("corpus_dir", "train_dir", "test_dir"):
+        check_source(options.output, getattr(options, name, None))
+    with sorted_sets(options.output, train, test) as (train_set, test_set):
+        check_sets(options.output, train_set, test_set, closed_set)
+        utt2spk = {item.id: item.speaker for item in test_set}
+        lists, known = gather_lists(options, utt2spk, trial_lists or {}, models or {})
+        write_sets(options.output, train_set, test_set, lists, known)
+    write_table(options.output / "stage_0_options", describe_options(options))
+
+
+@contextmanager
+def sorted_sets(
+    output: Path, train: Iterable[Utterance], test: Iterable[Utterance]
+) -> Iterator[tuple[SortedUtterances, SortedUtterances]]:
+    """Two sets in the order of their ids, in files below `output` for as long as the block runs."""
+    with scratch_directory(output / "sorting.partial") as folder:
+        yield SortedUtterances(folder / "train", train), SortedUtterances(folder / "test", test)
+
+
+def write_sets(
+    output: Path,
+    train: Iterable[Utterance],
+    test: Iterable[Utterance],
+    trial_lists: dict[str, list[Trial]],
+    models: dict[str, list[str]],
+) -> None:
+    """Write `output`/{manifests,train,test} of sets that `check_sets` has passed.
+
+    Args:
+        train, test: in the order of their ids; the same at every iteration.
+        trial_lists: by file name. Others in `output`/test, which a user has put there, stay, and
+            so do their models.
+        models: utterances by the ids of models.
+
+    Raises:
+        ValueError: a list of the user's names what is not in the test set.
+    """
+    utt2spk = {item.id: item.speaker for item in test}
+    lists, models = add_own_lists(output / "test", utt2spk, trial_lists, models)
+    for copies in ("train_augmented", "train_copies"):  # of what is replaced now
+        shutil.rmtree(output / copies, ignore_errors=True)
+    with (
+        replacing_directory(output / "manifests") as manifests,
+        replacing_directory(output / "train") as partial_train,
+        replacing_directory(output / "test") as partial_test,
+    ):
+        for partial, utterances in ((partial_train, train), (partial_test, test)):
+            write_data_dir(partial, utterances)
+            validate_data_dir(partial)
+        write_lists(partial_test, lists, models, trial_lists)
+        for name, utterances in (("train", train), ("test", test)):
+            write_manifests(output / name, utterances, manifests)
+    for name, utterances in (("train", train), ("test", test)):
+        _log_size(output / name, utterances)
+    for file_name, trials in lists.items():
+        num_targets = sum(trial.target for trial in trials)
+        logging.info(
+            "%s: %d target and %d nontarget trials",
+            output / "test" / file_name, num_targets, len(trials) - num_targets,
+        )  # fmt: skip
+
+
+def _log_size(data_dir: Path, utterances: Iterable[Utterance]) -> None:
+    count, seconds, speakers = 0, 0.0, set()
+    for item in utterances:
+        count += 1
+        seconds += item.duration
+        speakers.add(item.speaker)
+    logging.info(
+        "%s: %d utterances of %d speakers, %.2f h", data_dir, count, len(speakers), seconds / 3600
+    )

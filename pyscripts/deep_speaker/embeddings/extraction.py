@@ -1,0 +1,110 @@
+"""Embeddings of utterances (stage 4)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from deep_speaker.config import Experiment
+from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
+from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
+from deep_speaker.embeddings.xvectors import average, fill_xvectors, write_crops
+from deep_speaker.features.source import FeatureSource, check_features
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.processes import map_in_processes
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """What a worker needs to embed an utterance; small, as it travels with every one."""
+
+    checkpoint: Path
+    data_dir: Path
+    experiment: Experiment
+    device: torch.device
+
+    def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
+        """The utterance, and the embeddings of its pieces; see `embed_pieces`."""
+        network, source = _open(self)
+        frames = source.read(source.whole(utterance))
+        return utterance, embed_pieces(network, frames, self.experiment.extraction, self.device)
+
+
+@lru_cache(maxsize=1)
+def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
+    """The network and features, kept from one utterance to the next."""
+    network = load_network(extractor.checkpoint, extractor.experiment)
+    source = FeatureSource(extractor.data_dir, extractor.experiment)
+    return for_inference(network, extractor.device), source
+
+
+def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
+    """Embed every utterance of a data directory into an x-vector directory.
+
+    For the back end `crop_distance` it also gets xvector_crops.{ark,scp}, per utterance a matrix
+    (num_crops, dim) of unit-length embeddings.
+    """
+    utt2spk = read_table(extractor.data_dir / "utt2spk")
+    check_features(extractor.data_dir, extractor.experiment)
+    checkpoint = load_checkpoint(extractor.checkpoint)
+    check_unseen(checkpoint, extractor.data_dir, utt2spk)
+    held_out = find_held_out(checkpoint, utt2spk)
+    check_held_out(held_out, extractor, utt2spk)
+    if in_processes(extractor.device):
+        results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
+    else:
+        network, source = _open(extractor)
+        options = extractor.experiment.extraction
+        results = embed_in_batches(network, source, utt2spk, options, extractor.device)
+    bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
+    with replacing_directory(output) as partial:
+        if "crop_distance" in extractor.experiment.scoring.backends:
+            vectors = write_crops(partial, output, bar)
+        else:
+            vectors = {utterance: average(pieces) for utterance, pieces in bar}
+        fill_xvectors(partial, output, vectors, utt2spk, held_out)
+
+
+def in_processes(device: torch.device) -> bool:
+    """Whether many processes embed utterances one by one; a GPU is kept busy by one, in batches."""
+    return device.type == "cpu"
+
+
+def find_held_out(checkpoint: Checkpoint, utt2spk: Mapping[str, str]) -> set[str]:
+    """Who of a training set did not train the network; nobody of a set of other speakers."""
+    original = find_originals(utt2spk.values())
+    trained = {original_speaker(name) for name in checkpoint.speakers}
+    if not trained & original.keys():
+        return set()
+    return {name for name, of in original.items() if name == of and name not in trained}
+
+
+def check_held_out(held_out: set[str], extractor: Extractor, utt2spk: Mapping[str, str]) -> None:
+    """Refuse a config by which other speakers of a training set are held out than were."""
+    if held_out:
+        expected = split_for_scoring(list(set(utt2spk.values())), extractor.experiment)[1]
+        if held_out != set(expected):
+            raise ValueError(
+                f"{extractor.checkpoint} held out other speakers than the config's seed and "
+                "held_out do: train anew from stage 2, or name the config it was trained with"
+            )
+
+
+def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, str]) -> None:
+    """Refuse a set of which some, but not all, speakers trained the network: stage 0 split anew."""
+    speakers = set(utt2spk.values())
+    trained = {original_speaker(name) for name in checkpoint.speakers}
+    seen = speakers & trained
+    if seen and not speakers >= trained:
+        raise ValueError(
+            f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
+            f"among the {len(trained)} that trained the network: the data were "
+            "prepared anew since, so run from stage 2 on"
+        )

@@ -1,0 +1,162 @@
+"""From normalised frames to embeddings, by a network."""
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from deep_speaker.config import Extraction
+from deep_speaker.embeddings.xvectors import average
+from deep_speaker.features.source import FeatureSource, fit_length
+from deep_speaker.networks.devices import autocast, has_bfloat16, to_device
+from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
+from deep_speaker.system.processes import ahead
+
+Module = TypeVar("Module", bound=nn.Module)
+BATCH_FRAMES = 32000  # of a batch on a GPU, padding included
+UTTERANCES_AHEAD = 256  # read in advance there
+
+
+@torch.inference_mode()
+def embed(
+    network: EmbeddingNetwork, pieces: Sequence[np.ndarray], device: torch.device
+) -> np.ndarray:
+    """Embeddings of pieces of normalised frames (frames, bins), all in one pass.
+
+    Pieces of different lengths are padded, which the network leaves out of account.
+
+    Returns:
+        float32 of unit length, shape (pieces, dim).
+    """
+    lengths = torch.tensor([len(piece) for piece in pieces])
+    padded = np.zeros((len(pieces), int(lengths.max()), pieces[0].shape[1]), dtype=np.float32)
+    for row, piece in zip(padded, pieces, strict=True):
+        row[: len(piece)] = piece
+    inputs = torch.from_numpy(padded).to(device)
+    with autocast(device):
+        if lengths.min() == lengths.max():
+            embeddings = network(inputs)
+        else:
+            embeddings = network(inputs, lengths.to(device))
+    return nn.functional.normalize(embeddings.float(), dim=1).cpu().numpy()
+
+
+def embed_utterance(
+    network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
+) -> np.ndarray:
+    """The embedding of an utterance, whole or by crops, as configured; unit length."""
+    return average(embed_pieces(network, frames, options, device))
+
+
+def embed_pieces(
+    network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
+) -> np.ndarray:
+    """Embeddings of what `cut_pieces` makes of an utterance, unit length: shape (pieces, dim).
+
+    Crops, all of one length, go in one pass, pieces of a whole utterance one by one.
+    """
+    pieces = cut_pieces(frames, options, network.fewest_frames)
+    if options.method == "crops":
+        return embed(network, pieces, device)
+    return np.concatenate([embed(network, [piece], device) for piece in pieces])
+
+
+def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list[np.ndarray]:
+    """What of an utterance is embedded, as configured.
+
+    The whole utterance, or equal pieces of it, each of at most `max_frames`; repeated from its
+    beginning where it is shorter than `fewest` frames. Or `num_crops` crops of `crop_frames`
+    frames, evenly spaced from the first frame to the last, of a short utterance repeated likewise.
+    """
+    if options.method == "whole":
+        count = -(-len(frames) // options.max_frames)
+        return np.array_split(fit_length(frames, max(len(frames), fewest)), count)
+    frames = fit_length(frames, max(len(frames), options.crop_frames))
+    starts = np.linspace(0, len(frames) - options.crop_frames, options.num_crops).astype(int)
+    return [frames[start : start + options.crop_frames] for start in starts]
+
+
+def embed_in_batches(
+    network: EmbeddingNetwork,
+    source: FeatureSource,
+    utterances: Iterable[str],
+    options: Extraction,
+    device: torch.device,
+    max_frames: int = BATCH_FRAMES,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield utterances with the embeddings of their pieces, as `embed_pieces` gives them.
+
+    They come in the order of their lengths, so that batches hold little padding: for a GPU, which
+    short utterances one by one would not keep busy. A thread reads ahead meanwhile.
+
+    Args:
+        max_frames: of a batch, padding included.
+    """
+
+    def read(utterance: str) -> list[tuple[str, np.ndarray]]:
+        pieces = cut_pieces(source.read(source.whole(utterance)), options, network.fewest_frames)
+        return [(utterance, piece) for piece in pieces]
+
+    ordered = sorted(utterances, key=source.num_voiced)
+    pieces = chain.from_iterable(ahead(map(read, ordered), UTTERANCES_AHEAD))
+    embedded = (
+        (key, embedding)
+        for batch in batch_by_frames(pieces, max_frames)
+        for (key, _), embedding in zip(
+            batch, embed(network, [piece for _, piece in batch], device), strict=True
+        )
+    )
+    for utterance, group in groupby(embedded, key=itemgetter(0)):
+        yield utterance, np.stack([embedding for _, embedding in group])
+
+
+def batch_by_frames(
+    pieces: Iterable[tuple[str, np.ndarray]], max_frames: int
+) -> Iterator[list[tuple[str, np.ndarray]]]:
+    """Group pieces (frames, bins) that follow each other; padded to the longest of a group, they
+    have at most `max_frames` together, or are a single piece."""
+    batch: list[tuple[str, np.ndarray]] = []
+    longest = 0
+    for key, piece in pieces:
+        longest = max(longest, len(piece))
+        if batch and (len(batch) + 1) * longest > max_frames:
+            yield batch
+            batch, longest = [], len(piece)
+        batch.append((key, piece))
+    if batch:
+        yield batch
+
+
+def for_inference(network: EmbeddingNetwork, device: torch.device) -> EmbeddingNetwork:
+    """A copy of a network that embeds the same, faster, and no longer trains."""
+    copied = fold_batch_norm(copy.deepcopy(network).eval())
+    if has_bfloat16(device):
+        cast_weights(copied)
+    return to_device(copied, device)
+
+
+def fold_batch_norm(module: Module) -> Module:
+    """Merge each batch normalisation into the convolution before it, in evaluation mode."""
+    for child in module.children():
+        fold_batch_norm(child)
+    if isinstance(module, nn.Sequential):
+        for i in range(len(module) - 1):
+            convolution, norm = module[i], module[i + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[i], module[i + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return module
+
+
+def cast_weights(network: nn.Module) -> None:
+    """Cast once the weights that autocast would cast for every utterance."""
+    for module in network.modules():
+        if isinstance(module, SpeakerNetwork):  # what follows the trunk stays in float32
+            for layer in module.trunk.modules():
+                if isinstance(layer, nn.Conv2d | nn.Linear | nn.GRU):
+                    layer.to(torch.bfloat16)

@@ -1,0 +1,106 @@
+"""X-vector directories in Kaldi's form."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.embeddings.held_out import write_held_out
+from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
+from deep_speaker.kaldi.data_dir import write_spk2utt
+from deep_speaker.kaldi.tables import write_table
+from deep_speaker.kaldi.utterances import group_by_speaker
+from deep_speaker.system.files import replacing_directory
+
+
+def average(embeddings: np.ndarray) -> np.ndarray:
+    """The mean of embeddings (pieces, dim), at unit length."""
+    return at_unit_length(embeddings.mean(axis=0))
+
+
+def at_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
+    vectors = vectors.astype(np.float32, copy=False)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def write_crops(
+    partial: Path, output: Path, results: Iterable[tuple[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Write crops as they come, as all of them may not fit in memory; return their averages."""
+    vectors = {}
+    name = "xvector_crops"
+    with ArchiveWriter(partial / f"{name}.ark", output / f"{name}.ark") as writer:
+        for utterance, crops in results:
+            writer.write(utterance, crops)
+            vectors[utterance] = average(crops)
+    write_scp(partial / f"{name}.scp", writer.scp)
+    return vectors
+
+
+def write_xvectors(
+    output: Path,
+    embeddings: Mapping[str, np.ndarray],
+    utt2spk: Mapping[str, str],
+    held_out: Iterable[str] = (),
+) -> None:
+    """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, whole.
+
+    spk_xvector holds the mean of each speaker's embeddings, as Kaldi's ivector-mean gives.
+
+    Args:
+        held_out: speakers of a training set who did not train; noted where there are any.
+    """
+    with replacing_directory(output) as partial:
+        fill_xvectors(partial, output, embeddings, utt2spk, held_out)
+
+
+def fill_xvectors(
+    partial: Path,
+    output: Path,
+    embeddings: Mapping[str, np.ndarray],
+    utt2spk: Mapping[str, str],
+    held_out: Iterable[str] = (),
+) -> None:
+    """What `write_xvectors` writes, into the folder `partial`, which is to become `output`."""
+    dimensions = {vector.shape for vector in embeddings.values()}
+    if len(dimensions) != 1:
+        raise ValueError(f"{output}: embeddings of different sizes: {sorted(dimensions)}")
+    broken = [key for key, vector in embeddings.items() if not np.isfinite(vector).all()]
+    if broken:
+        raise ValueError(f"{output}: {len(broken)} embeddings are not finite, first {broken[0]}")
+    spk2utt = group_by_speaker({key: utt2spk[key] for key in embeddings})
+    means = {
+        speaker: np.mean([embeddings[key] for key in utterances], axis=0)
+        for speaker, utterances in spk2utt.items()
+    }
+    write_spk2utt(partial / "spk2utt", {key: utt2spk[key] for key in embeddings})
+    write_vectors(partial / "xvector", output / "xvector", embeddings)
+    write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
+    write_table(partial / "num_utts.ark", {key: len(utts) for key, utts in spk2utt.items()})
+    if held_out:
+        write_held_out(partial, held_out)
+
+
+def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
+    """The vectors of the utterances of an x-vector directory, at unit length, float32.
+
+    They are rows of one matrix, so that a million of them are held once.
+
+    Raises:
+        ValueError: there are none, or of several sizes.
+    """
+    table = ArchiveTable(folder / "xvector.scp")
+    keys = list(table)
+    if not keys:
+        raise ValueError(f"{table.scp}: empty: run stage 4 anew")
+    matrix = np.empty((len(keys), len(table.rows(keys[0]))), dtype=np.float32)
+    for key, row in zip(keys, matrix, strict=True):
+        vector = table.rows(key)
+        if vector.shape != row.shape:
+            raise ValueError(
+                f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: run "
+                "stage 4 anew"
+            )
+        row[:] = at_unit_length(vector)
+    return dict(zip(keys, matrix, strict=True))

@@ -1,0 +1,123 @@
+"""Stage 1: features, voice activity and normalisation statistics of a data directory, as arks."""
+
+import logging
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from deep_speaker.config import Experiment
+from deep_speaker.corpora import manifests
+from deep_speaker.features import front_ends, voice_activity
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, _write_shard, read_recordings
+from deep_speaker.kaldi import data_dir
+from deep_speaker.kaldi.archives import write_scp
+from deep_speaker.kaldi.tables import read_optional_table, write_table
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.files import replacing_directory, replacing_file
+from deep_speaker.system.processes import map_in_processes
+from deep_speaker.trials.removal import remove_from_trials
+from deep_speaker.validation.data_dirs import validate_data_dir
+
+SILENT = "silent: no voiced frame"
+
+
+def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
+    """Write feats.scp, vad.scp, utt_cmvn.scp and utt2num_frames of a data directory.
+
+    utt_cmvn.scp holds, per utterance, what Kaldi's compute-cmvn-stats gives for its voiced
+    frames: a matrix of two rows, (sum..., count) and (sum of squares..., 0).
+
+    Utterances that cannot be decoded, are shorter than a frame, or hold no voiced frame are
+    listed in `bad_utterances` and leave the directory's tables, trials and manifests.
+
+    Raises:
+        ValueError: too many are bad (see `check_bad_items`), or most are silent; nothing is
+            changed then.
+    """
+    recordings = read_recordings(folder)
+    num_jobs = min(num_jobs, len(recordings))
+    parts = [recordings[job::num_jobs] for job in range(num_jobs)]
+    with replacing_directory(folder / "fbank") as partial_folder:
+        write = partial(_write_shard, partial_folder, folder / "fbank", experiment)
+        shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
+        unwanted = _report(folder, shards, recordings)
+        for scp in ARCHIVES.values():  # they point into the arks that are replaced now
+            (folder / scp).unlink(missing_ok=True)
+    _write_tables(folder, shards, experiment)
+    num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
+    logging.info(
+        "%s: features of %d utterances, %.2f h",
+        folder,
+        sum(len(shard.num_frames) for shard in shards),
+        num_frames * experiment.features.frame_shift_ms / 3.6e6,
+    )
+    if unwanted:  # wav.scp last: an interrupted removal is then made good by the next run
+        remove_from_trials(folder, unwanted)
+        manifests.remove_utterances(folder, unwanted)
+        data_dir.remove_utterances(folder, unwanted)
+    manifests.write_features(folder, experiment.features)
+    validate_data_dir(folder)
+
+
+def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> set[str]:
+    """Log the notices; list and log the utterances that leave, and return them."""
+    notices = sum((shard.notices for shard in shards), Counter[str]())
+    for notice, count in sorted(notices.items()):
+        logging.info("%s: %d of %d files %s", folder, count, len(recordings), notice)
+    num_cut = sum(shard.num_cut for shard in shards)
+    if num_cut:
+        logging.info("%s: %d segments end after their recording, and are cut", folder, num_cut)
+    bad = dict(sorted(item for shard in shards for item in shard.bad.items()))
+    silent = dict.fromkeys((key for shard in shards for key in shard.silent), SILENT)
+    listed = folder / "bad_utterances"
+    # Those that an earlier run left out are no longer in the tables, and stay listed.
+    keys = {key for recording in recordings for key, _ in recording.utterances}
+    earlier = {k: reason for k, reason in read_optional_table(listed).items() if k not in keys}
+    if earlier or bad or silent:
+        write_table(listed, earlier | bad | silent)
+    else:
+        listed.unlink(missing_ok=True)
+    remedy = f"mend or remove the files listed in {listed}, then run stage 0"
+    check_bad_items(bad, len(keys), "utterances", remedy)
+    _check_silent(folder, len(silent), len(keys))
+    if (folder / "segments").is_file():  # an interrupted removal may have got no further than these
+        return bad.keys() | silent.keys() | earlier.keys()
+    return bad.keys() | silent.keys()
+
+
+def _check_silent(folder: Path, num_silent: int, total: int) -> None:
+    """Log how many utterances are silent; refuse a majority, which is no fault of the files."""
+    if 2 * num_silent > total:
+        raise ValueError(
+            f"{folder}: {num_silent} of {total} utterances are silent: a wrong level of the "
+            "recordings, or a too high energy_threshold or energy_mean_scale of voice_activity "
+            "in the config"
+        )
+    if num_silent:
+        logging.warning(
+            "%s: %d of %d utterances are silent and left out, see bad_utterances",
+            folder, num_silent, total,
+        )  # fmt: skip
+
+
+def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:
+    for name, scp in ARCHIVES.items():
+        entries = {key: entry for shard in shards for key, entry in shard.scps[name].items()}
+        write_scp(folder / scp, entries)
+    num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}
+    write_table(folder / "utt2num_frames", num_frames)
+    with replacing_file(folder / "frame_shift") as file:
+        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
+    write_options(folder, experiment)
+
+
+def write_options(folder: Path, experiment: Experiment) -> None:
+    """Write conf/ of a data directory: vad.conf, and the file of this front end alone."""
+    name, text = front_ends.options_file(experiment.features)
+    for other in front_ends.OPTION_FILES:
+        if other != name:
+            (folder / "conf" / other).unlink(missing_ok=True)
+    options = {name: text, "vad.conf": voice_activity.vad_options(experiment.voice_activity)}
+    for name, text in options.items():
+        with replacing_file(folder / "conf" / name) as file:
+            file.write(text)

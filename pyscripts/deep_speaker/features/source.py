@@ -1,0 +1,132 @@
+"""From the arks of stage 1 to normalised voiced frames, by whole utterance or by chunk."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deep_speaker.config import Experiment
+from deep_speaker.features import front_ends, voice_activity
+from deep_speaker.features.normalisation import normalise, voiced_statistics
+from deep_speaker.kaldi.archives import ArchiveTable
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.utterances import group_by_speaker
+
+
+class Section(NamedTuple):
+    """Voiced frames `start` to `stop` of one utterance, counted among its voiced frames."""
+
+    utterance: str
+    start: int
+    stop: int
+
+    @property
+    def num_frames(self) -> int:
+        return self.stop - self.start
+
+
+class FeatureSource:
+    """Normalised voiced frames of a data directory, read from its arks as they are asked for."""
+
+    def __init__(self, data_dir: Path, experiment: Experiment) -> None:
+        self.data_dir = data_dir
+        self.utt2spk = read_table(data_dir / "utt2spk")
+        check_features(data_dir, experiment)
+        self.versions = read_versions(data_dir, self.utt2spk)
+        self.options = experiment.features
+        self._normalisation = experiment.normalisation
+        utterances = list(self.utt2spk)
+        self._feats = ArchiveTable(data_dir / "feats.scp", utterances)
+        self._vad = ArchiveTable(data_dir / "vad.scp", utterances)
+        self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", utterances)
+
+    def num_voiced(self, utterance: str) -> int:
+        return int(np.count_nonzero(self._vad.rows(utterance)))
+
+    def whole(self, utterance: str) -> Section:
+        """All voiced frames of an utterance."""
+        return Section(utterance, 0, self.num_voiced(utterance))
+
+    def read(self, section: Section) -> np.ndarray:
+        """Normalised voiced frames: float32, shape (section.num_frames, bins)."""
+        mean, deviation = voiced_statistics(self._cmvn.rows(section.utterance))
+        return normalise(self.read_stored(section), mean, deviation, self._normalisation)
+
+    def read_stored(self, section: Section) -> np.ndarray:
+        """Voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
+        voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
+        frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
+        return frames[voiced - voiced[0]]
+
+    def sections_by_speaker(
+        self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None
+    ) -> dict[str, list[Section]]:
+        """Sections by which speakers are compared: whole utterances, at most `max_sections` each.
+
+        A speaker with a single utterance gets disjoint parts of it instead, of `section_frames`
+        or more each; two halves where it is shorter than two such parts. Augmented copies are left
+        out.
+        """
+        spk2utt = group_by_speaker({key: self.utt2spk[key] for key in self.versions})
+        sections = {}
+        for speaker in speakers:
+            found = [self.whole(utterance) for utterance in spk2utt[speaker][:max_sections]]
+            if len(found) == 1:
+                count = max(2, found[0].num_frames // section_frames)
+                found = split_section(found[0], min(count, max_sections or count))
+            sections[speaker] = found
+        return sections
+
+
+def read_versions(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Utterances, each with its augmented copies, which a chunk of it may be taken from instead.
+
+    Those are as long as it is, and of its speaker: copies at another speed count for themselves.
+    Copies of other length, which augment_data_dir.py does not make, are left out.
+    """
+    if not (data_dir / "utt2uniq").is_file():
+        return {key: [key] for key in utt2spk}
+    utt2uniq = read_table(data_dir / "utt2uniq")
+    num_frames = read_table(data_dir / "utt2num_frames")
+    versions: dict[str, list[str]] = {}
+    for key, speaker in utt2spk.items():
+        original = utt2uniq[key]
+        if utt2spk.get(original) != speaker:
+            original = key
+        if num_frames[original] == num_frames[key]:
+            versions.setdefault(original, []).append(key)
+    return versions
+
+
+def check_features(data_dir: Path, experiment: Experiment) -> None:
+    """Refuse features that stage 1 computed with other options than the experiment's."""
+    for name, text in (
+        front_ends.options_file(experiment.features),
+        ("vad.conf", voice_activity.vad_options(experiment.voice_activity)),
+    ):
+        path = data_dir / "conf" / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise ValueError(
+                f"{path} is missing or differs from the experiment's options: run stage 1 with "
+                "this config (the same command with --stage 1)"
+            )
+
+
+def split_section(section: Section, count: int) -> list[Section]:
+    """Cut a section into `count` disjoint ones of nearly equal length, none of them empty."""
+    count = max(1, min(count, section.num_frames))
+    edges = [section.start + section.num_frames * i // count for i in range(count + 1)]
+    return [Section(section.utterance, edges[i], edges[i + 1]) for i in range(count)]
+
+
+def fit_length(frames: np.ndarray, num_frames: int) -> np.ndarray:
+    """Repeat frames (frames, bins) from their beginning up to `num_frames`."""
+    if len(frames) == num_frames:
+        return frames
+    return frames[np.arange(num_frames) % len(frames)]
+
+
+def read_chunks(source: FeatureSource, sections: Sequence[Section], num_frames: int) -> np.ndarray:
+    """Stack sections of at most `num_frames` as float32, shape (sections, num_frames, bins)."""
+    return np.stack([fit_length(source.read(section), num_frames) for section in sections])

@@ -1,0 +1,5 @@
+"""Kaldi's tables, archives and data directories, and the audio that wav.scp stands for.
+
+Reads and writes `scp`, `ark`, `utt2spk` and the like, in the order and form that Kaldi's programs
+accept. Start with `tables`, then `utterances` and `data_dir`; `archives` holds the arks.
+"""

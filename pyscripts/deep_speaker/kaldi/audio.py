@@ -1,0 +1,178 @@
+"""Audio files, and the entries of wav.scp that stand for them: paths, and commands that print WAV.
+
+A command ends in `|`, and a shell runs it, as in Kaldi. The forms that `wav_entry` gives to files
+that libsndfile reads are told from the others, and those files decoded without a shell.
+"""
+
+import io
+import re
+import subprocess
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, AudioInfo, ffmpeg_entry, file_of_entry
+
+MISSING_PROGRAM = re.compile(r"^bash: (?:line \d+: )?(.*): command not found$", re.MULTILINE)
+MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording, as in extract-segments
+
+
+def read_info(path: Path) -> AudioInfo:
+    """Read the header of an audio file; of one that only ffmpeg decodes, the header that it prints.
+
+    Raises:
+        ValueError: the file is empty, holds no samples, or cannot be read.
+    """
+    if not path.exists():
+        raise ValueError("no such file")
+    if path.stat().st_size == 0:
+        raise ValueError("empty file")
+    with open_audio(str(path)) as file:
+        return info_of(file)
+
+
+def read_entry_info(entry: str) -> AudioInfo:
+    """Read the header of a file, or of what a command prints, as Kaldi's get_utt2dur.sh does.
+
+    Raises:
+        ValueError: see `open_audio`; or there are no samples.
+    """
+    path = file_of_entry(entry)
+    if path is not None:
+        return read_info(path)
+    with open_audio(entry) as file:
+        return info_of(file)
+
+
+def info_of(file: soundfile.SoundFile) -> AudioInfo:
+    """What the header of an open file says.
+
+    Raises:
+        ValueError: it holds no samples.
+    """
+    if file.frames <= 0:
+        raise ValueError("no samples")
+    return AudioInfo(file.samplerate, file.frames, file.channels, file.format, file.subtype)
+
+
+def open_audio(entry: str) -> soundfile.SoundFile:
+    """Open a file, or what a command prints, which is held in memory then.
+
+    Raises:
+        ValueError: it cannot be decoded, or the command fails.
+    """
+    path = file_of_entry(entry)
+    source: str | io.BytesIO = str(path)
+    if path is None:
+        source = io.BytesIO(run_command(entry))
+    elif path.suffix.lower() in FFMPEG_SUFFIXES:
+        source = io.BytesIO(run_command(ffmpeg_entry(str(path))))
+    try:
+        return soundfile.SoundFile(source)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise ValueError(f"unreadable: {getattr(error, 'error_string', error)}") from error
+
+
+def run_command(entry: str) -> bytes:
+    """What the command of an entry prints, run by a shell as Kaldi runs it.
+
+    Raises:
+        ValueError: it fails, or prints nothing; with the last line of its complaints.
+    """
+    command = entry.removesuffix("|")
+    result = subprocess.run(
+        ["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if result.returncode == 0 and result.stdout:
+        if result.stdout[:8] == b"RIFF" + bytes(4):  # streamed; to libsndfile, 8 says so and 0 not
+            return b"RIFF" + (8).to_bytes(4, "little") + result.stdout[8:]
+        return result.stdout
+    complaints = result.stderr.decode(errors="replace").strip()
+    missing = MISSING_PROGRAM.search(complaints)
+    if missing:
+        raise ValueError(f"{missing[1]}: command not found: install it, or put it on the PATH")
+    reason = complaints.splitlines()[-1] if complaints else f"exit status {result.returncode}"
+    if result.returncode == 0:
+        raise ValueError(f"no samples: {command.strip()!r} prints nothing ({reason})")
+    raise ValueError(f"{command.strip()!r} fails: {reason}")
+
+
+def load_audio(
+    entry: str, sampling_rate: int, start: float = 0.0, end: float | None = None
+) -> tuple[np.ndarray, AudioInfo]:
+    """Samples of the first channel, on the scale of 16-bit integers, at `sampling_rate`.
+
+    As Kaldi does with `--channel=-1 --allow-downsample --allow-upsample`.
+
+    Args:
+        start, end: seconds of a segment; see `segment_bounds`.
+
+    Returns:
+        float32 samples in -32768..32767, shape (num_samples,), and the whole recording's own form.
+
+    Raises:
+        ValueError: the audio cannot be decoded, or holds no such segment.
+    """
+    with open_audio(entry) as file:
+        return read_samples(file, sampling_rate, start, end), info_of(file)
+
+
+def read_samples(
+    file: soundfile.SoundFile, sampling_rate: int, start: float = 0.0, end: float | None = None
+) -> np.ndarray:
+    """The samples of `load_audio` of an open file, or of a segment of it.
+
+    Args:
+        start, end: seconds; see `segment_bounds`.
+
+    Raises:
+        ValueError: there are no such samples, or they cannot be decoded.
+    """
+    if file.frames <= 0:
+        raise ValueError("no samples")
+    first, last = segment_bounds(file.samplerate, file.frames, start, end)
+    try:
+        if first:
+            file.seek(first)
+        samples = file.read(last - first, dtype="float32", always_2d=True)[:, 0]
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"unreadable: {error.error_string}") from error
+    if not len(samples):
+        raise ValueError("no samples")
+    if file.samplerate != sampling_rate:
+        samples = resample(samples, file.samplerate, sampling_rate)
+    return samples * np.float32(32768)
+
+
+def segment_bounds(rate: int, num_samples: int, start: float, end: float | None) -> tuple[int, int]:
+    """The first sample of a segment and the one after its last, as Kaldi's extract-segments has it.
+
+    An end less than `MAX_OVERSHOOT` past the recording's is taken for its end.
+
+    Args:
+        rate, num_samples: of the recording.
+        start, end: seconds; no end is that of the recording.
+
+    Raises:
+        ValueError: the recording has no such segment.
+
+    >>> segment_bounds(16000, 48000, 1.5, 3.2)
+    (24000, 48000)
+    """
+    first, last = int(start * rate), num_samples if end is None else int(end * rate)
+    if not 0 <= first < min(last, num_samples) or last >= num_samples + int(MAX_OVERSHOOT * rate):
+        raise ValueError(
+            f"no such segment: {start:g} to {last / rate:g} s of a recording of "
+            f"{num_samples / rate:g} s"
+        )
+    return first, min(last, num_samples)
+
+
+def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Change the sampling rate by a polyphase filter; float32 in and out."""
+    from scipy.signal import resample_poly  # slow to import, and seldom needed
+
+    common = gcd(rate, new_rate)
+    return resample_poly(samples, new_rate // common, rate // common).astype(np.float32)

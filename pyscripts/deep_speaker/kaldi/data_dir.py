@@ -1,0 +1,175 @@
+"""Kaldi data directories: utterances as tables keyed by utterance, recording or speaker."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import groupby, repeat
+from pathlib import Path
+from typing import IO
+
+from deep_speaker.kaldi.audio import read_entry_info
+from deep_speaker.kaldi.tables import (
+    FEATURE_TABLES,
+    iterate_table,
+    read_optional_table,
+    read_table,
+    write_table,
+)
+from deep_speaker.kaldi.utterances import Segment, Utterance, group_by_speaker
+from deep_speaker.kaldi.wav_entries import AudioInfo
+from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.processes import map_in_threads
+from deep_speaker.system.sorting import sort_lines
+
+# All that may be keyed by utterance; without segments, recordings have utterances' ids.
+UTTERANCE_TABLES = ("utt2dur", "segments", "text", "utt2uniq", *FEATURE_TABLES)
+RECORDING_TABLES = ("wav.scp", "reco2dur")
+
+
+def write_data_dir(folder: Path, utterances: Iterable[Utterance]) -> None:
+    """Write the tables of utterances into a folder that is being made, none held in memory.
+
+    wav.scp, utt2spk, spk2utt, utt2dur and reco2dur (Lhotse's import wants it); segments where an
+    utterance is one; spk2gender and text where those are known for all.
+
+    Args:
+        utterances: sorted by id.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("wav.scp", "segments", "utt2spk", "spk2utt", "utt2dur", "reco2dur", "text")
+    sexes: dict[str, str | None] = {}
+    has_text, has_segments = True, False
+    with ExitStack() as stack:
+        tables = {
+            name: stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in names
+        }
+        for speaker, group in groupby(utterances, lambda item: item.speaker):
+            keys = []
+            for item in group:
+                keys.append(item.id)
+                sexes[speaker] = item.sex
+                has_text &= item.text is not None
+                has_segments |= item.segment is not None
+                _write_utterance(tables, item)
+            tables["spk2utt"].write(f"{speaker} {' '.join(keys)}\n")
+    if has_segments:
+        for name in RECORDING_TABLES:  # written once per utterance, in the order of utterances
+            sort_lines(folder / name, unique=True)
+    else:
+        (folder / "segments").unlink()
+    if not has_text:
+        (folder / "text").unlink()
+    if all(sexes.values()):
+        write_table(folder / "spk2gender", sexes)
+
+
+def _write_utterance(tables: Mapping[str, IO[str]], item: Utterance) -> None:
+    key, recording, length = item.id, item.recording, item.info.duration
+    start, end = (item.segment.start, item.segment.end) if item.segment else (0, length)
+    tables["wav.scp"].write(f"{recording} {item.entry}\n")
+    tables["reco2dur"].write(f"{recording} {length:.6f}\n")
+    tables["segments"].write(f"{key} {recording} {start:.6f} {end:.6f}\n")
+    tables["utt2spk"].write(f"{key} {item.speaker}\n")
+    tables["utt2dur"].write(f"{key} {item.duration:.6f}\n")
+    tables["text"].write(" ".join([key, *(item.text or "").split()]) + "\n")
+
+
+def read_utterances(
+    folder: Path, num_jobs: int, locate: Callable[[str], str] = str
+) -> Iterator[Utterance]:
+    """Yield the utterances of a data directory that Kaldi accepts, in its order.
+
+    Recordings whose audio cannot be read are logged and left out. Without segments, no table is
+    held in memory.
+
+    Args:
+        locate: gives the entry to use for an entry of wav.scp.
+
+    Raises:
+        ValueError: a table is missing, or too many recordings are bad; see `check_bad_items`.
+    """
+    sexes = read_optional_table(folder / "spk2gender")
+    bad: dict[str, str] = {}
+    total = 0
+    for key, speaker, text, segment, entry, info in _join_tables(folder, num_jobs, locate):
+        total += 1
+        if isinstance(info, AudioInfo):
+            yield Utterance(key, speaker, entry, info, sexes.get(speaker), text, segment)
+        else:
+            bad[key] = info
+    check_bad_items(bad, total, "utterances", f"mend what {folder}/wav.scp names")
+
+
+def _join_tables(
+    folder: Path, num_jobs: int, locate: Callable[[str], str]
+) -> Iterator[tuple[str, str, str | None, Segment | None, str, AudioInfo | str]]:
+    speakers = iterate_table(folder / "utt2spk")
+    has_text = (folder / "text").is_file()
+    texts = iterate_table(folder / "text") if has_text else repeat(("", None))
+
+    def read(entry: str) -> tuple[str, AudioInfo | str]:
+        try:
+            located = locate(entry)
+            return located, read_entry_info(located)
+        except (ValueError, OSError) as error:
+            return entry, str(error)
+
+    if not (folder / "segments").is_file():
+        entries = (entry for _, entry in iterate_table(folder / "wav.scp"))
+        found = map_in_threads(read, entries, num_jobs)
+        for (key, speaker), (_, text), (entry, info) in zip(speakers, texts, found, strict=False):
+            yield key, speaker, text, None, entry, info
+        return
+    recordings = read_table(folder / "wav.scp")
+    infos = dict(zip(recordings, map_in_threads(read, recordings.values(), num_jobs), strict=True))
+    segments = iterate_segments(folder / "segments")
+    for (key, speaker), (_, text), (_, segment) in zip(speakers, texts, segments, strict=False):
+        yield key, speaker, text, segment, *infos[segment.recording]
+
+
+def iterate_segments(path: Path) -> Iterator[tuple[str, Segment]]:
+    """Yield the (utterance, segment) pairs of Kaldi's table `segments`.
+
+    Raises:
+        ValueError: a line is not `utterance recording start end`, with times that rise from 0.
+    """
+    for key, value in iterate_table(path):
+        try:
+            recording, start, end = value.split()
+            segment = Segment(recording, float(start), float(end))
+        except ValueError:
+            segment = Segment("", 0, 0)
+        if not 0 <= segment.start < segment.end:
+            raise ValueError(
+                f"{path}: {key!r} has {value!r}; expected '<recording> <start> <end>', in seconds, "
+                "the end after the start"
+            )
+        yield key, segment
+
+
+def write_spk2utt(path: Path, utt2spk: Mapping[str, str]) -> None:
+    speakers = group_by_speaker(utt2spk)
+    write_table(path, {speaker: " ".join(utts) for speaker, utts in speakers.items()})
+
+
+def remove_utterances(folder: Path, unwanted: set[str]) -> None:
+    """Drop utterances from every table of `folder`, as Kaldi's fix_data_dir.sh does."""
+    utt2spk = read_table(folder / "utt2spk")
+    kept = {key: speaker for key, speaker in utt2spk.items() if key not in unwanted}
+    if not kept:
+        raise ValueError(f"{folder}: no utterance is left")
+    _keep_keys(folder, UTTERANCE_TABLES, kept)
+    write_spk2utt(folder / "spk2utt", kept)
+    _keep_keys(folder, ("spk2gender",), set(kept.values()))
+    write_table(folder / "utt2spk", kept)
+    recordings: Iterable[str] = kept
+    if (folder / "segments").is_file():
+        recordings = {segment.recording for _, segment in iterate_segments(folder / "segments")}
+    # wav.scp last: while it names them, a rerun finds them again
+    _keep_keys(folder, RECORDING_TABLES[::-1], recordings)
+
+
+def _keep_keys(folder: Path, names: Iterable[str], kept: Iterable[str]) -> None:
+    for name in names:
+        table = read_optional_table(folder / name)
+        if table:
+            write_table(folder / name, {key: table[key] for key in kept if key in table})

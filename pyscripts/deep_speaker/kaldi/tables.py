@@ -1,0 +1,106 @@
+"""Kaldi tables: `key value` lines, sorted and unique by key as bytes (`LC_ALL=C`).
+
+That is the order of Python's strings too: UTF-8 keeps the order of code points.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deep_speaker.system.files import replacing_file
+
+BLOCK_BYTES = 1 << 22  # of lines that are read together: some 100,000 trials
+# Tables keyed by utterance that stage 1 adds.
+FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
+MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | dict.fromkeys(
+    ("xvector.scp", "spk_xvector.scp", "xvector_crops.scp"), 4
+)
+
+
+def missing_input(path: Path, stage: int) -> str:
+    """What to say of an absent input, and which stage makes it."""
+    return f"{path} is missing: run stage {stage} first (the same command with --stage {stage})"
+
+
+def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the (key, value) pairs of a table as they stand; the value is the rest of the line.
+
+    A line of the table `text` may be a key alone: nothing was said.
+
+    Raises:
+        ValueError: the file is missing (with the stage that makes it), or a line has no value.
+    """
+    if not path.is_file():
+        stage = MADE_BY_STAGE.get(path.name, 0)
+        raise ValueError(missing_input(path, stage))
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                fields = line.decode().split(maxsplit=1)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}, line {number}: not UTF-8: {line!r}") from error
+            if len(fields) == 1 and path.name == "text":
+                fields.append("")
+            if len(fields) != 2:
+                raise ValueError(
+                    f"{path}, line {number}: expected 'key value', got {line.decode()!r}"
+                )
+            yield fields[0], fields[1].strip()
+
+
+def read_table(path: Path) -> dict[str, str]:
+    """All of a table; see `iterate_table`.
+
+    Raises:
+        ValueError: also where a key comes twice.
+    """
+    table: dict[str, str] = {}
+    for number, (key, value) in enumerate(iterate_table(path), 1):
+        if key in table:
+            raise ValueError(f"{path}, line {number}: {key!r} stands there twice")
+        table[key] = value
+    return table
+
+
+def write_table(path: Path, table: Mapping[str, object]) -> None:
+    """Write a table sorted by key."""
+    with replacing_file(path) as file:
+        file.writelines(f"{key} {table[key]}\n" for key in sorted(table))
+
+
+def read_optional_table(path: Path) -> dict[str, str]:
+    """A table that may be absent: empty then."""
+    return read_table(path) if path.is_file() else {}
+
+
+def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]]]]:
+    """Yield the columns of a file of equally many words a line, in blocks of lines.
+
+    A file of any length is read in little memory.
+
+    Args:
+        form: what stands on a line, for example `enroll test score`.
+
+    Yields:
+        The number of a block's first line, from 1, and its columns.
+
+    Raises:
+        ValueError: a line has more or fewer words than `form`.
+    """
+    count = len(form.split())
+    with path.open(encoding="utf-8") as file:
+        first = 1
+        try:
+            while lines := file.readlines(BLOCK_BYTES):
+                # Lists of words that are kept, a million of them, take five times as long.
+                if set(map(len, map(str.split, lines))) != {count}:
+                    i = next(i for i, line in enumerate(lines) if len(line.split()) != count)
+                    raise ValueError(
+                        f"{path}, line {first + i}: expected '{form}', got {lines[i]!r}"
+                    )
+                words = "".join(lines).split()
+                yield first, [words[i::count] for i in range(count)]
+                first += len(lines)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}, line {first} or later: not UTF-8 ({error.reason})"
+            ) from error

@@ -1,0 +1,93 @@
+"""The entries of wav.scp: paths, and commands that print WAV.
+
+A command ends in `|`, and a shell runs it, as in Kaldi. `file_of_entry` tells the forms that
+`wav_entry` gives to files that libsndfile reads from other commands.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+# What libsndfile decodes, and what only ffmpeg does.
+SNDFILE_SUFFIXES = {
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".opus",
+    ".mp3",
+    ".aiff",
+    ".aif",
+    ".w64",
+    ".sph",
+    ".nist",
+}
+FFMPEG_SUFFIXES = {".m4a", ".aac", ".mp4"}
+# What a folder of recordings is searched for.
+AUDIO_SUFFIXES = SNDFILE_SUFFIXES | FFMPEG_SUFFIXES
+FLAC_COMMAND = ["flac", "-c", "-d", "-s"]
+FFMPEG_COMMAND = ["ffmpeg", "-v", "error", "-i"]
+FFMPEG_OUTPUT = ["-f", "wav", "-acodec", "pcm_s16le", "-"]
+SHELL_SYNTAX = re.compile(r"""[]$`*?[{}~<>;&()|#!'"\\\n]""")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a file says. `subtype` is libsndfile's name of the sample form."""
+
+    sampling_rate: int
+    num_samples: int
+    num_channels: int
+    format: str
+    subtype: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.num_samples / self.sampling_rate
+
+
+def wav_entry(path: Path, info: AudioInfo) -> str:
+    """The entry of wav.scp by which Kaldi's programs read `path`.
+
+    Kaldi itself reads 16-bit WAV alone; a FLAC or other file stands as the command that turns it
+    into that.
+    """
+    absolute = str(path.absolute())
+    if path.suffix.lower() in FFMPEG_SUFFIXES:  # its info may be that of what ffmpeg prints
+        return ffmpeg_entry(absolute)
+    if info.format in ("WAV", "WAVEX") and info.subtype == "PCM_16":
+        return absolute
+    if info.format == "FLAC" and info.subtype == "PCM_16":
+        return shlex.join([*FLAC_COMMAND, absolute]) + " |"
+    return ffmpeg_entry(absolute)
+
+
+def ffmpeg_entry(path: str) -> str:
+    """The command that decodes a file by ffmpeg."""
+    return shlex.join([*FFMPEG_COMMAND, path, *FFMPEG_OUTPUT]) + " |"
+
+
+def file_of_entry(entry: str) -> Path | None:
+    """The audio file behind an entry of one of `wav_entry`'s forms; None: another command.
+
+    >>> file_of_entry("flac -c -d -s /speech/a.flac |").as_posix()
+    '/speech/a.flac'
+    >>> file_of_entry("sph2pipe -f wav /speech/a.sph |")
+    """
+    if not entry.endswith("|"):
+        return Path(entry)
+    command = entry.removesuffix("|").strip()
+    if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
+        return None  # as the rest would find out, slowly
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quotation that does not end: let the shell complain
+        return None
+    if SHELL_SYNTAX.search(command) and command != shlex.join(words):
+        return None  # a shell may make another path of it
+    for before, after in ((FLAC_COMMAND, []), (FFMPEG_COMMAND, FFMPEG_OUTPUT)):
+        place = len(before)
+        if words[:place] == before and words[place + 1 :] == after and words[place:]:
+            return Path(words[place])
+    return None

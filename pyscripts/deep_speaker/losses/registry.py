@@ -1,0 +1,57 @@
+"""Training losses: one file per family, and the one table that names them."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from deep_speaker.config import CLASSIFICATION_LOSSES, Contrastive, Training
+from deep_speaker.losses.base import SpeakerLoss
+from deep_speaker.losses.centroids import AngularPrototypicalLoss, GE2ELoss, PrototypicalLoss
+from deep_speaker.losses.classification import AAMSoftmaxLoss, AMSoftmaxLoss, SoftmaxLoss
+from deep_speaker.losses.pairs import ContrastiveLoss, LosslessTripletLoss, TripletLoss
+
+LOSSES: dict[str, Callable[..., SpeakerLoss]] = {
+    "softmax": SoftmaxLoss,
+    "am_softmax": AMSoftmaxLoss,
+    "aam_softmax": AAMSoftmaxLoss,
+    "ge2e": GE2ELoss,
+    "prototypical": PrototypicalLoss,
+    "angular_prototypical": AngularPrototypicalLoss,
+    "triplet": TripletLoss,
+    "lossless_triplet": LosslessTripletLoss,
+    "contrastive": ContrastiveLoss,
+}
+
+
+def build_loss(training: Training, embedding_dim: int, num_speakers: int, seed: int) -> SpeakerLoss:
+    """The loss of a phase of training, its weights drawn from `seed`."""
+    torch.manual_seed(seed)
+    config = training.loss
+    kind = LOSSES[config.name]
+    if config.name in CLASSIFICATION_LOSSES:
+        return kind(config, embedding_dim, num_speakers)
+    if isinstance(config, Contrastive):
+        return kind(config, adjacent_pairs=training.sampling == "pairs")
+    return kind(config)
+
+
+def carry_over(loss: SpeakerLoss, weights: Mapping[str, Tensor]) -> bool:
+    """Go on with the weights of a checkpoint's loss, if this loss has the same.
+
+    Scaled softmax, AM- and AAM-softmax hand on their speakers' vectors to each other; any other
+    loss takes the weights of its own kind alone.
+
+    Args:
+        weights: the checkpoint's state of its loss, by name.
+
+    Returns:
+        Whether the weights were taken; otherwise, and for a loss without any, it stays as it is.
+    """
+    own = loss.state_dict()
+    if not own or own.keys() != weights.keys():
+        return False
+    if any(own[name].shape != weights[name].shape for name in own):
+        return False
+    loss.load_state_dict(weights)
+    return True

@@ -1,0 +1,110 @@
+"""Error rates of verification and identification.
+
+Conventions: a higher score means more alike; a trial is accepted when its score reaches the
+threshold, so equal scores are accepted or rejected together. Rates are shares (0 to 1), costs are
+normalised, Cllr is in bits. LLR: natural logarithm of the likelihood ratio, of target to nontarget.
+
+- Scores are float32 or float64; float32 ones are compared as they are, not rounded further.
+- Infinite scores are scores like others: the lowest or the highest, equal among themselves.
+- NaN is refused, and so is a list without targets or without nontargets.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class ErrorRates(NamedTuple):
+    """Miss and false-alarm rates from lax to strict: the corners of the ROC, float64 (points,).
+
+    The first point accepts all trials, the last none. `thresholds`, of the type of the scores,
+    rise: thresholds[i] is the lowest score still accepted at point i. The last is +inf, and
+    stands for accepting nothing, not even a score of +inf.
+    """
+
+    miss: np.ndarray
+    false_alarm: np.ndarray
+    thresholds: np.ndarray
+
+
+def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
+    """Error rates at all thresholds where the ROC turns; straight lines join them.
+
+    These are every target score, the first nontarget score above it, and the lowest score of all:
+    between them only nontargets are rejected, one after the other. So the polyline is that
+    through the points of all thresholds (scikit-learn's ROC), with at most two points per distinct
+    target score. Beside these, memory holds the scores of each class once more, sorted.
+
+    Args:
+        scores: float, shape (trials,), no NaN.
+        is_target: bool, shape (trials,).
+
+    Raises:
+        ValueError: a class is missing, a score is not a number, or the shapes differ.
+    """
+    targets, nontargets = split_classes(scores, is_target)
+    targets.sort()
+    nontargets.sort()
+    above = np.searchsorted(nontargets, targets, side="right")
+    above = above[above < len(nontargets)]
+    lowest = np.minimum(targets[:1], nontargets[:1])
+    thresholds = np.unique(np.concatenate([lowest, targets, nontargets[above]]))
+    miss = np.searchsorted(targets, thresholds) / len(targets)
+    accepted = len(nontargets) - np.searchsorted(nontargets, thresholds)
+    return ErrorRates(
+        np.append(miss, 1.0),
+        np.append(accepted / len(nontargets), 0.0),
+        np.append(thresholds, thresholds.dtype.type(np.inf)),
+    )
+
+
+def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of the scores of targets and of nontargets, in the order of the trials.
+
+    Raises:
+        ValueError: see `error_rates`.
+    """
+    scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
+    scores = scores.astype(np.result_type(scores, np.float32), copy=False)  # integers as float64
+    if scores.shape != is_target.shape or scores.ndim != 1:
+        raise ValueError(
+            f"scores of shape {scores.shape} for trials of shape {is_target.shape}: one score is "
+            "needed per trial"
+        )
+    num_targets = int(is_target.sum())
+    num_nontargets = len(is_target) - num_targets
+    if not num_targets or not num_nontargets:
+        raise ValueError(
+            f"{num_targets} target and {num_nontargets} nontarget trials: both kinds are needed"
+        )
+    check_numbers(scores)
+    return scores[is_target], scores[~is_target]
+
+
+def check_numbers(scores: np.ndarray) -> None:
+    if np.isnan(scores).any():
+        raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers")
+
+
+def equal_error_rate(rates: ErrorRates) -> float:
+    """The rate at which misses equal false alarms.
+
+    The points of `rates` are joined by straight lines (as scikit-learn's ROC is); the EER is where
+    that curve crosses the diagonal.
+
+    >>> scores, is_target = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, True, False, True])
+    >>> equal_error_rate(error_rates(scores, is_target))
+    0.5
+    """
+    return float(equal_error_rates(rates.miss[:, None], rates.false_alarm[:, None])[0])
+
+
+def equal_error_rates(miss: np.ndarray, false_alarm: np.ndarray) -> np.ndarray:
+    """`equal_error_rate` of several curves of shape (points, curves): shape (curves,)."""
+    difference = miss - false_alarm  # rises from -1 to 1
+    curve = np.arange(difference.shape[1])
+    after = np.argmax(difference >= 0, axis=0), curve
+    before = after[0] - 1, curve
+    share = -difference[before] / (difference[after] - difference[before])
+    return miss[before] + share * (miss[after] - miss[before])

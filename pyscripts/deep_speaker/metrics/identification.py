@@ -1,0 +1,45 @@
+"""Accuracy of identification: whose model is this utterance's nearest?"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deep_speaker.metrics.error_rates import check_numbers
+
+
+def identification_accuracy(
+    anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
+) -> float:
+    """Share of anchors whose best positive scores among their `rank` best (ties are failures).
+
+    That is, above all of their negatives but `rank` - 1. Anchors without a positive or without a
+    negative do not count.
+
+    Args:
+        anchors: what is asked for in each trial, integer codes or any other that can be sorted,
+            shape (trials,).
+
+    Raises:
+        ValueError: no anchor has both a positive and a negative, or a score is not a number.
+    """
+    return float(identified_anchors(anchors, scores, is_target, rank)[1].mean())
+
+
+def identified_anchors(
+    anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct anchors with a positive and a negative, ascending, and which of them are identified.
+
+    Args and raises: see `identification_accuracy`.
+    """
+    scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
+    check_numbers(scores)
+    distinct, group = np.unique(np.asarray(anchors), return_inverse=True)
+    best_positive = np.full(len(distinct), -np.inf)
+    np.maximum.at(best_positive, group[is_target], scores[is_target])
+    has_positive = np.bincount(group[is_target], minlength=len(distinct)) > 0
+    has_negative = np.bincount(group[~is_target], minlength=len(distinct)) > 0
+    complete = has_positive & has_negative
+    if not complete.any():
+        raise ValueError("no anchor has both a positive and a negative")
+    above = group[~is_target & (scores >= best_positive[group])]
+    return distinct[complete], (np.bincount(above, minlength=len(distinct)) < rank)[complete]

@@ -1,0 +1,91 @@
+"""Work beside the caller's: processes with one thread each, and a thread that is ahead."""
+
+import multiprocessing
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+# Forked workers share the imported libraries, which take seconds to import anew. Apple's
+# frameworks do not survive a fork.
+CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held whole
+FILES_AHEAD = 32  # per thread, likewise; files take microseconds
+
+
+def map_in_processes(
+    function: Callable[[Item], Result], items: Iterable[Item], num_jobs: int
+) -> Iterator[Result]:
+    """Yield `function(item)` in the order of `items`.
+
+    With `functools.partial` a worker receives its fixed arguments anew with every item: keep
+    them small. An exception in a worker is raised here.
+
+    Raises:
+        OSError: a worker was killed.
+    """
+    pending: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=use_one_thread) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > ITEMS_AHEAD * num_jobs:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "a worker process was killed, perhaps for want of memory: take fewer with --nj"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], num_threads: int
+) -> Iterator[Result]:
+    """Yield `function(item)` in the order of `items`, for functions that wait for files.
+
+    Items are taken as results are: a long list is not held whole.
+    """
+    with ThreadPoolExecutor(num_threads) as pool:
+        pending: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > FILES_AHEAD * num_threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def ahead(items: Iterator[Item], num_ahead: int) -> Iterator[Item]:
+    """Yield the same items in the same order; a thread makes up to `num_ahead` in advance.
+
+    An item is never None. An exception of the thread is raised here.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pending = deque(pool.submit(next, items, None) for _ in range(num_ahead))
+        try:
+            while (item := pending.popleft().result()) is not None:
+                pending.append(pool.submit(next, items, None))
+                yield item
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def use_one_thread() -> None:
+    """Keep a worker on one thread: processes times threads must not exceed the cores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once; the parent speaks
+    threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)

@@ -1,0 +1,97 @@
+"""Batches of chunks for the network, made by a thread while it trains."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deep_speaker.config import Experiment, Normalisation, Training
+from deep_speaker.features.source import FeatureSource, Section, read_chunks
+from deep_speaker.training import ranks
+from deep_speaker.training.chunk_augmentation import augment
+
+# Log-mel frames deviate by about this much (natural log) within an utterance; it stands for the
+# exact value when augmentation meets frames scaled per utterance.
+TYPICAL_DEVIATION = 3.0
+BATCHES_AHEAD = 4  # made by a thread while the network trains
+
+
+class Batch(NamedTuple):
+    """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,)."""
+
+    chunks: Tensor
+    labels: Tensor
+
+
+def make_batches(
+    source: FeatureSource,
+    drawn: Iterable[tuple[list[Section], list[int]]],
+    training: Training,
+    experiment: Experiment,
+    key: Sequence[int],
+) -> Iterator[Batch]:
+    """Read, stitch and augment this rank's part of what a sampler has drawn.
+
+    Args:
+        drawn: batches of all ranks together: sections, `training.pieces_per_chunk` of them for
+            each speaker's number; the same on every rank.
+        key: whole numbers from which, and from the rank, the augmentation follows.
+
+    Raises:
+        ValueError: the speakers of a batch, or its pairs, do not divide over the ranks.
+    """
+    # A key that ends in zeros gives the random numbers of the shorter one: the rank counts from 1.
+    rng = np.random.default_rng((*key, 1 + ranks.rank()))
+    normalisation = experiment.normalisation
+    for sections, labels in drawn:
+        part = part_of_rank(labels, training, ranks.rank(), ranks.world_size())
+        pieces = training.pieces_per_chunk
+        own = sections[part.start * pieces : part.stop * pieces]
+        own = [draw_version(section, source.versions, rng) for section in own]
+        chunks = read_chunks(source, own, training.chunk_frames // pieces)
+        # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
+        chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
+        if normalisation.inside_network:
+            # The network takes the mean off anyway; a mask's zeros are to stand for it.
+            chunks -= chunks.mean(axis=1, keepdims=True)
+        chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
+        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
+
+
+def draw_version(
+    section: Section, versions: Mapping[str, Sequence[str]], rng: np.random.Generator
+) -> Section:
+    """The same frames of the utterance, or of one of its augmented copies, all equally likely.
+
+    Chosen last, so that sections of a speaker do not overlap: copies say the same at one time.
+    """
+    choices = versions[section.utterance]
+    if len(choices) == 1:
+        return section
+    return section._replace(utterance=choices[int(rng.integers(len(choices)))])
+
+
+def log_unit(normalisation: Normalisation) -> float:
+    """How many natural-log units one unit of normalised frames stands for."""
+    if normalisation.scale == "utterance":
+        return TYPICAL_DEVIATION
+    return 1.0 if normalisation.scale == "chunk" else normalisation.scale
+
+
+def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks: int) -> slice:
+    """Which chunks of a batch with these speakers' numbers are a rank's: whole speakers, or pairs.
+
+    Raises:
+        ValueError: they do not divide over the ranks.
+    """
+    pairs = training.sampling == "pairs"
+    groups = len(labels) // 2 if pairs else len(set(labels))
+    if groups % num_ranks:
+        raise ValueError(
+            f"batches of {groups} {'pairs' if pairs else 'speakers'} (speakers_per_batch "
+            f"{training.speakers_per_batch}) do not divide over {num_ranks} ranks: take a multiple"
+        )
+    size = len(labels) // num_ranks
+    return slice(rank * size, (rank + 1) * size)

@@ -1,0 +1,43 @@
+"""Training speakers set aside, by whose verification error every epoch is judged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from deep_speaker.config import Experiment
+from deep_speaker.embeddings.inference import embed_utterance, for_inference
+from deep_speaker.features.source import FeatureSource, Section
+from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
+from deep_speaker.networks.registry import EmbeddingNetwork
+
+
+class HeldOutTrials:
+    """All pairs of the held-out speakers' sections; see `FeatureSource.sections_by_speaker`."""
+
+    def __init__(
+        self, source: FeatureSource, speakers: Sequence[str], experiment: Experiment
+    ) -> None:
+        self._source = source
+        self._extraction = experiment.extraction
+        sections = source.sections_by_speaker(
+            speakers,
+            experiment.pretraining.chunk_frames,
+            experiment.held_out.segments_per_speaker,
+        )
+        self.sections: list[Section] = [part for parts in sections.values() for part in parts]
+        labels = np.repeat(np.arange(len(sections)), [len(parts) for parts in sections.values()])
+        self._pairs = np.triu_indices(len(labels), 1)
+        self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
+
+    def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
+        """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
+        network = for_inference(network, device)
+        embeddings = np.stack(
+            [
+                embed_utterance(network, self._source.read(section), self._extraction, device)
+                for section in self.sections
+            ]
+        )
+        scores = (embeddings @ embeddings.T)[self._pairs]
+        return equal_error_rate(error_rates(scores, self._is_target)), float(scores.mean())

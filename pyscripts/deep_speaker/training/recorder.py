@@ -1,0 +1,105 @@
+"""What a phase of training leaves: checkpoints, logs, the best of its epochs."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from deep_speaker.config import Triplet
+from deep_speaker.networks.checkpoints import average_states, load_checkpoint, save_checkpoint
+from deep_speaker.training.trainer import Trainer
+
+
+class Recorder:
+    """Writes a phase's checkpoints and logs into a folder."""
+
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self._trainer = trainer
+        self._folder = folder
+        self._log = logging.FileHandler(folder / "train.log")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def __enter__(self) -> "Recorder":
+        logging.getLogger().addHandler(self._log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
+        self._board.close()
+
+    def keep(self, history: list[dict[str, float]], seconds: float) -> None:
+        """Log the last epoch and write its checkpoint, also as the best where it is that."""
+        epochs = len(history)
+        self._log_epoch(epochs, history[-1], seconds)
+        checkpoint = self._trainer.checkpoint(epochs, history)
+        if best_epoch(history) == epochs - 1:
+            save_checkpoint(self._folder / "best.pt", checkpoint)
+        if self._trainer.training.average_epochs:
+            save_checkpoint(self._folder / f"epoch_{epochs}.pt", checkpoint)
+            oldest = epochs - self._trainer.training.average_epochs
+            (self._folder / f"epoch_{oldest}.pt").unlink(missing_ok=True)
+        # After the best: a stop between the two repeats the epoch.
+        save_checkpoint(self._folder / "last.pt", checkpoint)
+
+    def _log_epoch(self, epochs: int, figures: dict[str, float], seconds: float) -> None:
+        """Log an epoch's figures, and a collapse where they show one."""
+        phase, training = self._trainer.phase, self._trainer.training
+        listed = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        logging.info("%s epoch %d/%d: %s (%.0f s)", phase, epochs, training.epochs, listed, seconds)
+        for name, value in figures.items():
+            self._board.add_scalar(f"{phase}/{name}", value, epochs)
+        if isinstance(training.loss, Triplet) and has_collapsed(figures, training.loss.margin):
+            logging.warning(
+                "the embeddings have collapsed: the loss %.4g stands at the margin %g and all "
+                "embeddings are alike (mean cosine %.3f); start from pre-trained weights, with "
+                "semi_hard negatives and a lower learning rate",
+                figures["loss"], training.loss.margin, figures["mean_cosine"],
+            )  # fmt: skip
+
+    def finish(self, history: list[dict[str, float]]) -> None:
+        """Let the mean of the last epochs' weights compete, and write the history."""
+        self._average(history)
+        with (self._folder / "history.json").open("w") as file:
+            json.dump(history, file, indent=1)
+        for path in self._folder.glob("epoch_*.pt"):
+            path.unlink()
+
+    def _average(self, history: list[dict[str, float]]) -> None:
+        count = min(self._trainer.training.average_epochs or 0, len(history))
+        epochs = range(len(history) - count + 1, len(history) + 1)
+        paths = [self._folder / f"epoch_{epoch}.pt" for epoch in epochs]
+        # Some are gone where an earlier run was stopped after this.
+        if not count or not all(path.is_file() for path in paths):
+            return
+        checkpoints = [load_checkpoint(path) for path in paths]
+        trainer = self._trainer
+        trainer.network.load_state_dict(average_states([each.network for each in checkpoints]))
+        trainer.loss.load_state_dict(average_states([each.loss for each in checkpoints]))
+        error = trainer.judge()["held_out_eer_percent"]
+        logging.info("mean of the last %d epochs: held-out EER %.4g %%", count, error)
+        if error <= min(held_out_errors(history)):
+            checkpoint = trainer.checkpoint(len(history), history)
+            save_checkpoint(self._folder / "best.pt", checkpoint)
+
+
+def held_out_errors(history: Sequence[dict[str, float]]) -> list[float]:
+    return [figures["held_out_eer_percent"] for figures in history]
+
+
+def best_epoch(history: Sequence[dict[str, float]]) -> int:
+    """The epoch, from 0, with the lowest held-out EER.
+
+    Of equals the last: its learning rate is lower, and few speakers soon give 0 %.
+    """
+    errors = held_out_errors(history)
+    return max(i for i, error in enumerate(errors) if error == min(errors))
+
+
+def has_collapsed(figures: dict[str, float], margin: float) -> bool:
+    """A triplet loss at its margin while all embeddings are alike."""
+    at_margin = abs(figures["loss"] - margin) < 0.05 * margin
+    return at_margin and figures["mean_cosine"] > 0.95

@@ -1,0 +1,111 @@
+"""A phase of training, epoch by epoch."""
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from deep_speaker.config import Experiment
+from deep_speaker.copies.joining import check_joined
+from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from deep_speaker.system.files import replace_directory
+from deep_speaker.training import ranks
+from deep_speaker.training.recorder import Recorder, best_epoch, held_out_errors
+from deep_speaker.training.setup import build_trainer, check_speakers
+from deep_speaker.training.trainer import Trainer
+
+
+def train(
+    experiment: Experiment,
+    phase: str,
+    data_dir: Path,
+    output: Path,
+    initial: Path | None,
+    resume: bool,
+    device: torch.device,
+) -> None:
+    """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
+
+    Until the last epoch is done all of it lies in `output`.partial, from where `resume` goes on.
+    Of several ranks the first alone writes.
+    """
+    partial = output.with_name(output.name + ".partial")
+    start = load_checkpoint(initial) if initial else None
+    if resume and output.is_dir() and not partial.is_dir():
+        check_same_run(output, experiment, start)
+        logging.info("%s is finished; nothing to resume", output)
+        return
+    last = None
+    if resume and (partial / "last.pt").is_file():
+        last = check_same_run(partial, experiment, start)
+    check_joined(data_dir, experiment)
+    trainer = build_trainer(experiment, phase, data_dir, start, device)
+    if last is not None:
+        check_speakers(last, trainer.speakers)
+        trainer.restore(last)
+        logging.info("resuming after epoch %d", last.epochs)
+    if ranks.rank() > 0:
+        run_epochs(trainer, last.history if last else [], None)
+        return
+    if last is None:
+        if partial.is_dir() and resume:
+            logging.info("%s: no epoch was finished; starting anew", partial)
+        elif partial.is_dir():
+            logging.warning(
+                "%s: an unfinished run is discarded (run.sh --resume true goes on with one)",
+                partial,
+            )
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))
+    try:
+        with Recorder(trainer, partial) as recorder:
+            run_epochs(trainer, last.history if last else [], recorder)
+    except KeyboardInterrupt:
+        if (partial / "last.pt").is_file():
+            logging.info("%s has the whole epochs: run.sh --resume true goes on with them", partial)
+        raise
+    replace_directory(output, partial)
+
+
+def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | None) -> Checkpoint:
+    """The last checkpoint of a run to resume, begun with this config and these weights."""
+    last = load_checkpoint(folder / "last.pt")
+    asked = experiment.model_dump(mode="json")
+    if last.experiment | {"scoring": None} != asked | {"scoring": None}:
+        raise ValueError(f"{folder} was begun with another config: start anew without --resume")
+    if start is not None:
+        begun = load_checkpoint(folder / "initial.pt").network
+        if any(not torch.equal(begun[name], tensor) for name, tensor in start.network.items()):
+            raise ValueError(f"{folder} was begun from other weights: start anew without --resume")
+    return last
+
+
+def run_epochs(
+    trainer: Trainer, history: list[dict[str, float]], recorder: Recorder | None
+) -> None:
+    """Train epoch by epoch; the first rank, which has the recorder, judges and keeps each."""
+    for epoch in range(len(history), trainer.training.epochs):
+        if has_stalled(history, trainer.training.patience):
+            break
+        start = time.monotonic()
+        figures = trainer.train_epoch(epoch, held_out_errors(history))
+        if recorder:
+            figures |= trainer.judge()
+        history.append(ranks.broadcast(figures))
+        if recorder:
+            recorder.keep(history, time.monotonic() - start)
+    if recorder:
+        recorder.finish(history)
+
+
+def has_stalled(history: Sequence[dict[str, float]], patience: int | None) -> bool:
+    """Whether the held-out EER has been above its best for `patience` epochs."""
+    if not patience or not history or len(history) - 1 - best_epoch(history) < patience:
+        return False
+    if ranks.rank() == 0:
+        logging.info("held-out EER above its best for %d epochs: stopping", patience)
+    return True

@@ -1,0 +1,110 @@
+"""Gather what a phase trains, and refuse what does not fit."""
+
+import logging
+import math
+from pathlib import Path
+
+import torch
+
+from deep_speaker.config import Experiment
+from deep_speaker.config.phases import phase_config
+from deep_speaker.corpora.speaker_splits import split_speakers
+from deep_speaker.features.source import FeatureSource, Section
+from deep_speaker.losses.registry import build_loss, carry_over
+from deep_speaker.networks.checkpoints import Checkpoint, check_experiment
+from deep_speaker.networks.devices import to_device
+from deep_speaker.networks.registry import build_network, count_parameters
+from deep_speaker.training import ranks
+from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.samplers import build_sampler
+from deep_speaker.training.schedules import build_optimiser
+from deep_speaker.training.trainer import Trainer
+
+
+def build_trainer(
+    experiment: Experiment,
+    phase: str,
+    data_dir: Path,
+    initial: Checkpoint | None,
+    device: torch.device,
+) -> Trainer:
+    """Gather what a phase trains; weights from `initial`, or random by the experiment's seed."""
+    training = phase_config(experiment, phase)
+    source = FeatureSource(data_dir, experiment)
+    speakers, held_out = split_speakers(
+        sorted(set(source.utt2spk.values())), experiment.held_out, experiment.seed
+    )
+    utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
+    for utterance in source.versions:
+        speaker = source.utt2spk[utterance]
+        if speaker in utterances:
+            utterances[speaker].append(source.whole(utterance))
+    sampler = build_sampler(utterances, training)
+    network = build_network(experiment)
+    check_sizes(experiment, phase, network.fewest_frames)
+    dimension = experiment.network.embedding_dim
+    loss = build_loss(training, dimension, len(speakers), experiment.seed)
+    if initial is not None:
+        check_experiment(initial, experiment)
+        network.load_state_dict(initial.network)
+        if initial.speakers:  # published weights know none
+            check_speakers(initial, speakers)
+        carried = carry_over(loss, initial.loss)
+        if phase == "pretraining_continued" and not carried and loss.state_dict():
+            raise ValueError(
+                f"the {initial.phase} checkpoint has another loss than {training.loss}: "
+                "name one of pretraining with this config"
+            )
+    to_device(network, device)
+    loss.to(device)
+    # A pass over the speech is counted in the batches of the phase that sets the epochs.
+    paced_by = experiment.finetuning if phase == "pretraining_continued" else training
+    assert paced_by is not None  # phase_config has seen to it
+    one_pass = build_sampler(utterances, paced_by).batches_per_epoch()
+    steps = paced_by.steps_per_epoch or math.ceil(one_pass / paced_by.batches_per_step)
+    if ranks.rank() == 0:
+        logging.info(
+            "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
+            phase, count_parameters(network), len(sampler.utterances), len(held_out),
+            training.epochs, steps, training.batches_per_step * sampler.batch_size,
+        )  # fmt: skip
+    return Trainer(
+        experiment=experiment,
+        phase=phase,
+        training=training,
+        source=source,
+        speakers=speakers,
+        sampler=sampler,
+        held_out=HeldOutTrials(source, held_out, experiment),
+        network=network,
+        parallel=ranks.parallel(network),
+        loss=loss,
+        optimiser=build_optimiser([*network.parameters(), *loss.parameters()], training.optimiser),
+        steps_per_epoch=steps,
+        device=device,
+    )
+
+
+def check_sizes(experiment: Experiment, phase: str, fewest_frames: int) -> None:
+    """Refuse chunks, crops or pieces of fewer frames than the network takes."""
+    extraction = experiment.extraction
+    sizes = {f"{phase}.chunk_frames": phase_config(experiment, phase).chunk_frames}
+    if extraction.method == "crops":
+        sizes["extraction.crop_frames"] = extraction.crop_frames
+    else:  # pieces of a long utterance have half as many at least
+        sizes["extraction.max_frames"] = extraction.max_frames // 2
+    for key, frames in sizes.items():
+        if frames < fewest_frames:
+            raise ValueError(
+                f"{key} makes inputs of {frames} frames: network {experiment.network.name} takes "
+                f"{fewest_frames} or more"
+            )
+
+
+def check_speakers(checkpoint: Checkpoint, speakers: list[str]) -> None:
+    """Refuse other training speakers: some of them might be held out now."""
+    if checkpoint.speakers != speakers:
+        raise ValueError(
+            f"the {checkpoint.phase} checkpoint was trained on {len(checkpoint.speakers)} other "
+            f"speakers than the {len(speakers)} of the data: run stage 2 anew"
+        )

@@ -1,0 +1,147 @@
+"""What a phase trains, with what, and how one epoch goes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from deep_speaker.config import Experiment, Training
+from deep_speaker.config.phases import PHASES
+from deep_speaker.features.source import FeatureSource
+from deep_speaker.losses.base import SpeakerLoss
+from deep_speaker.networks.checkpoints import Checkpoint, copy_state
+from deep_speaker.networks.devices import autocast
+from deep_speaker.networks.registry import EmbeddingNetwork
+from deep_speaker.system.processes import ahead
+from deep_speaker.training import ranks
+from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
+from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.samplers import SpeakerBatches
+from deep_speaker.training.schedules import learning_rate
+
+
+@dataclass
+class Trainer:
+    """What a phase trains, and with what.
+
+    Attributes:
+        parallel: the network, which several ranks keep alike.
+        steps_per_epoch: optimiser steps.
+    """
+
+    experiment: Experiment
+    phase: str
+    training: Training
+    source: FeatureSource
+    speakers: list[str]
+    sampler: SpeakerBatches
+    held_out: HeldOutTrials
+    network: EmbeddingNetwork
+    parallel: nn.Module
+    loss: SpeakerLoss
+    optimiser: torch.optim.Optimizer
+    steps_per_epoch: int
+    device: torch.device
+
+    def train_epoch(self, epoch: int, errors: Sequence[float]) -> dict[str, float]:
+        """One epoch's steps.
+
+        Args:
+            errors: held-out EERs of the epochs before.
+
+        Returns:
+            The means of the loss and of the figures it logs, and the last learning rate.
+        """
+        self.network.train()
+        seed, batches = self._batches(epoch)
+        torch.manual_seed(seed)
+        totals: dict[str, float] = {}
+        rate = 0.0
+        bar = tqdm(
+            range(self.steps_per_epoch),
+            f"epoch {epoch + 1}/{self.training.epochs}",
+            disable=None if ranks.rank() == 0 else True,
+            leave=False,
+        )
+        for step in bar:
+            done = epoch * self.steps_per_epoch + step
+            progress = done / (self.training.epochs * self.steps_per_epoch)
+            rate = learning_rate(self.training.schedule, progress, epoch, errors)
+            figures = self._step(
+                list(islice(batches, self.training.batches_per_step)), progress, rate
+            )
+            bar.set_postfix(loss=f"{figures['loss']:.3f}", refresh=False)
+            for name, value in figures.items():
+                totals[name] = totals.get(name, 0.0) + value / self.steps_per_epoch
+        return totals | {"learning_rate": rate}
+
+    def _step(self, batches: Sequence[Batch], progress: float, rate: float) -> dict[str, float]:
+        """One step of the optimiser, on the mean of the batches' gradients."""
+        self.loss.progress = progress
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        figures: dict[str, float] = {}
+        for batch in batches:
+            # Ranks exchange gradients once per step.
+            last = batch is batches[-1]
+            with nullcontext() if last else ranks.without_exchange(self.parallel):
+                loss, of_batch = self._compute_loss(batch)
+                if not torch.isfinite(loss):
+                    raise ValueError(
+                        f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: "
+                        f"lower schedule.initial ({self.training.schedule.initial:g}) or the "
+                        "momentum, or set optimiser.clip_norm"
+                    )
+                (loss / len(batches)).backward()
+            for name, value in ({"loss": loss.item()} | of_batch).items():
+                figures[name] = figures.get(name, 0.0) + value / len(batches)
+        ranks.average_gradients(self.loss.parameters())
+        if self.training.optimiser.clip_norm:
+            parameters = [*self.network.parameters(), *self.loss.parameters()]
+            nn.utils.clip_grad_norm_(parameters, self.training.optimiser.clip_norm)
+        self.optimiser.step()
+        return figures
+
+    def _compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss over the batch of all ranks together."""
+        with autocast(self.device):
+            embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
+        labels = batch.labels.to(self.device, non_blocking=True)
+        return self.loss(ranks.gather_with_gradients(embeddings), ranks.gather(labels))
+
+    def _batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """A seed for torch, and batches that follow from the epoch: a resumed run repeats."""
+        key = (self.experiment.seed, PHASES.index(self.phase), epoch)
+        drawn = self.sampler.epoch(
+            self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
+        )
+        batches = make_batches(self.source, drawn, self.training, self.experiment, key)
+        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
+
+    def judge(self) -> dict[str, float]:
+        """The network's figures on the held-out speakers."""
+        error, mean_cosine = self.held_out.evaluate(self.network, self.device)
+        return {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        self.network.load_state_dict(checkpoint.network)
+        self.loss.load_state_dict(checkpoint.loss)
+        self.optimiser.load_state_dict(checkpoint.optimiser)
+
+    def checkpoint(self, epochs: int, history: list[dict[str, float]]) -> Checkpoint:
+        return Checkpoint(
+            experiment=self.experiment.model_dump(mode="json"),
+            phase=self.phase,
+            network=copy_state(self.network),
+            loss=copy_state(self.loss),
+            optimiser=self.optimiser.state_dict(),
+            speakers=self.speakers,
+            epochs=epochs,
+            history=history,
+        )

@@ -1,0 +1,123 @@
+"""Trial lists in Kaldi's form, `enroll test target|nontarget`, read by blocks of lines."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deep_speaker.kaldi.tables import (
+    iterate_columns,
+    missing_input,
+)
+from deep_speaker.system.files import replacing_file
+
+FORM = "enroll test target|nontarget"
+LABELS = {"target", "nontarget"}
+
+
+class TrialBlock(NamedTuple):
+    """Trials that follow each other in a list."""
+
+    first_line: int
+    enroll: list[str]
+    test: list[str]
+    is_target: np.ndarray  # bool
+
+
+def iterate_trials(path: Path) -> Iterator[TrialBlock]:
+    """Yield a list in blocks.
+
+    Raises:
+        ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
+    """
+    if not path.is_file():
+        raise ValueError(missing_input(path, 0))
+    first = 0
+    for first, (enroll, test, labels) in iterate_columns(path, FORM):
+        if not LABELS.issuperset(labels):
+            i = next(i for i, label in enumerate(labels) if label not in LABELS)
+            raise ValueError(
+                f"{path}, line {first + i}: expected '{FORM}', got "
+                f"'{enroll[i]} {test[i]} {labels[i]}'"
+            )
+        is_target = np.fromiter(map("target".__eq__, labels), bool, len(labels))
+        yield TrialBlock(first, enroll, test, is_target)
+    if not first:
+        raise ValueError(f"{path}: no trials")
+
+
+# How the files of lists of these protocols end.
+ONE_PLUS_99 = "_one_plus_99"
+IDENTIFICATION = "_identification"
+
+
+class Trial(NamedTuple):
+    enroll: str
+    test: str
+    target: bool
+
+
+def find_trial_lists(folder: Path) -> dict[str, Path]:
+    """The trial lists of a test directory, by their names in the results.
+
+    The file `trials` is the list `trials`, a file `trials_<name>` the list `<name>`. A list comes
+    just before its partner of the 1 + 99 protocol.
+
+    Raises:
+        ValueError: there is none, or two files have one name.
+    """
+    lists: dict[str, Path] = {}
+    for path in list_trial_files(folder):
+        name = path.name.removeprefix("trials_")
+        if name in lists:
+            raise ValueError(
+                f"{lists[name]} and {path.name} would both be {name!r} in the results: rename one"
+            )
+        lists[name] = path
+    if not lists:
+        raise ValueError(missing_input(folder / "trials", 0))
+    return lists
+
+
+def list_trial_files(folder: Path) -> list[Path]:
+    """The files `trials` and `trials_<name>` of a folder, without those still being written."""
+    found = [
+        path
+        for path in [folder / "trials", *folder.glob("trials_*")]
+        if path.is_file() and path.suffix != ".partial"
+    ]
+    return sorted(found, key=lambda path: (path.name.removesuffix(ONE_PLUS_99), path.name))
+
+
+def base_list(name: str) -> str:
+    """The list to which a list of the 1 + 99 protocol belongs; any other is its own.
+
+    >>> base_list("one_plus_99"), base_list("hard_one_plus_99"), base_list("hard")
+    ('trials', 'hard', 'hard')
+    """
+    return f"_{name}".removesuffix(ONE_PLUS_99).removeprefix("_") or "trials"
+
+
+def is_identification(name: str) -> bool:
+    """Whether each test of a list (`identification`, `ar_identification`) meets all models."""
+    return f"_{name}".endswith(IDENTIFICATION)
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """Read a trial list.
+
+    Raises:
+        ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
+    """
+    return [
+        Trial(*row)
+        for block in iterate_trials(path)
+        for row in zip(block.enroll, block.test, block.is_target.tolist(), strict=True)
+    ]
+
+
+def write_trials(path: Path, trials: Iterable[Trial]) -> None:
+    with replacing_file(path) as file:
+        for enroll, test, target in trials:
+            file.write(f"{enroll} {test} {'target' if target else 'nontarget'}\n")

@@ -1,0 +1,22 @@
+"""Enrolment models: speakers enrolled by several utterances, `model utterance...`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from deep_speaker.kaldi.tables import read_optional_table, write_table
+
+# Enrolment models of several utterances, `model utterance...`.
+MODELS = "enroll_spk2utt"
+
+
+def read_models(folder: Path) -> dict[str, list[str]]:
+    """The utterances of the enrolment models of a data directory; none where it has no models."""
+    return {key: utts.split() for key, utts in read_optional_table(folder / MODELS).items()}
+
+
+def write_models(folder: Path, models: Mapping[str, Iterable[str]]) -> None:
+    write_table(folder / MODELS, {key: " ".join(utts) for key, utts in models.items()})
+
+
+def speakers_of(models: Mapping[str, Sequence[str]], utt2spk: Mapping[str, str]) -> dict[str, str]:
+    return {model: utt2spk[utterances[0]] for model, utterances in models.items()}

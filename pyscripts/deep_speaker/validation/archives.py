@@ -1,0 +1,145 @@
+"""Checks of the arks behind scp files: present, whole, of the right kind, size and values."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deep_speaker.kaldi.archives import Header, MappedFiles, read_header, read_values
+from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.validation.tables import Row, iterate_sorted, line_error, remake
+
+FLOATS = ("FM", "CM2")  # what feats.scp may hold: float32, or 2-byte compression
+NAMES = {
+    "FM": "a float32 matrix",
+    "DM": "a double matrix",
+    "FV": "a float32 vector",
+    "DV": "a double vector",
+    "CM2": "a matrix in 2-byte compression",
+}
+_ENTRY = re.compile(r"(/.*):(\d+)")
+FEATURES = ("feats.scp", "vad.scp", "utt2num_frames")
+MATRICES_OF_SUMS = ("utt_cmvn.scp", "cmvn.scp")
+
+
+class Item(NamedTuple):
+    """An object that an scp file names, and what to say where it is wrong."""
+
+    scp: Path
+    header: Header
+    values: Callable[[], np.ndarray]
+    error: Callable[[str], ValueError]
+
+
+def iterate_items(scp: Path, kinds: Collection[str]) -> Iterator[tuple[str, Item]]:
+    """Yield the keys of an scp file with the objects they name, of which none is read yet.
+
+    Raises:
+        ValueError: with file, line and remedy, where the keys are not sorted and unique, an entry
+            is no absolute path and offset, or its archive is missing, cut short, or holds another
+            kind than `kinds`.
+    """
+    files = MappedFiles()
+    for row in iterate_sorted(scp):
+        yield row[1], _find_item(scp, row, files, kinds)
+
+
+def _find_item(scp: Path, row: Row, files: MappedFiles, kinds: Collection[str]) -> Item:
+    number, key, entry = row
+
+    def error(message: str) -> ValueError:
+        return line_error(scp, number, f"{key!r} ({entry}): {message}")
+
+    match = _ENTRY.fullmatch(entry)
+    if not match:
+        raise error(f"not an absolute path and an offset, /folder/name.ark:12: {remake(scp)}")
+    try:
+        data = files[match[1]]
+        header = read_header(data, int(match[2]))
+    except OSError as wrong:
+        raise error(f"cannot be read ({wrong.strerror}): {remake(scp)}") from wrong
+    except ValueError as wrong:
+        raise error(f"damaged archive: {wrong}: {remake(scp)}, or rewrite it as float32") from wrong
+    if header.kind not in kinds:
+        expected = " or ".join(NAMES[kind] for kind in kinds)
+        raise error(f"{NAMES[header.kind]}, not {expected}: rewrite it as float32")
+    return Item(scp, header, lambda: read_values(data, header), error)
+
+
+def check_finite(item: Item) -> np.ndarray:
+    """Refuse NaN and infinite values.
+
+    Returns:
+        What could be such: all values, or of a compressed matrix the two floats of its header.
+    """
+    header = item.header
+    compressed = header.kind == "CM2"
+    values = np.array([header.minimum, header.value_range]) if compressed else item.values()
+    if not np.isfinite(values).all():
+        raise item.error(f"NaN or infinite values: {remake(item.scp)}")
+    return values
+
+
+def validate_features(folder: Path) -> tuple[int, int] | None:
+    """Check features and voice activity, of a directory whose tables are valid.
+
+    Returns:
+        The number of frames, and their size; None where the directory has no features yet.
+    """
+    there = [name for name in FEATURES if (folder / name).exists()]
+    missing = [name for name in FEATURES if name not in there]
+    if there and missing:
+        raise ValueError(
+            f"{folder / missing[0]} is missing, though {there[0]} is there: run stage 1 anew, or "
+            f"remove {' and '.join(there)}"
+        )
+    total = columns = 0
+    if there:
+        total, columns = _check_frames(folder)
+    for name in MATRICES_OF_SUMS:
+        if (folder / name).exists():
+            _check_sums(folder / name, columns)
+    return (total, columns) if there else None
+
+
+def _check_frames(folder: Path) -> tuple[int, int]:
+    feats, vad = folder / "feats.scp", folder / "vad.scp"
+    total = columns = 0
+    counts = iterate_table(folder / "utt2num_frames")
+    features, activity = iterate_items(feats, FLOATS), iterate_items(vad, ("FV",))
+    for (_, item), (_, decisions), (_, count) in zip(features, activity, counts, strict=True):
+        check_columns(item, columns)
+        rows, columns = item.header.rows, item.header.columns
+        total += rows
+        if rows != int(count):
+            raise item.error(f"{rows} frames, utt2num_frames has {count}: run stage 1 anew")
+        check_finite(item)
+        if decisions.header.rows != rows:
+            raise decisions.error(
+                f"{decisions.header.rows} frames, the features have {rows}: run stage 1 anew"
+            )
+        values = decisions.values()
+        if not ((values == 0) | (values == 1)).all():
+            raise decisions.error("values other than 0 and 1: run stage 1 anew")
+    return total, columns
+
+
+def check_columns(item: Item, columns: int) -> None:
+    """Refuse other columns than those of the items before; none is known where `columns` is 0."""
+    found = item.header.columns
+    if not found or columns not in (0, found):
+        raise item.error(f"{found} columns, not {columns or 'one or more'}: {remake(item.scp)}")
+
+
+def _check_sums(scp: Path, columns: int) -> None:
+    """CMVN statistics: sums and a count, sums of squares and a zero."""
+    for _, item in iterate_items(scp, ("DM", "FM")):
+        columns = columns or item.header.columns - 1
+        if (item.header.rows, item.header.columns) != (2, columns + 1):
+            raise item.error(
+                f"{item.header.rows} x {item.header.columns} sums, not 2 x {columns + 1}, those of "
+                "the features and their number: run stage 1 anew"
+            )
+        check_finite(item)

@@ -1,0 +1,165 @@
+"""What Kaldi's validate_data_dir.sh demands of the tables of a data directory.
+
+All are read line by line beside utt2spk or spk2utt, in the order they must have, so that a
+directory of any size is checked in little memory; only the names of segmented recordings are held.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby, zip_longest
+from pathlib import Path
+
+from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
+from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.validation.tables import check_table, iterate_sorted, line_error
+
+
+def _is_number(text: str, low: float = 0, high: float = float("inf")) -> bool:
+    try:
+        return low < float(text) < high
+    except ValueError:
+        return False
+
+
+def is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) > 0
+
+
+def _is_warp(text: str) -> bool:
+    return _is_number(text, 0.5, 1.5)
+
+
+def _is_segment(text: str) -> bool:
+    try:
+        _, start, end = text.split()
+        return 0 <= float(start) < float(end) < float("inf")
+    except ValueError:
+        return False
+
+
+def _is_place(text: str) -> bool:
+    words = text.split()
+    return len(words) == 2 and words[1] in ("A", "B", "1")
+
+
+_SYMBOL = re.compile(r"(?<!\w)(<s>|</s>|#0)(?!\w)", re.ASCII)  # grep -w, in the locale C
+
+
+def _is_text(text: str) -> bool:
+    printed = text.isascii() or all(unicodedata.category(character) != "Cn" for character in text)
+    return printed and not _SYMBOL.search(text)
+
+
+# Tables whose values have a form.
+VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
+    "utt2dur": (_is_number, "a number above 0"),
+    "reco2dur": (_is_number, "a number above 0"),
+    "utt2num_frames": (is_count, "a whole number above 0"),
+    "utt2warp": (_is_warp, "a number between 0.5 and 1.5"),
+    "spk2warp": (_is_warp, "a number between 0.5 and 1.5"),
+    "spk2gender": (lambda text: text in ("m", "f"), "m or f"),
+    "segments": (_is_segment, "'<recording> <start> <end>', in seconds, the end after the start"),
+    "reco2file_and_channel": (_is_place, "'<file> <A or B>'"),
+    "wav.scp": (lambda text: not text.startswith("~"), "a path or command without a tilde"),
+    "text": (_is_text, "words without <s>, </s>, #0 and characters that cannot be printed"),
+}
+# What Kaldi knows beside the tables of this recipe.
+KEYED_BY_UTTERANCE = (*UTTERANCE_TABLES, "utt2lang", "utt2warp")
+KEYED_BY_SPEAKER = ("spk2gender", "cmvn.scp", "spk2warp")
+KEYED_BY_RECORDING = (*RECORDING_TABLES, "reco2file_and_channel")
+
+
+def validate_data_dir(folder: Path) -> None:
+    """Check all tables that Kaldi knows; features and voice activity may be missing.
+
+    Raises:
+        ValueError: naming the file, the line and the first key that is wrong, and the remedy.
+    """
+    _check_speakers(folder)
+    for name in KEYED_BY_UTTERANCE:
+        _check_if_there(folder / name, _keys(folder / "utt2spk"), "utt2spk")
+    for name in KEYED_BY_SPEAKER:
+        _check_if_there(folder / name, _keys(folder / "spk2utt"), "spk2utt")
+    recordings, source = _recordings(folder)
+    for name in KEYED_BY_RECORDING:
+        if name == "wav.scp" or (folder / name).exists():
+            check_table(folder / name, recordings(), source, *VALUES[name])
+
+
+def _check_if_there(path: Path, keys: Iterable[str], keys_of: str) -> None:
+    if path.exists():
+        check_table(path, keys, keys_of, *VALUES.get(path.name, ()))
+
+
+def _recordings(folder: Path) -> tuple[Callable[[], Iterable[str]], str]:
+    """What gives the recordings, sorted, and the file that names them."""
+    if not (folder / "segments").exists():
+        return lambda: _keys(folder / "utt2spk"), "utt2spk"
+    names = {value.split()[0] for _, value in iterate_table(folder / "segments")}
+    return lambda: sorted(names), "segments"
+
+
+def _check_speakers(folder: Path) -> None:
+    """utt2spk and spk2utt: sorted in both orders, and the same."""
+    path = folder / "utt2spk"
+    before, rest_before = "", ""
+    for (number, key, speaker), rest in zip(iterate_sorted(path), _after_keys(path), strict=True):
+        if len(speaker.split()) > 1:
+            wrong = f"{key!r} has {speaker!r}, not one speaker: remove all but one"
+            raise line_error(path, number, wrong)
+        if rest < rest_before:
+            remedy = "make the speaker id and a dash the prefix of every utterance id"
+            if speaker >= before:
+                remedy = "separate the two by one space in every line"
+            wrong = "not sorted by speaker when sorted by utterance"
+            raise line_error(path, number, f"{wrong}, at {key!r} of {speaker!r}: {remedy}")
+        before, rest_before = speaker, rest
+    groups = groupby(iterate_table(path), lambda row: row[1])
+    expected = ((speaker, [key for key, _ in rows]) for speaker, rows in groups)
+    check_speaker_lists(folder / "spk2utt", expected, "utt2spk")
+
+
+def _after_keys(path: Path) -> Iterator[str]:
+    """What `sort -k2` compares: all after the first word, with the blanks in between."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield line.strip("\n").lstrip()[len(line.split(maxsplit=1)[0]) :]
+
+
+def check_speaker_lists(
+    path: Path, expected: Iterable[tuple[str, list[str]]], expected_of: str
+) -> None:
+    """spk2utt: sorted, and the speakers and utterances of another file."""
+    number = 0
+    for row, pair in zip_longest(iterate_sorted(path), expected):
+        number = row[0] if row else number + 1
+        if row is None or pair is None or row[1] != pair[0] or row[2].split() != pair[1]:
+            speaker = pair[0] if pair else row and row[1]
+            raise line_error(
+                path,
+                number,
+                f"does not match {expected_of}, first at {speaker!r}: make one of the two anew",
+            )
+
+
+def _keys(path: Path) -> Iterator[str]:
+    return (key for key, _ in iterate_table(path))
+
+
+def check_paths(wav_scp: Path) -> None:
+    """Refuse relative paths of files, which lead nowhere from elsewhere; commands may be any."""
+    for number, (key, entry) in enumerate(iterate_table(wav_scp), 1):
+        if not entry.endswith("|") and not entry.startswith("/"):
+            wrong = f"{key!r} has the relative path {entry!r}: make it absolute"
+            raise line_error(wav_scp, number, wrong)
+
+
+def count_utterances(folder: Path) -> tuple[int, int, float | None]:
+    """Utterances, speakers, and hours where utt2dur tells, of a valid directory."""
+    utterances = sum(1 for _ in iterate_table(folder / "utt2spk"))
+    speakers = sum(1 for _ in iterate_table(folder / "spk2utt"))
+    if not (folder / "utt2dur").exists():
+        return utterances, speakers, None
+    hours = sum(float(value) for _, value in iterate_table(folder / "utt2dur")) / 3600
+    return utterances, speakers, hours

@@ -1,0 +1,124 @@
+"""What every Kaldi table must be: UTF-8, whole lines, sorted and unique keys, those expected.
+
+All is read in blocks or line by line, in the order tables must have, so that one of any size is
+checked in little memory.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from deep_speaker.kaldi.tables import BLOCK_BYTES, MADE_BY_STAGE, iterate_table, missing_input
+
+Row = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line
+_STAGES = MADE_BY_STAGE | {"xvector_crops.scp": 4, "num_utts.ark": 4}
+# Control characters, and white space that Kaldi's readers and scripts do not agree upon. As
+# anything may stand in paths, only the keys of scp files are searched for it.
+_ODD = "[\0-\x08\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_ODD_ANYWHERE = re.compile(_ODD)
+_ODD_IN_KEY = re.compile(rf"^[^ \t\n]*?{_ODD}", re.MULTILINE)
+
+
+def line_error(path: Path, number: int, message: str) -> ValueError:
+    return ValueError(f"{path}, line {number}: {message}")
+
+
+def check_characters(path: Path) -> None:
+    """Refuse other encodings than UTF-8, CRLF, odd characters, and an end without a newline."""
+    odd = _ODD_IN_KEY if path.suffix == ".scp" else _ODD_ANYWHERE
+    first = 1
+    with path.open("rb") as file:
+        while lines := file.readlines(BLOCK_BYTES):
+            _check_block(path, first, b"".join(lines), odd)
+            first += len(lines)
+
+
+def _check_block(path: Path, first: int, block: bytes, odd: re.Pattern[str]) -> None:
+    def error(end: int, message: str) -> ValueError:
+        return line_error(path, first + block.count(b"\n", 0, end), message)
+
+    if b"\r" in block:
+        raise error(block.index(b"\r"), "a carriage return: convert the file with dos2unix")
+    if not block.endswith(b"\n"):
+        raise error(len(block), "no newline at its end: the file is cut off, or add one (echo >>)")
+    try:
+        text = block.decode()
+    except UnicodeDecodeError as wrong:
+        raise error(wrong.start, f"not UTF-8 ({wrong.reason}): convert it with iconv") from wrong
+    if found := odd.search(text):
+        character = found.group()[-1]
+        end = len(text[: found.end() - 1].encode())
+        raise error(end, f"the character {character!r}: only spaces and tabs separate: remove it")
+
+
+def iterate_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table as they stand, after a check of the characters of all of it.
+
+    Raises:
+        ValueError: as `iterate_table`; it is empty, or of wrong characters.
+    """
+    if not path.is_file():
+        raise ValueError(missing_input(path, _STAGES.get(path.name, 0)))
+    if not path.stat().st_size:
+        raise ValueError(f"{path}: empty: {remake(path)}")
+    check_characters(path)
+    for number, (key, value) in enumerate(iterate_table(path), 1):
+        yield number, key, value
+
+
+def remake(path: Path) -> str:
+    """What to do about a table that cannot be mended by hand."""
+    stage = _STAGES.get(path.name)
+    return f"run stage {stage} anew" if stage else "make it anew"
+
+
+def iterate_sorted(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table, which must be sorted and unique by key."""
+    before = ""
+    for number, key, value in iterate_rows(path):
+        if key <= before:
+            if key == before:
+                raise line_error(path, number, f"{key!r} stands there twice: remove one")
+            wrong = f"{key!r} comes after {before!r}: sort it with LC_ALL=C sort"
+            raise line_error(path, number, wrong)
+        before = key
+        yield number, key, value
+
+
+def check_table(
+    path: Path,
+    keys: Iterable[str],
+    keys_of: str,
+    accept: Callable[[str], bool] | None = None,
+    form: str = "",
+) -> None:
+    """Check the keys of a table, in order, and its values.
+
+    Args:
+        keys: expected, those of the file `keys_of`.
+        accept: whether a value is of the `form` expected; by default any is.
+    """
+    number = 0
+    found = iterate_sorted(path)
+    for row, key in zip_longest(found, keys):
+        if row is None or row[1] != key:
+            raise _other_keys(path, number + 1, row, key, keys_of, found)
+        number = row[0]
+        if accept and not accept(row[2]):
+            raise line_error(path, number, f"{key!r} has {row[2]!r}, not {form}: correct it")
+
+
+def _other_keys(
+    path: Path, number: int, row: Row | None, key: str | None, keys_of: str, rest: Iterable[Row]
+) -> ValueError:
+    words = [word for word in (row and row[1], key) if word is not None]
+    for _ in rest:  # rather tell that it is not sorted, if that is so
+        pass
+    lacks = keys_of if row and min(words) == row[1] else path.name
+    return line_error(
+        path,
+        number,
+        f"its keys differ from those of {keys_of}, first {min(words)!r}, which {lacks} lacks: "
+        f"remove the lines that not all tables have, or {remake(path)} (no id may hold spaces)",
+    )

@@ -1,0 +1,60 @@
+"""Checks of the trial lists and enrolment models of a test directory."""
+
+from pathlib import Path
+
+from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.trials.lists import iterate_trials, list_trial_files
+from deep_speaker.trials.models import MODELS
+from deep_speaker.validation.tables import check_characters, iterate_sorted, line_error
+
+REMEDY = "mend or remove this line"
+
+
+def validate_trials(folder: Path) -> tuple[int, int]:
+    """Check all lists of a directory whose tables are valid, block by block.
+
+    Returns:
+        The number of lists, and that of their trials.
+
+    Raises:
+        ValueError: with file and line, where one is not `enroll test target|nontarget`, or names
+            what is no utterance, model or speaker; or a list has one kind of trial only.
+    """
+    paths = list_trial_files(folder)
+    if not paths and not (folder / MODELS).exists():
+        return 0, 0
+    known = {key for key, _ in iterate_table(folder / "utt2spk")}
+    known |= _check_models(folder / MODELS, known)
+    known.update(key for key, _ in iterate_table(folder / "spk2utt"))
+    return len(paths), sum(_check_list(path, known) for path in paths)
+
+
+def _check_models(path: Path, utterances: set[str]) -> set[str]:
+    models = set()
+    for number, model, members in iterate_sorted(path) if path.exists() else ():
+        for key in members.split():
+            if key not in utterances:
+                raise line_error(path, number, f"{key!r} of {model!r} is no utterance: {REMEDY}")
+        if model in utterances:
+            raise line_error(path, number, f"{model!r} is an utterance's id too: rename the model")
+        models.add(model)
+    return models
+
+
+def _check_list(path: Path, known: set[str]) -> int:
+    check_characters(path)
+    total = targets = 0
+    for block in iterate_trials(path):
+        for column in (block.enroll, block.test):
+            if not known.issuperset(column):
+                i = next(i for i, name in enumerate(column) if name not in known)
+                raise line_error(
+                    path,
+                    block.first_line + i,
+                    f"{column[i]!r} is no utterance, model or speaker of the directory: {REMEDY}",
+                )
+        total += len(block.is_target)
+        targets += int(block.is_target.sum())
+    if targets in (0, total):
+        raise ValueError(f"{path}: target and nontarget trials are both needed: add the other kind")
+    return total

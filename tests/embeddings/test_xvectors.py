@@ -1,0 +1,129 @@
+"""X-vector directories, read by others' readers."""
+
+from pathlib import Path
+
+import kaldi_native_io
+import numpy as np
+import pytest
+
+from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors, write_xvectors
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.scoring.groups import with_groups
+from support.kaldi_checks import read_by_kaldiio
+
+
+def test_unit_length_leaves_a_zero_vector() -> None:
+    assert at_unit_length(np.array([3.0, -4.0])).tolist() == pytest.approx([0.6, -0.8])
+    assert at_unit_length(np.zeros(3)).tolist() == [0, 0, 0]
+    many = at_unit_length(np.array([[[3.0, -4.0], [0, 0]], [[0, 2], [-5, 0]]]))
+    assert many.dtype == np.float32
+    assert many.ravel().tolist() == pytest.approx([0.6, -0.8, 0, 0, 0, 1, -1, 0])
+
+
+def read_by_kaldi(scp: Path) -> dict[str, np.ndarray]:
+    with kaldi_native_io.SequentialFloatVectorReader(f"scp:{scp}") as reader:
+        return {key: np.array(value) for key, value in reader}
+
+
+@pytest.mark.parametrize("read", [read_by_kaldiio, read_by_kaldi])
+def test_xvector_directories_are_read_by_kaldis_readers(read: type, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    utt2spk = {f"{speaker}-{i}": speaker for speaker in ("b", "a") for i in (10, 9, 1)}
+    del utt2spk["a-9"]
+    embeddings = {key: rng.normal(0, 1, 4) for key in utt2spk}  # float64
+    write_xvectors(tmp_path / "x", embeddings, utt2spk)
+
+    vectors = read(tmp_path / "x/xvector.scp")
+    assert list(vectors) == ["a-1", "a-10", "b-1", "b-10", "b-9"]  # as bytes
+    for key, vector in vectors.items():
+        assert vector.dtype == np.float32
+        assert np.array_equal(vector, embeddings[key].astype(np.float32))
+    means = read(tmp_path / "x/spk_xvector.scp")
+    assert list(means) == ["a", "b"]
+    assert means["a"].dtype == np.float32
+    assert means["a"] == pytest.approx((embeddings["a-1"] + embeddings["a-10"]) / 2, abs=1e-6)
+    assert (tmp_path / "x/num_utts.ark").read_text() == "a 2\nb 3\n"
+    with kaldi_native_io.SequentialInt32Reader(f"ark:{tmp_path}/x/num_utts.ark") as reader:
+        assert dict(reader) == {"a": 2, "b": 3}
+
+
+def test_scp_entries_are_absolute_and_name_the_final_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_xvectors(Path("exp/x"), {"a-1": np.ones(2)}, {"a-1": "a"})
+    for name, key in (("xvector", "a-1"), ("spk_xvector", "a")):
+        entry = read_table(tmp_path / f"exp/x/{name}.scp")[key]
+        assert entry.rpartition(":")[0] == str(tmp_path / f"exp/x/{name}.ark")
+    assert sorted(path.name for path in (tmp_path / "exp").iterdir()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.array([1, np.nan]), "1 embeddings are not finite, first b-1"),
+        (np.array([1, np.inf]), "1 embeddings are not finite, first b-1"),
+        (np.ones(3), "embeddings of different sizes"),
+    ],
+)
+def test_broken_embeddings_are_refused_and_the_previous_directory_stays(
+    bad: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    utt2spk = {"a-1": "a", "b-1": "b"}
+    write_xvectors(tmp_path / "x", dict.fromkeys(utt2spk, np.ones(2)), utt2spk)
+    with pytest.raises(ValueError, match=message):
+        write_xvectors(tmp_path / "x", {"a-1": np.ones(2), "b-1": bad}, utt2spk)
+    assert list(read_by_kaldiio(tmp_path / "x/xvector.scp")) == ["a-1", "b-1"]
+
+
+# Speakers and models, made of utterances
+
+VECTORS = {
+    "a-1": np.array([5.0, 0.0]),
+    "a-2": np.array([0.0, 0.1]),
+    "a-3": np.array([-2.0, 0.0]),
+    "b-1": np.array([3.0, 4.0]),
+    "z": np.zeros(2),
+}
+
+
+def test_vectors_are_read_at_unit_length(tmp_path: Path) -> None:
+    write_xvectors(tmp_path / "x", VECTORS, dict.fromkeys(VECTORS, "a"))
+    vectors = read_unit_vectors(tmp_path / "x")
+    assert list(vectors) == list(VECTORS)
+    expected = [[1, 0], [0, 1], [-1, 0], [0.6, 0.8], [0, 0]]
+    for vector, values in zip(vectors.values(), expected, strict=True):
+        assert vector.dtype == np.float32
+        assert vector.tolist() == pytest.approx(values)
+
+
+def test_groups_are_the_means_of_their_utterances(tmp_path: Path) -> None:
+    """Long and short vectors count alike; opposite ones leave nothing, and warn nobody."""
+    write_xvectors(tmp_path / "x", VECTORS, dict.fromkeys(VECTORS, "a"))
+    groups = {"up": ["a-2", "a-1"], "nowhere": ["a-1", "a-3"], "all": ["a-1", "a-2", "a-3", "b-1"]}
+    keys = with_groups(read_unit_vectors(tmp_path / "x"), groups)
+    assert list(keys.rows) == [*VECTORS, *groups]
+    assert sorted(keys.rows.values()) == list(range(8))
+    assert keys.vectors.dtype == np.float32
+    assert keys.vectors[keys.rows["up"]].tolist() == pytest.approx([0.5, 0.5])
+    assert keys.vectors[keys.rows["nowhere"]].tolist() == [0, 0]
+    assert keys.vectors[keys.rows["all"]].tolist() == pytest.approx([0.6 / 4, 1.8 / 4])
+    assert keys.vectors[keys.rows["b-1"]].tolist() == pytest.approx([0.6, 0.8])
+    assert keys.members == [[0], [1], [2], [3], [4], [1, 0], [0, 2], [0, 1, 2, 3]]
+    assert keys.counts.tolist() == [1, 1, 1, 1, 1, 2, 2, 4]
+
+
+def test_an_utterance_s_name_stands_for_the_utterance() -> None:
+    """One recording per speaker, named as the speaker."""
+    vectors = {"a": np.array([1.0, 0.0]), "a-2": np.array([0.0, 1.0]), "b": np.array([0.6, 0.8])}
+    keys = with_groups(vectors, {"a": ["a", "a-2"], "b": ["b"], "c": ["b", "a-2"]})
+    assert list(keys.rows) == ["a", "a-2", "b", "c"]
+    assert keys.vectors.shape == (4, 2)
+    assert keys.vectors[keys.rows["a"]].tolist() == [1, 0]
+    assert keys.members == [[0], [1], [2], [2, 1]]
+
+
+def test_without_groups_there_are_the_utterances_alone() -> None:
+    keys = with_groups({"a": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])}, {})
+    assert keys.rows == {"a": 0, "b": 1}
+    assert keys.counts.tolist() == [1, 1]

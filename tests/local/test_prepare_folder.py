@@ -1,0 +1,334 @@
+"""Stage 0 for folders of one's own: ids, splits, and what users' folders really look like."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import prepare_folder
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.trials.lists import read_trials
+from support import kaldi_checks
+from support.speech import RATE, make_speech, snapshot, write_audio, write_speech
+
+ROOT = Path(__file__).parents[2]
+
+NAMES = [
+    "anna/mon day/1.wav",
+    "anna/mon day/2.flac",
+    "anna/tue/1.WAV",
+    "ar01/ar01-003.wav",
+    "ar01/ar01-010.wav",
+    "ar01/ar01-9.flac",
+    "Bob-Lee (2)/a+b.wav",
+    "Bob-Lee (2)/c-d.v2.wav",
+    "Żółw/é.flac",
+    "Żółw/ñ.wav",
+    "zoe/1.wav",
+    "zoe/2.wav",
+]
+IDS = {
+    "anna-mon_day-1": NAMES[0],
+    "anna-mon_day-2": NAMES[1],
+    "anna-tue-1": NAMES[2],
+    "ar01-003": NAMES[3],
+    "ar01-010": NAMES[4],
+    "ar01-9": NAMES[5],
+    "Bob_Lee__2_-a_b": NAMES[6],
+    "Bob_Lee__2_-c-d.v2": NAMES[7],
+    "Żółw-é": NAMES[8],
+    "Żółw-ñ": NAMES[9],
+    "zoe-1": NAMES[10],
+    "zoe-2": NAMES[11],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Five speakers, with what else lies about in such folders."""
+    speakers = tmp_path / "my speakers"
+    write_speech(speakers, NAMES)
+    (speakers / "anna" / "notes.txt").write_text("not audio")
+    (speakers / "README").write_text("not a speaker")
+    return speakers
+
+
+def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["prepare_folder.py", *map(str, [output, *words])])
+    prepare_folder.main()
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "local/prepare_folder.py", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "pyscripts")},
+        capture_output=True,
+        text=True,
+    )
+
+
+def read_both(output: Path, name: str) -> dict[str, str]:
+    tables = [read_table(output / part / name) for part in ("train", "test")]
+    assert not tables[0].keys() & tables[1].keys()
+    return tables[0] | tables[1]
+
+
+def test_ids_durations_and_entries_follow_the_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(monkeypatch, tmp_path / "data", "--corpus-dir", folder)
+    wav_scp = read_both(tmp_path / "data", "wav.scp")
+    assert {key: file_of_entry(entry) for key, entry in wav_scp.items()} == {
+        key: folder / name for key, name in IDS.items()
+    }
+    assert wav_scp["anna-mon_day-2"] == f"flac -c -d -s '{folder}/anna/mon day/2.flac' |"
+    assert wav_scp["ar01-003"] == f"{folder}/ar01/ar01-003.wav"
+    durations = read_both(tmp_path / "data", "utt2dur")
+    for key, name in IDS.items():
+        i = NAMES.index(name)
+        assert float(durations[key]) == pytest.approx(0.25 + 0.01 * (i % 16))
+    assert set(read_both(tmp_path / "data", "utt2spk").values()) == {
+        "anna",
+        "ar01",
+        "Bob_Lee__2_",
+        "Żółw",
+        "zoe",
+    }
+    for part in ("train", "test"):
+        assert kaldi_checks.validate(tmp_path / "data" / part) == "valid"
+
+
+def test_speakers_are_split_by_seed_and_share(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_speech(folder, [f"more{i}/{j}.wav" for i in range(7) for j in (1, 2)])
+    splits = []
+    for words in (
+        ["0"],
+        ["0"],
+        ["1"],
+        ["2"],
+        ["0", "--test-share", "0.5"],
+        ["0", "--test-share", "0.01"],
+    ):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, "--data-seed", *words)
+        train, test = (
+            set(read_table(tmp_path / "d" / part / "spk2utt")) for part in ("train", "test")
+        )
+        assert not train & test
+        assert len(train | test) == 12
+        splits.append(frozenset(test))
+    assert splits[0] == splits[1]
+    assert len(set(splits[1:4])) > 1
+    assert [len(split) for split in splits] == [2, 2, 2, 2, 6, 2]
+
+
+def test_two_folders_are_taken_as_they_are(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_dir = tmp_path / "unseen"
+    write_speech(test_dir, [f"new{i}/{j}.flac" for i in (1, 2) for j in (1, 2)])
+    # Relative paths become absolute.
+    monkeypatch.chdir(tmp_path)
+    prepare(monkeypatch, tmp_path / "d", "--train-dir", "my speakers", "--test-dir", "unseen")
+    assert read_table(tmp_path / "d/train/wav.scp").keys() == IDS.keys()
+    entries = read_table(tmp_path / "d/test/wav.scp")
+    assert entries["new2-1"] == f"flac -c -d -s {test_dir}/new2/1.flac |"
+    trials = read_trials(tmp_path / "d/test/trials")
+    assert (len(trials), sum(trial.target for trial in trials)) == (6, 2)
+
+
+@pytest.fixture
+def plain_folder(tmp_path: Path) -> Path:
+    """Four speakers whose names need no change."""
+    speakers = tmp_path / "plain"
+    write_speech(
+        speakers, [f"{name}/{j}.wav" for name in ("ann", "bob", "cy", "dee") for j in (1, 2)]
+    )
+    return speakers
+
+
+def test_sexes_come_from_sex_tsv(
+    plain_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plain_folder / "sex.tsv").write_text("dee f\nann\tf\nbob   m \ncy\tm\nnobody\tm\n")
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", plain_folder)
+    sexes = {"ann": "f", "bob": "m", "cy": "m", "dee": "f"}
+    assert read_both(tmp_path / "d", "spk2gender") == sexes
+
+
+def test_sexes_are_of_folders_whatever_their_names(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tab ends the folder's name, which may hold spaces; the table has the safe id."""
+    sexes = {"anna": "f", "ar01": "m", "Bob-Lee (2)": "m", "Żółw": "f", "zoe": "f"}
+    lines = [f"{name}\t{sex}\n" for name, sex in sexes.items()]
+    (folder / "sex.tsv").write_text("".join(lines), encoding="utf-8")
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    expected = {name.replace("Bob-Lee (2)", "Bob_Lee__2_"): sex for name, sex in sexes.items()}
+    assert read_both(tmp_path / "d", "spk2gender") == expected
+
+
+@pytest.mark.parametrize("line", ["ann F", "ann female", "anne f", ""])
+def test_a_sex_tsv_that_does_not_fit_is_told(
+    plain_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    line: str,
+) -> None:
+    """Refused, taken or left out, but not in silence: who writes it expects same-sex results."""
+    (plain_folder / "sex.tsv").write_text(f"bob m\ncy m\ndee f\n{line}".strip() + "\n")
+    try:
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", plain_folder)
+    except ValueError as error:
+        assert "sex.tsv" in str(error)
+    else:
+        taken = all((tmp_path / "d" / part / "spk2gender").exists() for part in ("train", "test"))
+        assert taken or "sex.tsv" in caplog.text
+
+
+def test_links_to_speakers_folders_are_followed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "disk2"
+    (folder / "zoe").rename(elsewhere)
+    (folder / "zoe").symlink_to(elsewhere)
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    assert {"zoe-1", "zoe-2"} <= read_both(tmp_path / "d", "utt2spk").keys()
+
+
+def test_audio_in_no_speaker_s_folder_is_told_and_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_audio(folder / "loose.wav", make_speech(0))
+    with caplog.at_level(logging.WARNING):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    assert "1 files lie in no speaker's folder" in caplog.text
+    assert read_both(tmp_path / "d", "utt2spk").keys() == IDS.keys()
+
+
+def test_clashes_are_refused_with_both_names(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for clash, told in (
+        ("anna/mon day/1.flac", r"'anna-mon_day-1' comes twice, from .*1\.(wav|flac) and .*1\."),
+        (
+            "anna/mon_day/1.wav",
+            r"'anna-mon_day-1' comes twice, from .*mon[ _]day.* and .*mon[ _]day",
+        ),
+        ("zoe/zoe-1.wav", r"'zoe-1' comes twice"),
+        ("Bob_Lee (2)/1.wav", r"'Bob-Lee \(2\)' and 'Bob_Lee \(2\)' both become .*'Bob_Lee__2_'"),
+    ):
+        path = write_audio(folder / clash, make_speech(0))
+        with pytest.raises(ValueError, match=told):
+            prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+        path.unlink()
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_speaker_in_both_folders_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_speech(tmp_path / "unseen", ["zoe/7.wav", "zoe/8.wav", "other/1.wav"])
+    with pytest.raises(ValueError, match="1 speakers are in both train and test, first 'zoe'"):
+        prepare(
+            monkeypatch, tmp_path / "d", "--train-dir", folder, "--test-dir", tmp_path / "unseen"
+        )
+
+
+def test_few_bad_files_are_left_out_and_many_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_speech(folder, [f"zoe/more{j}.wav" for j in range(30)])
+    (folder / "zoe/more7.wav").write_bytes(b"")
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    assert "zoe/more7.wav: empty file" in caplog.text
+    keys = read_both(tmp_path / "d", "utt2spk").keys()
+    assert keys == IDS.keys() | {f"zoe-more{j}" for j in range(30) if j != 7}
+    before = snapshot(tmp_path / "d")
+    for j in (8, 9, 10):
+        (folder / f"zoe/more{j}.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="4 of 37 files are bad, more than 5%"):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    assert snapshot(tmp_path / "d") == before
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--train-dir", "a"], ["--corpus-dir", "a", "--test-dir", "b"]]
+)
+def test_half_a_choice_of_folders_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]
+) -> None:
+    with pytest.raises(ValueError, match="needs --corpus-dir, or both --train-dir and --test-dir"):
+        prepare(monkeypatch, tmp_path / "d", *words)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-1", "0.9"])
+def test_a_share_that_leaves_a_set_empty_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    with pytest.raises(ValueError, match=f"--test-share {share}"):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, "--test-share", share)
+
+
+def test_a_wrong_folder_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    empty = f"{tmp_path}/empty"
+    Path(empty, "speaker").mkdir(parents=True)
+    for words, told in (
+        (["--corpus-dir", f"{tmp_path}/missing"], f"{tmp_path}/missing: no such folder; expected"),
+        (
+            ["--train-dir", f"{empty}", "--test-dir", f"{empty}"],
+            f"{empty}: no audio found; expected",
+        ),
+    ):
+        done = run(tmp_path / "data", *words)
+        assert done.returncode == 1
+        command, error = done.stderr.splitlines()
+        assert command.startswith("# prepare_folder.py ")
+        assert error.startswith(f"prepare_folder.py: error: {told}")
+        assert not (tmp_path / "data").exists()
+
+
+def test_a_file_of_another_rate_has_its_true_duration(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audio(folder / "zoe/3.wav", make_speech(0, 0.5, 2 * RATE), 2 * RATE)
+    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
+    assert float(read_both(tmp_path / "d", "utt2dur")["zoe-3"]) == 0.5
+
+
+def test_a_closed_set_tests_other_utterances_of_the_same_speakers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, five and two utterances: 0.3 of ten test, at least two of five, none of two."""
+    sizes = {"anna": 10, "ben": 5, "cleo": 2}
+    names = [f"{name}/{i}.wav" for name, size in sizes.items() for i in range(size)]
+    write_speech(tmp_path / "speakers", names)
+    chosen = []
+    for seed in ("0", "0", "1"):
+        words = ("--closed-set", "--test-share", "0.3", "--data-seed", seed, "--identification")
+        prepare(monkeypatch, tmp_path / "data", "--corpus-dir", tmp_path / "speakers", *words)
+        spk2utt = {
+            part: read_table(tmp_path / "data" / part / "spk2utt") for part in ("train", "test")
+        }
+        counts = {
+            part: {name: len(keys.split()) for name, keys in table.items()}
+            for part, table in spk2utt.items()
+        }
+        assert counts == {"train": {"anna": 7, "ben": 3, "cleo": 2}, "test": {"anna": 3, "ben": 2}}
+        assert len(read_both(tmp_path / "data", "utt2spk")) == 17
+        assert (tmp_path / "data" / "test" / "trials_identification").is_file()
+        chosen.append(spk2utt["test"])
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_a_closed_set_has_one_folder(tmp_path: Path) -> None:
+    result = run(tmp_path / "data", "--closed-set", "--train-dir", tmp_path, "--test-dir", tmp_path)
+    assert result.returncode == 1
+    assert "--closed-set goes with the former" in result.stderr

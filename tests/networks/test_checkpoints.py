@@ -1,0 +1,174 @@
+"""Checkpoints: read as written, and clear refusals of anything else."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from deep_speaker.losses.registry import build_loss
+from deep_speaker.networks.checkpoints import (
+    Checkpoint,
+    check_experiment,
+    copy_state,
+    load_checkpoint,
+    load_network,
+    save_checkpoint,
+)
+from deep_speaker.networks.registry import build_network
+from deep_speaker.training.schedules import build_optimiser
+from support.tiny_data import make_experiment
+
+TINY = make_experiment()
+
+
+def make_checkpoint(epochs: int = 2) -> Checkpoint:
+    """A network after a step of training, with its loss and optimiser."""
+    network = build_network(make_experiment(seed=5))
+    loss = build_loss(TINY.pretraining, TINY.network.embedding_dim, 3, seed=5)
+    optimiser = build_optimiser(
+        [*network.parameters(), *loss.parameters()], TINY.pretraining.optimiser
+    )
+    value, _ = loss(network(torch.randn(6, 20, TINY.features.num_bins)), torch.arange(6) % 3)
+    value.backward()
+    optimiser.param_groups[0]["lr"] = 0.1
+    optimiser.step()
+    return Checkpoint(
+        experiment=TINY.model_dump(mode="json"),
+        phase="pretraining",
+        network=copy_state(network),
+        loss=copy_state(loss),
+        optimiser=optimiser.state_dict(),
+        speakers=["anna", "bo", "Ünal"],
+        epochs=epochs,
+        history=[{"loss": 1.25, "held_out_eer_percent": 40.0}] * epochs,
+    )
+
+
+def assert_equal(first: Any, second: Any) -> None:
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_equal(first[key], second[key])
+    elif isinstance(first, torch.Tensor):
+        assert first.dtype == second.dtype
+        assert torch.equal(first, second)
+    else:
+        assert first == second
+
+
+def test_a_checkpoint_reads_as_written(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint()
+    save_checkpoint(tmp_path / "new/last.pt", checkpoint)
+    loaded = load_checkpoint(tmp_path / "new/last.pt")
+    for name, value in vars(checkpoint).items():
+        assert_equal(value, getattr(loaded, name))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["last.pt"]
+
+
+def test_the_network_of_a_checkpoint_embeds_as_the_trained_one(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint()
+    save_checkpoint(tmp_path / "best.pt", checkpoint)
+    network = load_network(tmp_path / "best.pt", TINY)
+    assert not any(module.training for module in network.modules())
+    trained = build_network(TINY)
+    trained.load_state_dict(checkpoint.network)
+    fbanks = torch.randn(2, 30, TINY.features.num_bins)
+    assert torch.equal(network(fbanks), trained.eval()(fbanks))
+
+
+def test_an_interrupted_write_leaves_the_previous_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, make_checkpoint(1))
+
+    def interrupted(_: object, file: Any) -> None:
+        file.write(b"half a check")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(path, make_checkpoint(2))
+    assert load_checkpoint(path).epochs == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["last.pt"]
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_refused(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, make_checkpoint())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"best\.pt: not a checkpoint of this project, or damaged"):
+        load_checkpoint(path)
+
+
+class Malicious:
+    """Unpickled, it would leave a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["text", "pickle", "state_dict", "list", "malicious"])
+def test_a_foreign_file_is_refused_and_never_executed(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    if kind == "text":
+        path.write_text("epoch 3: loss 0.2\n")
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps({"network": [1, 2, 3]}, protocol=2))
+    elif kind == "state_dict":
+        torch.save(make_checkpoint().network, path)
+    elif kind == "list":
+        torch.save([1, 2, 3], path)
+    else:
+        torch.save({"network": Malicious(tmp_path / "executed")}, path)
+    with pytest.raises(ValueError, match=r"best\.pt: not a checkpoint of this project"):
+        load_checkpoint(path)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "stage"), [("pretraining", 2), ("finetuning", 3), ("pretraining_continued", 3)]
+)
+def test_a_missing_checkpoint_names_the_stage_that_makes_it(
+    phase: str, stage: int, tmp_path: Path
+) -> None:
+    path = tmp_path / phase / "best.pt"
+    with pytest.raises(ValueError, match=f"{phase}/best.pt is missing: run stage {stage} first"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"network": {"channels": [4, 4]}},
+        {"features": {"num_mels": 20}},
+        {"normalisation": {"scale": 2}},
+        {"voice_activity": {"energy_threshold": 6}},
+    ],
+)
+def test_a_checkpoint_of_another_network_or_input_is_refused(changed: dict[str, Any]) -> None:
+    (section,) = changed
+    with pytest.raises(ValueError, match=f"the config's {section} .* the pretraining checkpoint"):
+        check_experiment(make_checkpoint(), make_experiment(**changed))
+
+
+def test_training_options_may_differ_from_the_checkpoints() -> None:
+    check_experiment(make_checkpoint(), make_experiment(pretraining={"epochs": 99}, seed=7))
+
+
+def test_a_copied_state_does_not_follow_the_training() -> None:
+    network = build_network(TINY)
+    state = copy_state(network)
+    before = {name: value.clone() for name, value in state.items()}
+    network(torch.randn(4, 20, TINY.features.num_bins))  # moves the running statistics
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    assert_equal(state, before)

@@ -1,0 +1,53 @@
+"""Which device a name means, and what runs there."""
+
+import pytest
+import torch
+
+from deep_speaker.networks import devices
+from deep_speaker.networks.devices import autocast, choose_device, to_device
+from deep_speaker.networks.rescnn import ResidualBlock
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [(0, "cpu"), (2, "cuda")])
+def test_auto_takes_a_gpu_where_there_is_one(
+    gpus: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    assert choose_device("auto").type == expected
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+def test_a_gpu_is_chosen_by_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device(name) == torch.device(name)
+    with pytest.raises(ValueError, match="--device 'cuda:2': this machine has 2 GPUs"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "cuda:-1", "meta", "mps"])
+def test_an_unknown_device_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ValueError, match=f"--device '{name}': expected auto, cpu, cuda or cuda:N"):
+        choose_device(name)
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_convolutions_run_in_bfloat16_where_the_hardware_has_it(
+    has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda _: has_bfloat16)
+    with autocast(torch.device("cpu")):
+        outputs = torch.nn.Conv2d(1, 2, 3)(torch.ones(1, 1, 5, 5))
+    assert outputs.dtype == (torch.bfloat16 if has_bfloat16 else torch.float32)
+
+
+def test_moving_a_network_changes_layouts_but_no_value() -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(3).eval()
+    images = torch.randn(2, 3, 6, 5)
+    before = block(images)
+    moved = to_device(block, torch.device("cpu"))
+    weights = [parameter for parameter in moved.parameters() if parameter.dim() == 4]
+    assert len(weights) == 2
+    for weight in weights:
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(moved(images), before)

@@ -1,0 +1,163 @@
+"""Models of voxceleb_trainer: imported, they give what a plain copy of its networks gives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import import_checkpoint
+from deep_speaker.config import Experiment
+from deep_speaker.networks.checkpoints import load_checkpoint, load_network
+from deep_speaker.networks.published import import_model
+from support.published_networks import (
+    State,
+    make_state,
+    run_plain,
+)
+from support.tiny_data import write_experiment
+
+BINS = {"resnetse34": 257, "resnetse34l": 40, "vggvox40": 40}
+
+
+def make_config(name: str, **network: Any) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "features": {"front_end": "torchaudio", "num_mels": None if BINS[name] == 257 else 40},
+            "normalisation": {"mean": "chunk", "scale": "chunk"},
+            "network": {"name": name} | network,
+            "pretraining": {"loss": {"name": "softmax"}},
+        }
+    )
+
+
+# A plain copy of the networks: a state dict by the names of voxceleb_trainer, and its forward pass.
+
+
+# The import
+
+
+def whole_file(state: State) -> State:
+    """A file as voxceleb_trainer writes it: with the loss and the front end."""
+    return {
+        **{f"__S__.{key}": value for key, value in state.items()},
+        "__S__.torchfb.spectrogram.window": torch.ones(400),
+        "__S__.torchfb.mel_scale.fb": torch.ones(257, 40),
+        "__L__.w": torch.tensor(10.0),
+        "__L__.b": torch.tensor(-5.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling"),
+    [
+        ("resnetse34", "self_attentive"),
+        ("resnetse34l", "self_attentive"),
+        ("resnetse34l", "attentive_statistics"),
+        ("vggvox40", "self_attentive"),
+        ("vggvox40", "average"),
+        ("vggvox40", "maximum"),
+    ],
+)
+def test_an_imported_network_embeds_as_the_plain_one(
+    name: str, pooling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = make_state(name, pooling)
+    torch.save(whole_file(state), tmp_path / "published.model")
+    experiment = make_config(name, pooling=pooling)
+    config = write_experiment(tmp_path / "mine.yaml", experiment)
+    output = tmp_path / "exp/best.pt"
+    arguments = ["--config", config, tmp_path / "published.model", output]
+    monkeypatch.setattr("sys.argv", ["import_checkpoint.py", *map(str, arguments)])
+    import_checkpoint.main()
+
+    checkpoint = load_checkpoint(output)
+    assert (checkpoint.phase, checkpoint.epochs) == ("initial_model", 0)
+    assert not (checkpoint.speakers or checkpoint.history or checkpoint.loss)
+    network = load_network(output, experiment).double()  # rounding aside
+    state = {key: value.double() for key, value in state.items()}
+    for frames in (97, 200):
+        spectrograms = torch.randn(2, BINS[name], frames, dtype=torch.float64) * 3 - 4
+        expected = run_plain(name, pooling, state, spectrograms)
+        with torch.no_grad():
+            embeddings = network(spectrograms.transpose(1, 2))
+        torch.testing.assert_close(embeddings, expected.float(), rtol=1e-5, atol=1e-6)
+        assert expected.std() > 0.1  # a comparison that means something
+
+
+@pytest.mark.parametrize("form", ["plain", "new", "legacy", "parallel", "old"])
+def test_every_form_of_file_is_read(form: str, tmp_path: Path) -> None:
+    state = make_state("resnetse34l")
+    content: dict[str, Any] = dict(whole_file(state))
+    if form == "new":
+        content = {"model_state_dict": content, "optimizer_state_dict": {}, "epoch": 7}
+    elif form == "legacy":
+        content = {"model": state}
+    elif form == "parallel":
+        content = {f"module.{key}": value for key, value in content.items()}
+    elif form == "old":
+        content = {key: value for key, value in content.items() if "num_batches" not in key}
+    torch.save(content, tmp_path / "published.model")
+    network = import_model(tmp_path / "published.model", make_config("resnetse34l")).network
+    assert torch.equal(network["affine.weight"], state["fc.weight"])
+    conv1 = state["layer2.0.conv1.weight"].transpose(2, 3)
+    assert torch.equal(network["trunk.layer2.0.layers.conv1.weight"], conv1)
+    assert torch.equal(network["trunk.bn1.running_var"], state["bn1.running_var"])
+    assert network["trunk.bn1.num_batches_tracked"] == (0 if form == "old" else 1234)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("missing", r"missing: bn1\.bias, fc\.bias$"),
+        ("unexpected", r"unexpected: extra\.weight$"),
+        ("shape", r"of another shape: attention \(64, 1\) instead of \(128, 1\)$"),
+        ("width", r"of another shape: fc\.weight \(256, 128\) instead of \(512, 128\)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(change: str, message: str, tmp_path: Path) -> None:
+    state = make_state("resnetse34l")
+    if change == "missing":
+        del state["bn1.bias"], state["fc.bias"]
+    elif change == "unexpected":
+        state["extra.weight"] = torch.zeros(3)
+    elif change == "shape":
+        state["attention"] = state["attention"][:64]
+    else:
+        state["fc.weight"] = state["fc.weight"][:256]
+    torch.save(whole_file(state), tmp_path / "m.model")
+    with pytest.raises(ValueError, match=r"m\.model: resnetse34l of the config is not") as error:
+        import_model(tmp_path / "m.model", make_config("resnetse34l"))
+    assert error.match(message)
+
+
+def test_a_model_of_another_network_is_refused_in_one_short_line(tmp_path: Path) -> None:
+    torch.save(whole_file(make_state("vggvox40")), tmp_path / "m.model")
+    with pytest.raises(ValueError, match=r"resnetse34l of the config .* missing: conv1\.weight"):
+        import_model(tmp_path / "m.model", make_config("resnetse34l"))
+    with pytest.raises(ValueError, match=r"unexpected: netcnn\.0\.weight, .* and 37 more") as error:
+        import_model(tmp_path / "m.model", make_config("resnetse34l"))
+    assert len(str(error.value).removeprefix(str(tmp_path))) < 600
+
+
+def test_networks_without_published_weights_are_refused(tmp_path: Path) -> None:
+    experiment = make_config("resnetse34l").model_copy(
+        update={"network": Experiment.model_fields["network"].default}
+    )
+    with pytest.raises(ValueError, match="network rescnn: published weights are of resnetse34, "):
+        import_model(tmp_path / "m.model", experiment)
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "list", "numbers"])
+def test_a_file_that_is_no_model_is_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.model"
+    if kind == "text":
+        path.write_text("a model\n")
+    elif kind == "list":
+        torch.save([1, 2], path)
+    elif kind == "numbers":
+        torch.save({"epoch": 3}, path)
+    with pytest.raises(
+        ValueError, match=r"m\.model: (no such model|not a file|holds no state dict)"
+    ):
+        import_model(path, make_config("resnetse34l"))

@@ -1,0 +1,362 @@
+"""The real run.sh, from audio to results, on a corpus of seconds."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from support.kaldi_checks import read_all, read_by_kaldiio, validate
+from support.published_networks import make_state
+
+ROOT = Path(__file__).parents[2]
+SPEECH_CORPORA = os.environ.get("SPEECH_CORPORA")
+PHASES = [
+    "statistics",
+    "statistics_no_mean",
+    "untrained",
+    "pretraining",
+    "finetuning",
+    "pretraining_continued",
+]
+BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
+TINY_CORPUS = "--num-train-speakers 10 --num-test-speakers 4 --num-utterances 4"
+EMBEDDED = ("--config", "tests/support/tiny.yaml", "--nj", "2", "--prepare-options", TINY_CORPUS)
+
+
+class Recipe:
+    """A copy of the recipe in a folder of its own; it uses the environment the tests run in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("run.sh", "path.sh", "requirements.txt"):
+            shutil.copy(ROOT / name, folder / name)
+        for name in ("local", "pyscripts", "conf"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / "tests/support").mkdir(parents=True)
+        shutil.copy(ROOT / "tests/support/tiny.yaml", folder / "tests/support")
+
+    def run(self, *options: str, expect: int = 0) -> str:
+        """Run run.sh, check its exit status, and return all it printed."""
+        result = subprocess.run(
+            ["./run.sh", *options],
+            cwd=self.folder,
+            env=os.environ | {"VIRTUAL_ENV": sys.prefix},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == expect, result.stdout
+        assert "Traceback" not in result.stdout
+        return result.stdout
+
+    def digests(self) -> dict[str, str]:
+        """Digests of all results that two runs shall share: tables, arks, scores, results."""
+        patterns = (
+            "data/*/test/trials*",
+            "data/*/*/*/*.ark",
+            "exp/*/*/**/*.ark",
+            "exp/*/*/scores/*",
+        )
+        paths = [path for pattern in patterns for path in self.folder.glob(pattern)]
+        paths += self.folder.glob("exp/*/*/results.json")
+        assert len(paths) > 20
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(paths)
+        }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
+    """The recipe after one whole run, and what it printed."""
+    recipe = Recipe(tmp_path_factory.mktemp("recipe"))
+    return recipe, recipe.run(*EMBEDDED)
+
+
+def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
+    recipe, printed = finished
+    rows = json.loads((recipe.folder / "exp/embedded/tiny/results.json").read_text())
+    found = [(row["phase"], row["trials"], row["subset"], row["backend"]) for row in rows]
+    assert sorted(found) == sorted(
+        (phase, trials, subset, backend)
+        for phase in PHASES
+        for trials in ("trials", "one_plus_99")
+        for subset in ("all", "same_sex")
+        for backend in BACKENDS
+    )
+    for row in rows:
+        assert 0 <= row["eer_percent"] <= 100
+        assert set(row["min_dcf"]) == {"0.01", "0.05", "0.001"}
+        assert len(row["interval_95"]) >= 1
+        assert ("identification_accuracy_percent" in row) == (row["trials"] == "one_plus_99")
+    everything = next(r for r in rows if (r["trials"], r["subset"]) == ("trials", "all"))
+    assert everything["num_target"] == 4 * 6  # pairs of 4 utterances, 4 speakers
+    assert everything["num_nontarget"] == 16 * 15 // 2 - 24
+    assert all(phase in printed for phase in PHASES)
+
+
+def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    for stage in range(7):
+        recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage))
+    assert recipe.digests() == finished[0].digests()
+
+
+def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> None:
+    data = finished[0].folder / "data/embedded"
+    for folder in (data / "train", data / "test"):
+        assert validate(folder) == "valid"
+        assert {"feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames"} <= set(read_all(folder))
+    xvectors = sorted(finished[0].folder.glob("exp/embedded/tiny/**/xvectors_t*"))
+    assert len(xvectors) == 2 * len(PHASES)
+    names = {"num_utts.ark", "spk2utt"} | {
+        f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")
+    }
+    for folder in xvectors:
+        assert set(read_all(folder)) == names
+
+
+def test_xvectors_have_unit_length(finished: tuple[Recipe, str]) -> None:
+    folder = finished[0].folder / "exp/embedded/tiny/xvectors_test"
+    vectors = read_by_kaldiio(folder / "xvector.scp")
+    assert len(vectors) == 16
+    for vector in vectors.values():
+        assert vector.shape == (16,)
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    lines = (folder / "num_utts.ark").read_text().splitlines()
+    assert lines == [f"emb{speaker:04d} 4" for speaker in range(4)]
+
+
+def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str]) -> None:
+    recipe, printed = finished
+    report = (recipe.folder / "exp/embedded/tiny/report.html").read_text()
+    assert "report.html" in printed
+    for word in [*PHASES, *BACKENDS, "speakers_per_batch", "torch", "data_seed"]:
+        assert word in report
+    assert not re.search(r"""(src|href)=["']?https?:""", report)
+    for folder, stages in (("data/embedded", "01"), ("exp/embedded/tiny", "2345")):
+        lines = (recipe.folder / folder / "stage_seconds").read_text().splitlines()
+        assert [line.split()[0] for line in lines] == [f"stage_{stage}" for stage in stages]
+
+
+def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    experiment = "exp/embedded/tiny"
+
+    def call(command: str) -> str:
+        return subprocess.run(
+            [sys.executable, *f"pyscripts/{command}".split()],
+            cwd=tmp_path, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    for part in ("train", "test"):
+        of_phases = [f"{experiment}/{phase}xvectors_{part}" for phase in ("", "pretraining/")]
+        call(f"fuse_xvectors.py data/embedded/{part} fusion/xvectors_{part} {' '.join(of_phases)}")
+    directories = "data/embedded/train data/embedded/test fusion/scores"
+    call(f"score_trials.py --config tests/support/tiny.yaml {directories} embeddings=fusion")
+    of_phases = [f"{experiment}/scores/{phase}" for phase in ("finetuning", "pretraining")]
+    fused = f"data/embedded/test fusion/scores/scores {' '.join(of_phases)}"
+    call(f"fuse_scores.py --method sum {fused}")
+    printed = call("compute_metrics.py data/embedded/test fusion embeddings scores")
+    rows = json.loads((tmp_path / "fusion/results.json").read_text())
+    found = {(row["phase"], row["backend"]) for row in rows}
+    assert found == {("scores", "fusion"), *(("embeddings", backend) for backend in BACKENDS)}
+    assert "embeddings" in printed
+
+
+def test_scores_of_networks_trained_since_are_told_of(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    (tmp_path / "exp/embedded/tiny/pretraining/best.pt").touch()
+    printed = recipe.run(*EMBEDDED, "--stage", "6")
+    told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
+    assert [line.split()[2] for line in told] == ["pretraining"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "remedy"),
+    [
+        (1, "run stage 0"),
+        (2, "run stage 1"),
+        (3, "run stage 2"),
+        (5, "run stage 4"),
+        (6, "stage 5"),
+    ],
+)
+def test_missing_input_names_the_stage_that_makes_it(
+    finished: tuple[Recipe, str], tmp_path: Path, stage: int, remedy: str
+) -> None:
+    recipe = Recipe(tmp_path)
+    if stage > 1:  # what all stages after 1 need is there
+        (recipe.folder / "data").symlink_to(finished[0].folder / "data")
+    if stage == 2:
+        (recipe.folder / "data").unlink()
+        shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
+        (recipe.folder / "data/embedded/train/feats.scp").unlink()
+    printed = recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage), expect=1)
+    assert remedy in printed.splitlines()[-1]
+
+
+def test_a_trial_with_an_unknown_utterance_is_named(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+    with (recipe.folder / "data/embedded/test/trials").open("a") as file:
+        file.write("emb0000-001 nobody-007 nontarget\n")
+    printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
+    assert "nobody-007" in printed.splitlines()[-1]
+
+
+def write_speakers(folder: Path, seed: int, num_speakers: int) -> None:
+    """Folders of speakers, 5 utterances of noise each, of a colour of the speaker's own."""
+    random = np.random.default_rng(seed)
+    for speaker in range(num_speakers):
+        of_speaker = folder / f"speaker {speaker}"
+        of_speaker.mkdir(parents=True)
+        colour = random.normal(0, 1, 64)
+        for number in range(5):
+            noise = np.convolve(random.normal(0, 0.1, 24000), colour, "same")
+            sound = noise * (np.sin(np.arange(24000) / 3000) > 0) / np.abs(noise).max()
+            soundfile.write(of_speaker / f"{number}.flac", sound, 16000)
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
+    """The recipe after a run on a folder with a bad file, and what it printed."""
+    recipe = Recipe(tmp_path_factory.mktemp("folder"))
+    write_speakers(recipe.folder / "speakers", 0, 8)
+    (recipe.folder / "speakers/speaker 0/broken.wav").write_bytes(b"RIFF, but no more")
+    options = (
+        "--corpus",
+        "folder",
+        "--corpus-dir",
+        "speakers",
+        "--config",
+        "tests/support/tiny.yaml",
+    )
+    return recipe, recipe.run(*options, "--control", "false")
+
+
+def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]) -> None:
+    recipe, printed = finished_folder
+    assert "broken.wav: unreadable" in printed
+    assert re.search(r"1 of \d+ files are bad and left out", printed)
+    rows = json.loads((recipe.folder / "exp/folder/tiny/results.json").read_text())
+    assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
+
+
+def test_several_corpora_train_together_and_have_rows_of_their_own(
+    finished_folder: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    shutil.copytree(finished_folder[0].folder / "data", tmp_path / "data")
+    write_speakers(tmp_path / "others", 1, 4)
+    alone = ("--corpus", "folder", "--corpus-dir", "others", "--name", "mine")
+    together = (
+        "--corpus",
+        "folder,mine",
+        "--config",
+        "tests/support/tiny.yaml",
+        "--control",
+        "false",
+    )
+    recipe.run(*alone, "--stop-stage", "0")
+    printed = recipe.run(*together)
+    rows = json.loads((tmp_path / "exp/folder+mine/tiny/results.json").read_text())
+    lists = ["folder", "folder_one_plus_99", "mine", "mine_one_plus_99"]
+    assert [(row["phase"], row["trials"], row["backend"]) for row in rows] == [
+        (phase, name, backend) for phase in PHASES[:-1] for name in lists for backend in BACKENDS
+    ]
+    for name in ("folder", "mine"):
+        assert f"\n{name}\nphase " in printed
+        joined = (tmp_path / f"data/folder+mine/test/trials_{name}").read_text()
+        of_corpus = (tmp_path / f"data/{name}/test/trials").read_text()
+        assert joined.replace(f"{name}_", "") == of_corpus
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--corpus", "a,b", "--corpus-dir", "x"], "--corpus a,b: --*-dir,"),
+        (["--corpus", "a,b", "--prepare-options", "x"], "are for each of them, alone"),
+        (["--corpus", "a,"], "--corpus a,: expected names with commas between"),
+        (["--corpus", "a,../b"], "--corpus a,../b: expected names with commas between"),
+        (["--name", "x/y"], "--name x/y: expected a folder's name"),
+        (["--name", "x,y"], "--name x,y: expected a folder's name"),
+    ],
+)
+def test_names_and_options_of_several_corpora_are_checked_before_any_work(
+    tmp_path: Path, options: list[str], told: str
+) -> None:
+    (line,) = Recipe(tmp_path).run(*options, expect=1).splitlines()
+    assert told in line
+
+
+def test_published_weights_are_judged_and_trained_from(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = Recipe(tmp_path)
+    shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
+    state = {f"__S__.{key}": tensor for key, tensor in make_state("resnetse34l").items()}
+    torch.save(state, tmp_path / "lite.model")
+    options = ("--config", "conf/resnetse34l.yaml", "--initial-model", "lite.model", "--nj", "2")
+    recipe.run(*options, "--stage", "1", "--stop-stage", "1")
+
+    def phases(folder: str) -> dict[str, str]:
+        """The main back end of each."""
+        rows = json.loads((recipe.folder / f"exp/embedded/{folder}/results.json").read_text())
+        return {row["phase"]: row["backend"] for row in reversed(rows)}
+
+    recipe.run(*options, "--stage", "4")
+    floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}
+    judged = floors | {"initial_model": "crop_distance"}
+    assert phases("resnetse34l.lite") == judged
+    few_steps = (*options, "--override", "conf/overrides/few_steps.yaml")
+    printed = recipe.run(*few_steps, "--stage", "2")
+    assert "has no fine-tuning" in printed
+    trained = "resnetse34l.few_steps.lite"
+    assert phases(trained) == judged | {"pretraining": "crop_distance"}
+    folder = recipe.folder / "exp/embedded" / trained
+    initial, imported = (
+        torch.load(folder / name, weights_only=True)["network"]
+        for name in ("pretraining/initial.pt", "initial_model/best.pt")
+    )
+    assert all(torch.equal(initial[name], imported[name]) for name in imported)
+
+
+@pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
+def test_librispeech_becomes_features_that_kaldi_reads(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    options = ("--corpus", "librispeech", "--corpus-dir", f"{SPEECH_CORPORA}/LibriSpeech")
+    recipe.run(*options, "--config", "tests/support/tiny.yaml", "--stop-stage", "1")
+    for folder in (tmp_path / "data/librispeech/train", tmp_path / "data/librispeech/test"):
+        assert validate(folder) == "valid"
+        assert read_all(folder)["feats.scp"] > 10
+
+
+@pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
+def test_real_speech_runs_to_the_end(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path)
+    folders = [f"{SPEECH_CORPORA}/commands_ar/{part}" for part in ("train", "dev")]
+    options = ("--corpus", "folder", "--train-dir", folders[0], "--test-dir", folders[1])
+    recipe.run(*options, "--config", "tests/support/tiny.yaml", "--control", "false")
+    rows = json.loads((tmp_path / "exp/folder/tiny/results.json").read_text())
+    floor = next(row for row in rows if row["phase"] == "statistics")
+    assert floor["eer_percent"] < 25  # the channel alone tells these few speakers apart

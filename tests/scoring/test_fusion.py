@@ -1,0 +1,257 @@
+"""Fusion of embeddings and of scores, by hand and against scikit-learn."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fuse_scores as fuse_scores_command
+import fuse_xvectors as fuse_xvectors_command
+from deep_speaker.embeddings.held_out import write_held_out
+from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
+from deep_speaker.results.computation import compute_rows
+from deep_speaker.scoring.calibration import fit_calibration
+from deep_speaker.scoring.fusion import fuse_scores, fuse_xvectors
+from deep_speaker.trials.lists import Trial, write_trials
+from support.kaldi_checks import read_by_kaldiio
+from support.tiny_xvectors import make_utt2spk, make_vectors, parse_scores, write_data_dir
+
+UTT2SPK = make_utt2spk("s", 3, 2)
+
+
+# Embeddings
+
+
+@pytest.fixture
+def systems(tmp_path: Path) -> list[Path]:
+    """x-vectors of two systems, of vectors of any length, of 6 and 4 dimensions."""
+    write_data_dir(tmp_path / "test", UTT2SPK)
+    for name, seed, dim in (("a", 0, 6), ("b", 1, 4), ("c", 2, 6)):
+        write_xvectors(tmp_path / name, make_vectors(UTT2SPK, seed, dim), UTT2SPK)
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def cosines(folder: Path) -> np.ndarray:
+    vectors = np.stack(list(read_unit_vectors(folder).values()))
+    return vectors @ vectors.T
+
+
+def test_the_cosine_of_joined_embeddings_is_the_mean_of_the_cosines(
+    systems: list[Path], tmp_path: Path
+) -> None:
+    expected = (cosines(systems[0]) + cosines(systems[1])) / 2
+    scp = systems[1] / "xvector.scp"  # whose order is not the other's
+    scp.write_text("".join(reversed(scp.read_text().splitlines(keepends=True))))
+    fuse_xvectors(tmp_path / "test", systems, tmp_path / "fused")
+    vectors = read_by_kaldiio(tmp_path / "fused/xvector.scp")
+    assert list(vectors) == list(UTT2SPK)
+    assert {vector.shape for vector in vectors.values()} == {(10,)}
+    assert [np.linalg.norm(v) for v in vectors.values()] == pytest.approx([1] * 6, abs=1e-6)
+    assert cosines(tmp_path / "fused") == pytest.approx(expected, abs=1e-5)
+    assert list(read_by_kaldiio(tmp_path / "fused/spk_xvector.scp")) == ["s0", "s1", "s2"]
+
+
+def test_systems_fuse_that_held_out_the_same_speakers(systems: list[Path], tmp_path: Path) -> None:
+    for folder in systems:
+        write_held_out(folder, ["s1"])
+    fuse_xvectors(tmp_path / "test", systems, tmp_path / "fused")
+    assert (tmp_path / "fused/held_out_speakers").read_text() == "s1\n"
+    write_held_out(systems[1], ["s2"])
+    with pytest.raises(ValueError, match="the systems held out different speakers"):
+        fuse_xvectors(tmp_path / "test", systems, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_sum_of_embeddings_by_hand(tmp_path: Path) -> None:
+    """Each at unit length before, and their sum after."""
+    write_data_dir(tmp_path / "test", {"u": "s", "v": "s"})
+    for name, of_u in (("a", [5.0, 0]), ("b", [0, 0.1])):
+        vectors = {"u": np.array(of_u), "v": np.array([3.0, 4.0])}
+        write_xvectors(tmp_path / name, vectors, {"u": "s", "v": "s"})
+    fuse_xvectors(tmp_path / "test", [tmp_path / "a", tmp_path / "b"], tmp_path / "sum", "sum")
+    vectors = read_by_kaldiio(tmp_path / "sum/xvector.scp")
+    assert vectors["u"].tolist() == pytest.approx([0.5**0.5] * 2)
+    assert vectors["v"].tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_systems_of_other_utterances_or_dimensions_are_refused(
+    systems: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "fused").mkdir()
+    (tmp_path / "fused/previous").write_text("")
+    with pytest.raises(
+        ValueError, match=r"embeddings of \[4, 6\] dimensions have no sum: .*--meth"
+    ):
+        fuse_xvectors(tmp_path / "test", systems, tmp_path / "fused", "sum")
+    for other in (dict([*UTT2SPK.items()][:5]), UTT2SPK | {"s2-1_": "s2"}):
+        write_xvectors(tmp_path / "c", make_vectors(other, 2), other)
+        with pytest.raises(
+            ValueError, match=r"/c has not the utterances of .*/a, first 's2-1_?': fuse systems"
+        ):
+            fuse_xvectors(tmp_path / "test", [systems[0], tmp_path / "c"], tmp_path / "fused")
+    with pytest.raises(ValueError, match=r"none/xvector\.scp is missing: run stage 4"):
+        fuse_xvectors(tmp_path / "test", [*systems, tmp_path / "none"], tmp_path / "fused")
+    assert [path.name for path in (tmp_path / "fused").iterdir()] == ["previous"]
+
+
+def test_a_data_directory_of_other_utterances_is_refused(
+    systems: list[Path], tmp_path: Path
+) -> None:
+    """Say of the training set."""
+    write_data_dir(tmp_path / "train", make_utt2spk("t", 2, 2))
+    with pytest.raises(ValueError, match=r"s0-0.*train|train.*s0-0"):
+        fuse_xvectors(tmp_path / "train", systems, tmp_path / "fused")
+    assert not (tmp_path / "fused").exists()
+
+
+def test_command_fuses_embeddings(
+    systems: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [str(tmp_path / name) for name in ("test", "fused", "a", "c")]
+    monkeypatch.setattr(sys, "argv", ["fuse_xvectors.py", "--method", "sum", *folders])
+    fuse_xvectors_command.main()
+    a, c, fused = (read_unit_vectors(tmp_path / name) for name in ("a", "c", "fused"))
+    for key in UTT2SPK:
+        both = a[key] + c[key]
+        assert fused[key] == pytest.approx(both / np.linalg.norm(both), abs=1e-6)
+
+
+# Scores
+
+KINDS = [True, True, False, True, False, False]
+CALIBRATION = [Trial(f"t{i}", f"t{i + 1}", i % 4 == 0) for i in range(40)]
+TRIALS = [Trial(f"s{i}-0", f"s{(i + (not kind)) % 3}-1", kind) for i, kind in enumerate(KINDS[:3])]
+TRIALS += [Trial(f"s{i}-1", f"s{(i + 1) % 3}-0", False) for i in range(3)]
+
+
+def write_scores(path: Path, trials: list[Trial], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lines = [f"{a} {b} {kind + rng.normal(0, 1):.7f}\n" for a, b, kind in trials]
+    path.write_text("".join(lines))
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> list[Path]:
+    """Two systems' prefixes, each in its experiment's folder, with their calibration trials."""
+    write_data_dir(tmp_path / "test", UTT2SPK)
+    write_trials(tmp_path / "test/trials", TRIALS)
+    write_trials(tmp_path / "test/trials_some", TRIALS[1:5])
+    for number, name in enumerate("ab"):
+        folder = tmp_path / name
+        write_trials(folder / "calibration_trials", CALIBRATION)
+        for i, backend in enumerate(("cosine", "plda")):
+            seed = 10 * number + i
+            write_scores(folder / f"p.trials.{backend}", TRIALS, seed)
+            write_scores(folder / f"p.trials_some.{backend}", TRIALS[1:5], seed + 100)
+            write_scores(folder / f"p.calibration_trials.{backend}", CALIBRATION, seed + 200)
+    return [tmp_path / "a/p", tmp_path / "b/p"]
+
+
+def columns(prefixes: list[Path], name: str, backend: str = "cosine") -> np.ndarray:
+    parts = [parse_scores(prefix.with_name(f"p.{name}.{backend}")) for prefix in prefixes]
+    return np.stack([list(part.values()) for part in parts], axis=1)
+
+
+@pytest.mark.parametrize("backend", [None, "plda"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_regression_on_the_calibration_trials_gives_log_likelihood_ratios(
+    count: int, backend: str | None, scored: list[Path], tmp_path: Path
+) -> None:
+    """Of each system's main back end unless another is named; of one system it calibrates."""
+    fuse_scores(tmp_path / "test", scored[:count], tmp_path / "out/f", backend=backend)
+    is_target = np.array([trial.target for trial in CALIBRATION])
+    chosen = backend or "cosine"
+    fitted = fit_calibration(columns(scored[:count], "calibration_trials", chosen), is_target, 0.01)
+    lists = {"trials": TRIALS, "trials_some": TRIALS[1:5], "calibration_trials": CALIBRATION}
+    for name, trials in lists.items():
+        found = parse_scores(tmp_path / f"out/f.{name}.fusion")
+        assert list(found) == [trial[:2] for trial in trials]
+        expected = fitted.llrs(columns(scored[:count], name, chosen))
+        assert list(found.values()) == pytest.approx(expected, abs=1e-6)
+    assert (tmp_path / "out/calibration_trials").read_text() == (
+        tmp_path / "a/calibration_trials"
+    ).read_text()
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_fused_scores_are_results_of_a_system_that_is_calibrated_already(
+    scored: list[Path], tmp_path: Path
+) -> None:
+    fuse_scores(tmp_path / "test", scored, tmp_path / "out/f")
+    rows = compute_rows(tmp_path / "test", tmp_path / "out", ["f"])
+    assert [(row["trials"], row["backend"]) for row in rows] == [
+        ("trials", "fusion"), ("some", "fusion"),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["calibration"]["scale"] == pytest.approx(1, abs=1e-3)
+        assert row["calibration"]["offset"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_sum_of_standardised_scores_by_hand(scored: list[Path], tmp_path: Path) -> None:
+    """Which needs no calibration trials, and gives none."""
+    for prefix in scored:
+        (prefix.parent / "calibration_trials").unlink()
+    (tmp_path / "test/trials_some").unlink()
+    write_trials(tmp_path / "test/trials", [Trial("s0", "s1", True), Trial("s0", "s2", False)])
+    (tmp_path / "a/p.trials.cosine").write_text("s0 s1 30\ns0 s2 10\n")  # mean 20, deviation 10
+    (tmp_path / "b/p.trials.cosine").write_text("s0 s2 0.5\ns0 s1 0.25\ns0 s0 9\n")
+    fuse_scores(tmp_path / "test", [*scored, scored[0]], tmp_path / "out/f", "sum")
+    assert (tmp_path / "out/f.trials.fusion").read_text() == "s0 s1 1.0000000\ns0 s2 -1.0000000\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["f.trials.fusion"]
+
+
+def test_a_sum_is_not_calibrated_by_an_earlier_regression(
+    scored: list[Path], tmp_path: Path
+) -> None:
+    fuse_scores(tmp_path / "test", scored, tmp_path / "out/f")
+    assert all("cllr" in row for row in compute_rows(tmp_path / "test", tmp_path / "out", ["f"]))
+    fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", "sum")
+    rows = compute_rows(tmp_path / "test", tmp_path / "out", ["f"])
+    assert not any("cllr" in row for row in rows)
+
+
+@pytest.mark.parametrize("method", ["regression", "sum"])
+def test_a_missing_back_end_or_phase_is_told(
+    method: str, scored: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"a/p\.\w+\.lda is missing: run stage 5"):
+        fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", method, "lda")
+    (tmp_path / "b/p.trials_some.plda").unlink()
+    with pytest.raises(ValueError, match=r"b/p\.trials_some\.plda is missing: run stage 5"):
+        fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", method, "plda")
+    with pytest.raises(ValueError, match=r"b/q\.\w+\.\* is missing: run stage 5"):
+        fuse_scores(tmp_path / "test", [scored[0], tmp_path / "b/q"], tmp_path / "out/f", "sum")
+    (tmp_path / "b/p.trials.cosine").write_text("s0-0 s0-1 1\n")
+    with pytest.raises(ValueError, match=r"b/p\.trials\.cosine: 5 of 6 trials have no score"):
+        fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", method)
+    assert not list((tmp_path / "out").glob("f.*"))
+
+
+def test_systems_that_hold_out_other_speakers_are_refused(
+    scored: list[Path], tmp_path: Path
+) -> None:
+    write_trials(tmp_path / "b/calibration_trials", CALIBRATION[:-1])
+    with pytest.raises(
+        ValueError, match=r"b/calibration_trials is not .*a/calibration_trials: .*--method sum"
+    ):
+        fuse_scores(tmp_path / "test", scored, tmp_path / "out/f")
+    (tmp_path / "b/calibration_trials").unlink()
+    with pytest.raises(
+        ValueError, match=r"b/calibration_trials is missing: run stage 5.*--method sum"
+    ):
+        fuse_scores(tmp_path / "test", scored, tmp_path / "out/f")
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_fuses_scores(
+    scored: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(tmp_path / name) for name in ("test", "new/f", "a/p", "b/p")]
+    monkeypatch.setattr(
+        sys, "argv", ["fuse_scores.py", "--method", "sum", "--backend", "plda", *paths]
+    )
+    fuse_scores_command.main()
+    fuse_scores(tmp_path / "test", scored, tmp_path / "out/f", "sum", "plda")
+    for name in ("f.trials.fusion", "f.trials_some.fusion"):
+        assert (tmp_path / "new" / name).read_text() == (tmp_path / "out" / name).read_text()

@@ -1,0 +1,66 @@
+"""What every command shares: one line for an expected error, a traceback for a bug."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deep_speaker.system import command
+
+PROGRAM = """
+from deep_speaker.system import command
+def main():
+    raise {}
+command.run(main)
+"""
+
+
+def run(tmp_path: Path, error: str) -> subprocess.CompletedProcess[str]:
+    program = tmp_path / "do_something.py"
+    program.write_text(PROGRAM.format(error))
+    package = Path(__file__).parents[2] / "pyscripts"
+    return subprocess.run(
+        [sys.executable, str(program), "--out", "a b"],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("ValueError('a\\n  long\\nmessage')", "a long message"),
+        ("FileNotFoundError(2, 'No such file', 'x')", "[Errno 2] No such file: 'x'"),
+        ("ValueError", "ValueError"),
+    ],
+)
+def test_an_expected_error_is_one_line_below_the_command_line(
+    tmp_path: Path, error: str, message: str
+) -> None:
+    done = run(tmp_path, error)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "# do_something.py --out 'a b'",
+        f"do_something.py: error: {message}",
+    ]
+    assert not done.stdout
+
+
+def test_a_bug_shows_its_traceback_and_an_interruption_does_not(tmp_path: Path) -> None:
+    bug = run(tmp_path, "IndexError('list')")
+    assert bug.returncode == 1
+    assert "Traceback" in bug.stderr
+    stopped = run(tmp_path, "KeyboardInterrupt")
+    assert stopped.returncode == 130
+    assert "Traceback" not in stopped.stderr
+
+
+def test_positive_int_takes_whole_numbers_from_1() -> None:
+    assert [command.positive_int(text) for text in ("1", "016")] == [1, 16]
+    for text in ("0", "-3", "2.5", "", "two", "1e3", "-"):
+        with pytest.raises(argparse.ArgumentTypeError, match="whole number"):
+            command.positive_int(text)

@@ -1,0 +1,129 @@
+"""Replaced files and folders: the whole old or the whole new, never a part."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deep_speaker.system.files import (
+    read_utf8,
+    replacing_directory,
+    replacing_file,
+    scratch_directory,
+)
+
+
+def test_file_keeps_its_old_content_until_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table"
+    with replacing_file(path) as file:
+        file.write("old é\n")
+    with path.open(encoding="utf-8") as reader:
+        with replacing_file(path) as file:
+            file.write("new\n")
+            file.flush()
+            assert path.read_text(encoding="utf-8") == "old é\n"
+        assert reader.read() == "old é\n"  # renamed, not written over
+    assert path.read_text(encoding="utf-8") == "new\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_file_survives_an_error_in_the_block(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "table"
+    path.write_text("old\n")
+    with pytest.raises(error), replacing_file(path) as file:
+        file.write("half of the n")
+        raise error
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_directory_takes_the_place_of_the_old_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / "parent" / "fbank"
+    for name in ("first", "second"):
+        with replacing_directory(path) as partial:
+            assert not list(partial.iterdir())
+            (partial / name).write_text(name)
+            assert not (path / name).exists()
+    assert [item.name for item in path.iterdir()] == ["second"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_directory_survives_an_error_in_the_block(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "fbank"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(error), replacing_directory(path) as partial:
+        (partial / "new").write_text("half")
+        raise error
+    assert [item.name for item in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from deep_speaker.system.files import (
+    read_utf8,
+    replacing_directory,
+    replacing_file,
+    scratch_directory,
+)
+folder = Path(sys.argv[1])
+with replacing_file(folder / "table") as file, replacing_directory(folder / "fbank") as partial:
+    file.write("half")
+    file.flush()
+    (partial / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_the_old_and_nothing_for_the_next_run(tmp_path: Path) -> None:
+    (tmp_path / "table").write_text("old\n")
+    (tmp_path / "fbank").mkdir()
+    (tmp_path / "fbank" / "old").write_text("old")
+    package = Path(__file__).parents[2] / "pyscripts"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "table").read_text() == "old\n"
+    assert [item.name for item in (tmp_path / "fbank").iterdir()] == ["old"]
+
+    with replacing_file(tmp_path / "table") as file:
+        file.write("new\n")
+    with replacing_directory(tmp_path / "fbank") as partial:
+        (partial / "new").write_text("new")
+    assert (tmp_path / "table").read_text() == "new\n"
+    assert [item.name for item in (tmp_path / "fbank").iterdir()] == ["new"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["fbank", "table"]
+
+
+def test_a_scratch_directory_leaves_only_what_the_block_put_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), scratch_directory(tmp_path / "data" / "x" / "scratch") as path:
+        (path / "half").touch()
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
+    with scratch_directory(tmp_path / "data" / "x" / "scratch") as path:
+        (path / "half").touch()
+        (path.parent / "result").touch()
+    assert list(tmp_path.rglob("*")) == [
+        tmp_path / "data",
+        tmp_path / "data" / "x",
+        tmp_path / "data" / "x" / "result",
+    ]
+
+
+def test_text_of_another_encoding_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Zoë\n", encoding="utf-8")
+    assert read_utf8(tmp_path / "a.txt") == "Zoë\n"
+    (tmp_path / "b.txt").write_text("Zoë\n", encoding="latin-1")
+    with pytest.raises(ValueError, match=r"b\.txt: not UTF-8 \(.* at byte 2\)"):
+        read_utf8(tmp_path / "b.txt")

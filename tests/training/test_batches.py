@@ -1,0 +1,229 @@
+"""Batches for the network: what is read and augmented, and the thread that makes them ahead."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deep_speaker.config import Experiment
+from deep_speaker.features.source import FeatureSource, Section, read_chunks
+from deep_speaker.kaldi.tables import write_table
+from deep_speaker.system.processes import ahead
+from deep_speaker.training import ranks
+from deep_speaker.training.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
+from deep_speaker.training.chunk_augmentation import augment, random_equaliser
+from support.tiny_data import MELS, make_experiment, make_frames, write_features
+
+DRAWN = [
+    ([Section("s00-0", 0, 24), Section("s01-1", 3, 10)], [0, 1]),
+    ([Section("s01-0", 5, 29), Section("s00-1", 1, 25)], [1, 0]),
+]
+
+
+KEY = (3, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "train"
+    return write_features(folder, make_frames(2, 2), make_experiment())
+
+
+@pytest.fixture(scope="module")
+def source(data_dir: Path) -> FeatureSource:
+    return FeatureSource(data_dir, make_experiment())
+
+
+def make(
+    source: FeatureSource,
+    drawn: list[tuple[list[Section], list[int]]],
+    experiment: Experiment,
+    key: tuple[int, ...] = KEY,
+) -> list[Batch]:
+    return list(make_batches(source, drawn, experiment.pretraining, experiment, key))
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(2.0, 2.0), ("utterance", TYPICAL_DEVIATION)])
+def test_batches_are_the_sections_augmented_in_natural_log_units(
+    source: FeatureSource, scale: float | str, unit: float
+) -> None:
+    experiment = make_experiment(
+        pretraining={"augmentation": {"equaliser_db": 4}}, normalisation={"scale": scale}
+    )
+    rng = np.random.default_rng((*KEY, 1))
+    for batch, (sections, labels) in zip(make(source, DRAWN, experiment), DRAWN, strict=True):
+        plain = read_chunks(source, sections, 24)
+        expected = plain + random_equaliser(plain, 4, rng) / unit
+        assert batch.chunks.shape == (2, 24, MELS)
+        assert batch.chunks.dtype == torch.float32
+        assert np.array_equal(batch.chunks.numpy(), expected.astype(np.float32))
+        assert batch.labels.tolist() == labels
+        assert batch.labels.dtype == torch.int64
+
+
+def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data_dir: Path) -> None:
+    experiment = make_experiment(
+        normalisation={"mean": "chunk", "scale": "chunk"},
+        pretraining={"augmentation": {"equaliser_db": 4, "time_mask_frames": 10}},
+    )
+    source = FeatureSource(data_dir, experiment)
+    rng = np.random.default_rng((*KEY, 1))
+    for batch, (sections, _) in zip(make(source, DRAWN, experiment), DRAWN, strict=True):
+        plain = read_chunks(source, sections, 24)
+        assert plain.mean() > 5  # as stored
+        centred = plain - plain.mean(axis=1, keepdims=True)
+        expected = augment(centred, experiment.pretraining.augmentation, 1, rng)
+        assert np.array_equal(batch.chunks.numpy(), expected)
+    untouched = make_experiment(
+        normalisation={"mean": "chunk", "scale": "chunk"}, pretraining={"augmentation": {}}
+    )
+    for batch in make(source, DRAWN, untouched):
+        assert batch.chunks.mean(dim=1).abs().max() < 1e-4
+
+
+def test_chunks_are_stitched_from_pieces_of_a_speaker(source: FeatureSource) -> None:
+    experiment = make_experiment(pretraining={"augmentation": {}, "pieces_per_chunk": 3})
+    sections = [
+        *(Section("s00-0", 0, 8), Section("s00-1", 5, 13), Section("s00-0", 20, 28)),
+        *(Section("s01-0", 7, 15), Section("s01-1", 0, 3), Section("s01-0", 40, 48)),
+    ]
+    (batch,) = make(source, [(sections, [0, 1])], experiment)
+    assert batch.chunks.shape == (2, 24, MELS)
+    assert batch.labels.tolist() == [0, 1]
+    for chunk, pieces in zip(batch.chunks.numpy(), (sections[:3], sections[3:]), strict=True):
+        for at, piece in zip((0, 8, 16), pieces, strict=True):
+            frames = source.read(piece)  # a short one repeats from its beginning
+            expected = frames[np.arange(8) % len(frames)]
+            assert np.array_equal(chunk[at : at + 8], expected)
+
+
+def test_chunks_are_of_an_utterance_or_its_copies_at_the_same_place(tmp_path: Path) -> None:
+    experiment = make_experiment(pretraining={"augmentation": {}})
+    frames = make_frames(2, 1)
+    copies = {f"s00-0-{name}": frames["s00-0"] * (i + 2) for i, name in enumerate(("a", "b"))}
+    folder = write_features(tmp_path / "train", frames | copies, experiment)
+    write_table(folder / "utt2uniq", {key: key[:5] for key in frames | copies})
+    source = FeatureSource(folder, experiment)
+    sections = [Section("s00-0", 3, 27), Section("s01-0", 5, 29)]
+    versions = [
+        source.read(sections[0]._replace(utterance=key)) for key in ("s00-0", *sorted(copies))
+    ]
+    counts = [0, 0, 0]
+    for batch in make(source, [(sections, [0, 1])] * 60, experiment):
+        chunk, other = batch.chunks.numpy()
+        counts[[np.array_equal(chunk, version) for version in versions].index(True)] += 1
+        assert np.array_equal(other, source.read(sections[1]))
+    assert min(counts) > 8  # of 20 expected
+
+
+def be_rank(monkeypatch: pytest.MonkeyPatch, rank: int, num_ranks: int) -> None:
+    monkeypatch.setattr(ranks, "rank", lambda: rank)
+    monkeypatch.setattr(ranks, "world_size", lambda: num_ranks)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_ranks_take_contiguous_parts_of_whole_speakers(
+    source: FeatureSource, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    experiment = make_experiment(pretraining={"augmentation": {}, "pieces_per_chunk": pieces})
+    of_speakers = [
+        [Section(f"{speaker}-{i % 2}", i, i + 24 // pieces) for i in range(3 * pieces)]
+        for speaker in ("s00", "s01")
+    ]
+    drawn = [(of_speakers[0] + of_speakers[1], [0, 0, 0, 1, 1, 1])]
+    (whole,) = make(source, drawn, experiment)
+    parts = []
+    for rank in range(2):
+        be_rank(monkeypatch, rank, 2)
+        parts += make(source, drawn, experiment)
+    assert [part.labels.tolist() for part in parts] == [[0, 0, 0], [1, 1, 1]]
+    assert torch.equal(torch.cat([part.chunks for part in parts]), whole.chunks)
+
+
+def test_ranks_augment_differently_and_each_by_its_key(
+    source: FeatureSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = make_experiment(pretraining={"augmentation": {"equaliser_db": 4}})
+    drawn = [([Section("s00-0", 0, 24), Section("s01-0", 0, 24)], [0, 1])]
+    changes = []
+    for rank in range(2):
+        be_rank(monkeypatch, rank, 2)
+        first, again = (make(source, drawn, experiment)[0] for _ in range(2))
+        assert torch.equal(first.chunks, again.chunks)
+        (other,) = make(source, drawn, experiment, key=(3, 0, 2))
+        assert not torch.equal(first.chunks, other.chunks)
+        plain = read_chunks(source, drawn[0][0][rank : rank + 1], 24)
+        changes.append(first.chunks - torch.from_numpy(plain))
+    assert not torch.allclose(changes[0], changes[1], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "labels", "num_ranks", "message"),
+    [
+        ("balanced", [0, 0, 1, 1, 2, 2], 2, r"batches of 3 speakers \(speakers_per_batch 6\)"),
+        ("balanced", [0, 0, 0, 0], 2, r"batches of 1 speakers \(speakers_per_batch 6\)"),
+        ("pairs", [0, 0, 0, 1, 1, 1], 2, r"batches of 3 pairs \(speakers_per_batch 6\)"),
+    ],
+)
+def test_speakers_that_do_not_divide_over_the_ranks_are_refused(
+    source: FeatureSource,
+    monkeypatch: pytest.MonkeyPatch,
+    sampling: str,
+    labels: list[int],
+    num_ranks: int,
+    message: str,
+) -> None:
+    loss = {"name": "contrastive"} if sampling == "pairs" else {"name": "softmax"}
+    experiment = make_experiment(pretraining={"sampling": sampling, "loss": loss})
+    be_rank(monkeypatch, 0, num_ranks)
+    drawn = [([Section("s00-0", 0, 24)] * len(labels), labels)]
+    with pytest.raises(ValueError, match=f"{message} do not divide over {num_ranks} ranks"):
+        make(source, drawn, experiment)
+
+
+def test_pairs_stay_together_on_a_rank(
+    source: FeatureSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = make_experiment(
+        pretraining={"sampling": "pairs", "loss": {"name": "contrastive"}, "augmentation": {}}
+    )
+    drawn = [([Section("s00-0", 0, 24)] * 8, [0, 0, 0, 1, 1, 1, 1, 0])]
+    be_rank(monkeypatch, 1, 2)
+    assert make(source, drawn, experiment)[0].labels.tolist() == [1, 1, 1, 0]
+
+
+def count_to(number: int, made: list[int]) -> Iterator[Batch]:
+    for i in range(number):
+        made.append(threading.get_ident())
+        yield Batch(torch.tensor(i), torch.tensor(i))
+
+
+@pytest.mark.parametrize("number", [0, 1, BATCHES_AHEAD, 23])
+def test_batches_made_ahead_keep_their_order(number: int) -> None:
+    made: list[int] = []
+    found = [int(batch.chunks) for batch in ahead(count_to(number, made), BATCHES_AHEAD)]
+    assert found == list(range(number))
+    assert threading.get_ident() not in made
+
+
+def test_a_consumer_that_stops_leaves_only_the_batches_made_ahead() -> None:
+    made: list[int] = []
+    batches = ahead(count_to(1000, made), BATCHES_AHEAD)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert 1 <= len(made) <= BATCHES_AHEAD + 1 < 20  # they lie in memory
+
+
+def test_an_error_while_making_a_batch_reaches_the_training() -> None:
+    def broken() -> Iterator[Batch]:
+        yield from count_to(2, [])
+        raise ValueError("damaged archive")
+
+    found = []
+    with pytest.raises(ValueError, match="damaged archive"):
+        for batch in ahead(broken(), BATCHES_AHEAD):
+            found.append(int(batch.chunks))
+    assert found == [0, 1]
