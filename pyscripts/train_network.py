@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
-from deep_speaker.config.phases import PHASES
+from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
 from deep_speaker.training import ranks
@@ -21,7 +21,7 @@ from deep_speaker.training.run import train
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
-    parser.add_argument("--phase", choices=PHASES, required=True)
+    parser.add_argument("--phase", choices=TRAINED, required=True)
     parser.add_argument("--initial-checkpoint", type=Path, help="weights to start from")
     parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

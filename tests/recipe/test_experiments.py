@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from deep_speaker.config import override_experiment, read_experiment
-from deep_speaker.config.phases import phases_of
+from deep_speaker.config.phases import trained_phases
 from deep_speaker.embeddings import extraction
 from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.results.computation import compute_rows
-from deep_speaker.scoring.list_scoring import score_trials
+from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.training.run import train
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def test_an_experiment_runs_to_its_results(
     for part in ("train", "test"):
         compute_data_dir(corpus / part, experiment, 2)
     initial = None
-    for phase in phases_of(experiment):
+    for phase in trained_phases(experiment):
         folder = tmp_path / phase
         train(experiment, phase, corpus / "train", folder, initial, False, torch.device("cpu"))
         initial = initial or folder / "best.pt"
@@ -60,7 +60,7 @@ def test_an_experiment_runs_to_its_results(
         vectors = np.stack([table.rows(key) for key in table])
         assert vectors.shape == (count, experiment.network.embedding_dim)
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    score_trials(experiment, corpus / "train", corpus / "test", folder, tmp_path / "scores" / phase)
+    score_phase(experiment, corpus / "train", corpus / "test", tmp_path, phase)
     rows = compute_rows(corpus / "test", tmp_path / "scores", [phase])
     assert {row["backend"] for row in rows} == set(experiment.scoring.backends)
     assert all(0 <= row["eer_percent"] <= 100 for row in rows)

@@ -162,10 +162,11 @@ def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_pat
         ).stdout  # fmt: skip
 
     for part in ("train", "test"):
-        of_phases = [f"{experiment}/{phase}xvectors_{part}" for phase in ("", "pretraining/")]
-        call(f"fuse_xvectors.py data/embedded/{part} fusion/xvectors_{part} {' '.join(of_phases)}")
-    directories = "data/embedded/train data/embedded/test fusion/scores"
-    call(f"score_trials.py --config tests/support/tiny.yaml {directories} embeddings=fusion")
+        systems = [f"{experiment}/{phase}/xvectors_{part}" for phase in PHASES[3:5]]
+        fused = f"fusion/embeddings/xvectors_{part}"
+        call(f"fuse_xvectors.py data/embedded/{part} {fused} {' '.join(systems)}")
+    directories = "data/embedded/train data/embedded/test fusion"
+    call(f"score_trials.py --config tests/support/tiny.yaml {directories} embeddings")
     of_phases = [f"{experiment}/scores/{phase}" for phase in ("finetuning", "pretraining")]
     fused = f"data/embedded/test fusion/scores/scores {' '.join(of_phases)}"
     call(f"fuse_scores.py --method sum {fused}")

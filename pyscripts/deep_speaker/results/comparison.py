@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deep_speaker.config.phases import is_floor
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.results.rows import (
     CONVENTIONS,
     Row,
@@ -19,7 +20,7 @@ from deep_speaker.results.rows import (
 from deep_speaker.results.text_table import identification_cells, verification_cells
 from deep_speaker.trials.lists import base_list, is_identification
 
-REMEDY = "run stages 5 and 6 of this experiment anew"
+REMEDY = f"{stages_again(Stage.SCORES, Stage.RESULTS)}, for this experiment"
 
 
 class Compared(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deep_speaker.kaldi.tables import missing_input
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.system.files import read_utf8
 from deep_speaker.trials.lists import base_list
@@ -48,18 +48,19 @@ def read_results(path: Path) -> list[Row]:
         ValueError: it is missing, broken, or of a form that is not known here.
     """
     if not path.is_file():
-        raise ValueError(missing_input(path, 6))
+        raise ValueError(Stage.RESULTS.missing(path))
     try:
         rows = json.loads(read_utf8(path))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}): run stage 6 anew") from error
+        raise ValueError(f"{path}: not JSON ({error}): {Stage.RESULTS.again}") from error
     if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{path}: expected a list of rows: run stage 6 anew")
+        raise ValueError(f"{path}: expected a list of rows: {Stage.RESULTS.again}")
     for number, row in enumerate(rows, 1):
         if not is_row(row):
             raise ValueError(
                 f"{path}: row {number} is not of the present form, "
-                f"{', '.join([*NAMES, *NUMBERS, 'min_dcf'])}: run stages 5 and 6 anew"
+                f"{', '.join([*NAMES, *NUMBERS, 'min_dcf'])}: "
+                f"{stages_again(Stage.SCORES, Stage.RESULTS)}"
             )
     return rows
 
