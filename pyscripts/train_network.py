@@ -12,7 +12,6 @@ from pathlib import Path
 from deep_speaker import command, distributed
 from deep_speaker.config import read_experiment
 from deep_speaker.devices import choose_device
-from deep_speaker.launching import launch
 from deep_speaker.phases import PHASES
 from deep_speaker.training import train
 
@@ -33,9 +32,12 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
+    device = choose_device(options.device)
     if options.ranks > 1 and not distributed.is_launched():
+        from deep_speaker.launching import launch  # slow to import, and not needed by a rank
+
         sys.exit(launch(options.ranks))
-    with distributed.start(choose_device(options.device)) as device:
+    with distributed.start(device) as device:
         train(
             read_experiment(options.config),
             options.phase,
