@@ -1,6 +1,6 @@
 """Compare filterbanks with Kaldi's own code, Lhotse's extractor, and physics."""
 
-import kaldi_native_fbank  # type: ignore[import-untyped]
+import kaldi_native_fbank
 import numpy as np
 import pytest
 from lhotse import Fbank, FbankConfig

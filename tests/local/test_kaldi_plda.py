@@ -6,12 +6,12 @@ import kaldiio
 import numpy as np
 import pytest
 
-from deep_speaker.metrics import equal_error_rate, error_rates
-from deep_speaker.results import compute_rows
-from deep_speaker.scoring.list_scoring import score_trials
-from deep_speaker.trials import Trial, read_trials, write_trials
-from deep_speaker.xvectors import write_xvectors
-from kaldi_experiments import (
+from deep_speaker.embeddings.xvectors import write_xvectors
+from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
+from deep_speaker.results.computation import compute_rows
+from deep_speaker.scoring.list_scoring import score_phase
+from deep_speaker.trials.lists import Trial, read_trials, write_trials
+from support.kaldi_experiments import (
     BACKENDS,
     HELD_OUT,
     LDA_DIM,
@@ -20,9 +20,9 @@ from kaldi_experiments import (
     make_experiment_folder,
     run,
 )
-from kaldi_programs import PROGRAMS, install_programs
-from scored_folders import MODELS, TEST, TRAIN, experiment_of
-from tiny_xvectors import make_vectors, parse_scores, write_data_dir
+from support.kaldi_programs import PROGRAMS, install_programs
+from support.scored_folders import MODELS, TEST, TRAIN, experiment_of
+from support.tiny_xvectors import make_vectors, parse_scores, write_data_dir
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,8 @@ def scored(kaldi: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """Score an experiment by stage 5 and then by the script; return it and what was printed."""
     top = tmp_path_factory.mktemp("speakers of mine")
     experiment = make_experiment_folder(top)
-    data, xvectors = top / "data/mine", experiment / "finetuning"
-    score_trials(
-        experiment_of("cosine"), data / "train", data / "test", xvectors,
-        experiment / "scores/finetuning",
-    )  # fmt: skip
+    data = top / "data/mine"
+    score_phase(experiment_of("cosine"), data / "train", data / "test", experiment, "finetuning")
     options = ("--trials", " ".join(LISTS), f"--lda-dim={LDA_DIM}")
     done = run(*options, "exp/mine/tiny", cwd=top, kaldi=kaldi)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.xvectors import write_xvectors
-from kaldi_experiments import HELD_OUT, LDA_DIM, data_of, make_experiment_folder, run
-from kaldi_programs import install_programs
-from scored_folders import TRAIN
-from tiny_xvectors import make_vectors
+from deep_speaker.embeddings.xvectors import write_xvectors
+from support.kaldi_experiments import HELD_OUT, LDA_DIM, data_of, make_experiment_folder, run
+from support.kaldi_programs import install_programs
+from support.scored_folders import TRAIN
+from support.tiny_xvectors import make_vectors
 
 
 @pytest.fixture(scope="module")

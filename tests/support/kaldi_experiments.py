@@ -4,12 +4,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from deep_speaker.trials import Trial, write_models, write_trials
-from deep_speaker.xvectors import at_unit_length, write_xvectors
-from scored_folders import MODELS, TEST, TRAIN, held_out_of
-from tiny_xvectors import make_vectors, write_data_dir
+from deep_speaker.embeddings.xvectors import at_unit_length, write_xvectors
+from deep_speaker.trials.lists import Trial, write_trials
+from deep_speaker.trials.models import write_models
+from support.scored_folders import MODELS, TEST, TRAIN, held_out_of
+from support.tiny_xvectors import make_vectors, write_data_dir
 
-SCRIPT = Path(__file__).parents[1] / "local/kaldi_plda.sh"
+SCRIPT = Path(__file__).parents[2] / "local/kaldi_plda.sh"
 LISTS = {"trials": list(TEST), "trials_groups": ["s0", "s2", "s3", *MODELS]}
 BACKENDS = ("kaldi_plda", "kaldi_cosine")
 HELD_OUT = held_out_of(TRAIN)
