@@ -1,4 +1,4 @@
-"""Which device a name means, and what runs there."""
+"""Devices by name, and the layouts and precision of what runs there."""
 
 import pytest
 import torch
@@ -20,13 +20,13 @@ def test_auto_takes_a_gpu_where_there_is_one(
 def test_a_gpu_is_chosen_by_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device(name) == torch.device(name)
-    with pytest.raises(ValueError, match="--device 'cuda:2': this machine has 2 GPUs"):
+    with pytest.raises(ValueError, match=r"--device 'cuda:2': .* 2 GPUs"):
         choose_device("cuda:2")
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "cuda:-1", "meta", "mps"])
 def test_an_unknown_device_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ValueError, match=f"--device '{name}': expected auto, cpu, cuda or cuda:N"):
+    with pytest.raises(ValueError, match=f"--device '{name}': .*auto, cpu, cuda"):
         choose_device(name)
 
 

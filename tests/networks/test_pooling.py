@@ -8,7 +8,7 @@ from deep_speaker.networks.pooling import (
     POOLINGS,
     VARIANCE_FLOOR,
     AttentiveStatistics,
-    Pooling,
+    PoolingLayer,
     SelfAttentive,
     equal_weights,
 )
@@ -16,12 +16,12 @@ from deep_speaker.networks.pooling import (
 DIM = 5
 
 
-def make(name: str) -> Pooling:
+def make(name: str) -> PoolingLayer:
     torch.manual_seed(3)
     return POOLINGS[name](DIM)
 
 
-def slow(name: str, pooling: Pooling, frames: Tensor) -> Tensor:
+def slow(name: str, pooling: PoolingLayer, frames: Tensor) -> Tensor:
     """The pooling of one utterance's frames (frames, dim), element by element."""
     weights = torch.full((len(frames),), 1 / len(frames))
     if isinstance(pooling, SelfAttentive):

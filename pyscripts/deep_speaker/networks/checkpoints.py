@@ -1,4 +1,4 @@
-"""Checkpoints: one file with the weights and all that a resumed run or an extraction needs."""
+"""Checkpoints: one file with weights and all else that a resumed run or an extraction needs."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from torch import nn
 from deep_speaker.config import Experiment
 from deep_speaker.config.phases import PHASES
 from deep_speaker.config.stages import Stage
-from deep_speaker.networks.registry import EmbeddingNetwork, build_network
+from deep_speaker.networks.registry import build_network
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.files import replacing_file
 
 
@@ -23,7 +24,7 @@ class Checkpoint:
     Attributes:
         experiment: the experiment file's content.
         speakers: the training speakers, in the order of the loss's classes.
-        epochs: how many are done.
+        epochs: the number of epochs done.
         history: the figures of each epoch, for the log and the report.
     """
 
@@ -38,16 +39,16 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint whole: the file is the previous one until the new one is complete."""
+    """Write a checkpoint; until it is complete, the file stays the previous one."""
     with replacing_file(path, "wb") as file:
         torch.save(asdict(checkpoint), file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint to the CPU's memory.
+    """Read a checkpoint into the CPU's memory.
 
     Raises:
-        ValueError: it is missing, damaged, or not one of this project's.
+        ValueError: the file is missing, damaged, or no checkpoint of this project.
     """
     if not path.is_file():
         phase = PHASES.get(path.parent.name)
@@ -58,24 +59,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except Exception as error:  # a damaged file can raise nearly anything
         kind = type(error).__name__
         raise ValueError(
-            f"{path}: not a checkpoint of this project, or damaged ({kind})"
+            f"{path}: not a checkpoint of this project, or damaged ({kind}): name another, or make "
+            "it anew"
         ) from error
 
 
 def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
-    """Refuse a checkpoint whose network or its input are not the experiment's."""
+    """Refuse a checkpoint whose network, or the network's input, is not the experiment's."""
     wanted = experiment.model_dump(mode="json")
     for section in ("features", "voice_activity", "normalisation", "network"):
         if checkpoint.experiment[section] != wanted[section]:
             raise ValueError(
-                f"the config's {section} ({wanted[section]}) is not that of the {checkpoint.phase} "
-                f"checkpoint ({checkpoint.experiment[section]}): {Stage.PRETRAINING.again}, or "
-                "name the config it was trained with"
+                f"the config's {section} ({wanted[section]}) differs from that of the "
+                f"{checkpoint.phase} checkpoint ({checkpoint.experiment[section]}): "
+                f"{Stage.PRETRAINING.again}, or name the config it was trained with"
             )
 
 
 def load_network(path: Path, experiment: Experiment) -> EmbeddingNetwork:
-    """The network of a checkpoint, in evaluation mode."""
+    """Return the network of a checkpoint, in evaluation mode."""
     checkpoint = load_checkpoint(path)
     check_experiment(checkpoint, experiment)
     network = build_network(experiment)
@@ -84,12 +86,12 @@ def load_network(path: Path, experiment: Experiment) -> EmbeddingNetwork:
 
 
 def copy_state(module: nn.Module) -> dict[str, torch.Tensor]:
-    """A state dict that further training does not change."""
+    """Return a state dict that further training does not change."""
     return copy.deepcopy(module.state_dict())
 
 
 def average_states(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of state dicts, batch normalisation's statistics included; the last one's counts."""
+    """Return the mean of state dicts; whole numbers, which count batches, are the last one's."""
     average = dict(states[-1])
     for name, tensor in average.items():
         if tensor.is_floating_point():

@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision."""
+"""Devices that networks run on, and the precision of their arithmetic."""
 
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -6,11 +6,11 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-Module = TypeVar("Module", bound=nn.Module)
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU where there is one.
+    """Return the device that --device names; `auto` takes a GPU where there is one.
 
     Raises:
         ValueError: the device is unknown, or not on this machine.
@@ -29,15 +29,15 @@ def choose_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 arithmetic is in the hardware, where it is two to three times as fast."""
+    """Tell whether the hardware has bfloat16 arithmetic, which is two to three times as fast."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def to_device(network: Module, device: torch.device) -> Module:
-    """Move a network, with the memory layout in which convolutions are fastest."""
+def to_device(network: AnyModule, device: torch.device) -> AnyModule:
+    """Move a network, in the memory layout in which convolutions are fastest."""
     network.to(device)
     for parameter in network.parameters():
         if parameter.dim() == 4:
@@ -46,5 +46,5 @@ def to_device(network: Module, device: torch.device) -> Module:
 
 
 def autocast(device: torch.device) -> AbstractContextManager:
-    """bfloat16 convolutions and matrix products where the hardware has them."""
+    """Return the context in which convolutions are in bfloat16 where the hardware has it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))

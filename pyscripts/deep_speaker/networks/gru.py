@@ -11,7 +11,7 @@ class ForwardGRU(nn.GRU):
     """GRU layers over features (batch, dim, frames), from the first frame to the last.
 
     No frame depends on later ones, so padding after an utterance leaves its frames as they are.
-    Autocast has the products with the weights in bfloat16.
+    Under autocast, products with the weights are in bfloat16.
     """
 
     def forward(self, features: Tensor) -> Tensor:  # type: ignore[override]
@@ -21,7 +21,7 @@ class ForwardGRU(nn.GRU):
 
 
 def gru(options: GRU, num_bins: int, normalise_input: bool) -> SpeakerNetwork:
-    """A strided convolution, GRU layers, mean over time, and an affine layer.
+    """Build a strided convolution, GRU layers, mean over time, and an affine layer.
 
     With 64 bins and the paper's sizes: convolution 5x5 to 64 channels, without bias (1,600); GRU
     layers from 64 x 32 to 1024 (9,443,328) and from 1024 to 1024 (6,297,600 each); affine

@@ -2,8 +2,8 @@
 
 Maps are (batch, channels, frames, bins). In a batch padded to its longest utterance, `lengths`,
 shape (batch,), counts the frames of each. Layers that mix frames clear what lies beyond the end
-before they do, which is what they would find around an utterance alone, and shorten the lengths
-by their stride. Without lengths, as in training on chunks, nothing is added to the plain layers.
+before they do, so that they see the zeros that surround an utterance alone, and shorten the lengths
+by their stride. Without lengths, as in training on chunks, they add nothing to the plain layers.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ CLIP = 20.0
 
 
 def clear_padding(maps: Tensor, lengths: Tensor) -> Tensor:
-    """Zeros beyond the end of each utterance."""
+    """Return the maps with zeros beyond the end of each utterance."""
     return maps.masked_fill(~valid_frames(lengths, maps.shape[2])[:, None, :, None], 0)
 
 
@@ -26,11 +26,11 @@ class TimeLayer(nn.Module):
     """A layer that takes and returns (maps, lengths); others take and return maps alone."""
 
     def frames_needed(self, outputs: int) -> int:
-        """The fewest frames that give `outputs` frames."""
+        """Return the fewest frames that give `outputs` frames."""
         return outputs
 
     def output_bins(self, bins: int) -> int:
-        """The bins that are left of `bins`; none where it is less than 1."""
+        """Return the number of bins that are left of `bins`; none where it is less than 1."""
         return bins
 
 
@@ -50,7 +50,7 @@ class WindowLayer(TimeLayer):
         return self._outputs(bins, 1)
 
     def mask(self, maps: Tensor, lengths: Tensor | None) -> Masked:
-        """The maps with padding cleared, and the lengths after this layer."""
+        """Return the maps with padding cleared, and the lengths after this layer."""
         if lengths is None:
             return maps, None
         if self.kernel_size[0] > 1:

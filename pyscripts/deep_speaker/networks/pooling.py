@@ -7,13 +7,13 @@ Features are (batch, dim, frames). Where utterances of a batch differ in length,
 import torch
 from torch import Tensor, nn
 
-# Of a single frame, and of a feature that never varies, the deviation is the root of this: the
+# The deviation of a single frame, or of a feature that never varies, is the root of this: the
 # gradient of the root of 0 is infinite.
 VARIANCE_FLOOR = 1e-5
 
 
 def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
-    """Whether each frame lies within its utterance: shape (batch, num_frames).
+    """Tell which frames lie within their utterance: bool, shape (batch, num_frames).
 
     >>> valid_frames(torch.tensor([1, 3]), 3).int().tolist()
     [[1, 0, 0], [1, 1, 1]]
@@ -22,7 +22,7 @@ def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
 
 
 def equal_weights(features: Tensor, lengths: Tensor | None) -> Tensor:
-    """One over the number of frames, 0 beyond the end: shape (batch, 1, frames)."""
+    """Return one over the number of frames, 0 beyond the end: shape (batch, 1, frames)."""
     num_frames = features.shape[2]
     if lengths is None:
         return features.new_full((1, 1, num_frames), 1 / num_frames)
@@ -30,13 +30,13 @@ def equal_weights(features: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def mean_and_deviation(features: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean and standard deviation over time, one after the other: (batch, 2 dim)."""
+    """Return weighted mean and standard deviation over time, side by side: (batch, 2 dim)."""
     mean = (features * weights).sum(dim=2, keepdim=True)
     variance = ((features - mean).square() * weights).sum(dim=2)
     return torch.cat([mean.squeeze(2), variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
 
 
-class Pooling(nn.Module):
+class PoolingLayer(nn.Module):
     """Maps features (batch, dim, frames) to vectors (batch, output_dim(dim))."""
 
     def __init__(self, dim: int) -> None:
@@ -47,7 +47,7 @@ class Pooling(nn.Module):
         return dim
 
 
-class Average(Pooling):
+class Average(PoolingLayer):
     """The mean over time (TAP)."""
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -56,7 +56,7 @@ class Average(Pooling):
         return (features * equal_weights(features, lengths)).sum(dim=2)
 
 
-class Maximum(Pooling):
+class Maximum(PoolingLayer):
     """The largest value over time (MAX)."""
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -66,7 +66,7 @@ class Maximum(Pooling):
         return features.amax(dim=2)
 
 
-class Statistics(Pooling):
+class Statistics(PoolingLayer):
     """Mean and standard deviation over time, as Kaldi's x-vector network has it."""
 
     @staticmethod
@@ -80,7 +80,7 @@ class Statistics(Pooling):
         return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
 
 
-class SelfAttentive(Pooling):
+class SelfAttentive(PoolingLayer):
     """The mean weighted by attention (SAP, Cai et al. 2018, arXiv 1804.05160, equations 3 to 6).
 
     The weight of frame h is the softmax over time of a . tanh(W h + b), which voxceleb_trainer
@@ -93,7 +93,7 @@ class SelfAttentive(Pooling):
         self.attention = nn.Parameter(nn.init.xavier_normal_(torch.empty(dim, 1)))
 
     def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
-        """Weights that sum to 1 over the frames of each utterance: shape (batch, 1, frames)."""
+        """Return weights that sum to 1 over each utterance's frames: shape (batch, 1, frames)."""
         hidden = torch.tanh(self.linear(features.transpose(1, 2)))  # (batch, frames, dim)
         scores = (hidden @ self.attention).transpose(1, 2)  # (batch, 1, frames)
         if lengths is not None:
@@ -119,7 +119,7 @@ class AttentiveStatistics(SelfAttentive):
         return mean_and_deviation(features, self.weights(features, lengths))
 
 
-POOLINGS: dict[str, type[Pooling]] = {
+POOLINGS: dict[str, type[PoolingLayer]] = {
     "average": Average,
     "maximum": Maximum,
     "self_attentive": SelfAttentive,

@@ -1,6 +1,6 @@
-"""Published weights: models of voxceleb_trainer as checkpoints of this project.
+"""Published weights: files of voxceleb_trainer as checkpoints of this project.
 
-Its networks see maps as (batch, channels, bins, frames) and name their layers otherwise; the
+Its networks see maps as (batch, channels, bins, frames) and give their layers other names; the
 arithmetic is the same. Its front end and losses are not imported: the experiment file names them.
 """
 
@@ -26,21 +26,23 @@ RENAMINGS = (
     (r"^pooling\.attention$", "attention"),
     (r"^affine\.", "fc."),
 )
-# Of the front end, which stage 1 computes.
+# Its front end, which stage 1 computes.
 LEFT_OUT = ("torchfb.", "instancenorm.")
 
 
-def import_model(path: Path, experiment: Experiment) -> Checkpoint:
-    """Read a model of voxceleb_trainer as a checkpoint of the experiment's network.
+def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
+    """Read weights of voxceleb_trainer as a checkpoint of the experiment's network.
 
     Raises:
-        ValueError: it is no such model, or not exactly that of the experiment's network.
+        ValueError: the file holds no such weights, or not exactly those of that network.
     """
     name = experiment.network.name
     if name not in PUBLISHED:
-        raise ValueError(f"network {name}: published weights are of {', '.join(PUBLISHED)}")
+        raise ValueError(
+            f"network {name} has no published weights: name a config of {', '.join(PUBLISHED)}"
+        )
     network = build_network(experiment)
-    network.load_state_dict(translate(read_model(path), network.state_dict(), f"{path}: {name}"))
+    network.load_state_dict(translate(read_weights(path), network.state_dict(), f"{path}: {name}"))
     return Checkpoint(
         experiment=experiment.model_dump(mode="json"),
         phase="initial_model",
@@ -53,10 +55,10 @@ def import_model(path: Path, experiment: Experiment) -> Checkpoint:
     )
 
 
-def read_model(path: Path) -> dict[str, Tensor]:
-    """The weights of the speaker network in a file of voxceleb_trainer, by its names."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights of the speaker network in a file of voxceleb_trainer, by its names."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such model")
+        raise ValueError(f"{path}: no such file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise nearly anything
@@ -80,7 +82,7 @@ def read_model(path: Path) -> dict[str, Tensor]:
 
 
 def published_name(name: str) -> str:
-    """What voxceleb_trainer calls a parameter or buffer of ours.
+    """Return the name that voxceleb_trainer gives a parameter or buffer of ours.
 
     >>> published_name("trunk.layer2.0.layers.conv1.weight")
     'layer2.0.conv1.weight'
@@ -93,7 +95,11 @@ def published_name(name: str) -> str:
 def translate(
     theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], where: str
 ) -> dict[str, Tensor]:
-    """Their weights by our names; `ours` tells names and shapes, and counts they may lack."""
+    """Return their weights by our names.
+
+    Args:
+        ours: names and shapes; also the counts of batches, which theirs may lack.
+    """
     names = {published_name(name): name for name in ours}
     missing = [
         name for name in names if name not in theirs and not name.endswith("num_batches_tracked")
@@ -113,16 +119,16 @@ def translate(
     }
     if any(problems.values()):
         listed = "; ".join(f"{kind}: {some(found)}" for kind, found in problems.items() if found)
-        raise ValueError(f"{where} of the config is not the network of this model: {listed}")
+        raise ValueError(f"{where} of the config is not the network of this file: {listed}")
     return {**ours, **found}
 
 
 def swap_axes(weight: Tensor) -> Tensor:
-    """A convolution's weights with frames and bins exchanged; others as they are."""
+    """Exchange frames and bins in a convolution's weights; leave others as they are."""
     return weight.transpose(2, 3).contiguous() if weight.dim() == 4 else weight
 
 
 def some(items: list[str], most: int = 5) -> str:
-    """The first few of a list, and how many more there are."""
+    """Name the first few of a list, and how many more there are."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more

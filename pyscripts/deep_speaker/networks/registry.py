@@ -1,4 +1,4 @@
-"""Speaker networks: one file each, and the one table that names them."""
+"""The table of all networks; each has a file of its own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,15 +14,15 @@ from deep_speaker.networks.resnetse import resnetse
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.networks.tdnn import tdnn
 from deep_speaker.networks.vggvox import vggvox40
-from deep_speaker.networks.window_average import WindowAverage
+from deep_speaker.networks.window_average import WindowAverageNetwork
 
 
 def window_average(
     config: options.WindowAverage, num_bins: int, normalise_input: bool
-) -> WindowAverage:
-    """A window average of any other network."""
+) -> WindowAverageNetwork:
+    """Build the window average of any other network."""
     base = NETWORKS[config.base.name](config.base, num_bins, normalise_input)
-    return WindowAverage(base, config.window_frames, config.shift_frames)
+    return WindowAverageNetwork(base, config.window_frames, config.shift_frames)
 
 
 # Each takes its options, the number of bins, and whether it normalises its input itself.
@@ -38,7 +38,7 @@ NETWORKS: dict[str, Callable[[Any, int, bool], EmbeddingNetwork]] = {
 
 
 def build_network(experiment: Experiment) -> EmbeddingNetwork:
-    """The network that an experiment names, with random weights drawn from its seed."""
+    """Build the network that an experiment names, its weights drawn from the seed."""
     torch.manual_seed(experiment.seed)
     return NETWORKS[experiment.network.name](
         experiment.network, experiment.features.num_bins, experiment.normalisation.inside_network
@@ -46,4 +46,5 @@ def build_network(experiment: Experiment) -> EmbeddingNetwork:
 
 
 def count_parameters(network: nn.Module) -> int:
+    """Count the parameters, those of every layer together."""
     return sum(parameter.numel() for parameter in network.parameters())

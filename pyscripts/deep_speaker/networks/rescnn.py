@@ -33,8 +33,8 @@ class ResidualBlock(TimeLayer):
         return self.activation(outputs + maps), lengths
 
 
-def stages(channels: Sequence[int], blocks_per_stage: int) -> TimeSequential:
-    """Per stage a 5x5 convolution of stride 2 in time and frequency, then residual blocks."""
+def residual_stages(channels: Sequence[int], blocks_per_stage: int) -> TimeSequential:
+    """Build stages of a 5x5 convolution, of stride 2 in time and frequency, and residual blocks."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip((1, *channels), channels, strict=False):
         layers += [ConvBatchNorm(inputs, outputs, 5, stride=2), ClippedReLU()]
@@ -43,13 +43,13 @@ def stages(channels: Sequence[int], blocks_per_stage: int) -> TimeSequential:
 
 
 def rescnn(options: ResCNN, num_bins: int, normalise_input: bool) -> SpeakerNetwork:
-    """Residual stages, mean over time, and an affine layer.
+    """Build residual stages, mean over time, and an affine layer.
 
     The paper's sizes, 64 bins and (64, 128, 256, 512) channels with 3 blocks each, give 24.2
     million parameters. Each stage halves time and frequency, rounding up, so any number of frames
     and bins is accepted.
     """
-    trunk = stages(options.channels, options.blocks_per_stage)
+    trunk = residual_stages(options.channels, options.blocks_per_stage)
     dim = options.channels[-1] * trunk.output_bins(num_bins)
     return SpeakerNetwork(
         trunk, dim, options.pooling, options.embedding_dim, num_bins, normalise_input

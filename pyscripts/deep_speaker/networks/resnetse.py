@@ -45,8 +45,10 @@ class SqueezeExcitation(TimeLayer):
         return maps * self.fc(means)[:, :, None, None], lengths
 
 
-def convolution(inputs: int, outputs: int, kernel: int, stride: int | tuple[int, int]) -> nn.Module:
-    """A square convolution without bias, drawn as He et al. 2015 for ReLU."""
+def square_convolution(
+    inputs: int, outputs: int, kernel: int, stride: int | tuple[int, int]
+) -> nn.Module:
+    """Build a square convolution without bias, its weights drawn as He et al. 2015 for ReLU."""
     layer = TimeConv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return layer
@@ -61,10 +63,10 @@ class Block(TimeLayer):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         layers = OrderedDict[str, nn.Module](
-            conv1=convolution(inputs, outputs, 3, stride),
+            conv1=square_convolution(inputs, outputs, 3, stride),
             relu=nn.ReLU(inplace=True),
             bn1=nn.BatchNorm2d(outputs),
-            conv2=convolution(outputs, outputs, 3, 1),
+            conv2=square_convolution(outputs, outputs, 3, 1),
             bn2=nn.BatchNorm2d(outputs),
             se=SqueezeExcitation(outputs),
         )
@@ -72,7 +74,7 @@ class Block(TimeLayer):
         self.shortcut = TimeSequential()
         if stride != 1 or inputs != outputs:
             self.shortcut = TimeSequential(
-                convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)
+                square_convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)
             )
         self.activation = nn.ReLU(inplace=True)
 
@@ -84,16 +86,16 @@ class Block(TimeLayer):
 def resnetse(
     options: ResNetSE34 | ResNetSE34L, num_bins: int, normalise_input: bool
 ) -> SpeakerNetwork:
-    """Four stages of blocks, mean over frequency, pooling over time, and an affine layer.
+    """Build four stages of blocks, mean over frequency, pooling over time, and an affine layer.
 
     Both have 1,437,078 parameters with self-attentive pooling; any number of frames and bins is
-    accepted. The Thin one saves time by a max pooling over frequency after the first layer, and
+    accepted. The Thin one saves time by max pooling over frequency after the first layer, and
     halves time and frequency once more in the last stage.
     """
     thin = options.name == "resnetse34"
     channels = options.channels
     layers = OrderedDict[str, nn.Module](
-        conv1=convolution(1, channels[0], 7, (1, 2)),
+        conv1=square_convolution(1, channels[0], 7, (1, 2)),
         bn1=nn.BatchNorm2d(channels[0]),
         relu=nn.ReLU(inplace=True),
     )

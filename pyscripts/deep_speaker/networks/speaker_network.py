@@ -1,4 +1,4 @@
-"""What the networks share: checks, normalisation of the input, pooling, and the affine layer."""
+"""The parts that networks share: normalisation of the input, checks, pooling, the affine layer."""
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,9 @@ class EmbeddingNetwork(nn.Module):
     """Maps filterbanks (batch, frames, bins) to embeddings (batch, embedding_dim).
 
     Attributes:
-        num_bins: of the frames it takes.
-        fewest_frames: the fewest it takes.
-        embedding_dim: of the vectors it gives.
+        num_bins: bins of the frames that it takes.
+        fewest_frames: the fewest frames that it takes.
+        embedding_dim: dimensions of the vectors that it gives.
     """
 
     num_bins: int
@@ -46,7 +46,13 @@ class SpeakerNetwork(EmbeddingNetwork):
         num_bins: int,
         normalise_input: bool,
     ) -> None:
-        """`trunk` maps images (batch, 1, frames, bins) to features (batch, dim, frames)."""
+        """Build a network on a trunk.
+
+        Args:
+            trunk: maps images (batch, 1, frames, bins) to features (batch, dim, frames).
+            dim: of the features.
+            pooling: one of `POOLINGS`.
+        """
         super().__init__()
         self.num_bins = num_bins
         self.embedding_dim = embedding_dim
@@ -63,8 +69,7 @@ class SpeakerNetwork(EmbeddingNetwork):
             fbanks: shape (batch, frames, bins).
             lengths: shape (batch,), the frames of each utterance in a batch padded with zeros;
                 None: all are as long as the batch. In evaluation mode an embedding is that of the
-                utterance alone; in training mode the statistics of batch normalisation include
-                the padding.
+                utterance alone; in training mode batch normalisation sees the padding too.
 
         Returns:
             float32, shape (batch, embedding_dim). The losses and the extraction of embeddings
@@ -85,7 +90,7 @@ class SpeakerNetwork(EmbeddingNetwork):
 
 
 def check_input(fbanks: Tensor, lengths: Tensor | None, num_bins: int, fewest_frames: int) -> None:
-    """Refuse what a network was not built for."""
+    """Refuse frames and lengths that a network was not built for."""
     batch, frames, bins = fbanks.shape
     if bins != num_bins:
         raise ValueError(f"frames of {bins} bins: the network is built for {num_bins}")

@@ -8,7 +8,7 @@ from deep_speaker.config.networks import TDNN
 from deep_speaker.networks.layers import FlattenBins, Masked, TimeConv2d, TimeSequential
 from deep_speaker.networks.speaker_network import SpeakerNetwork
 
-NORM_OFFSET = 1e-3  # of Kaldi's batch normalisation, which has no scale and bias of its own
+NORM_OFFSET = 1e-3  # Kaldi's batch normalisation, which has no scale and bias of its own
 
 
 class BinsAsChannels(nn.Module):
@@ -37,8 +37,8 @@ class TimeDelay(TimeConv2d):
         return F.linear(spliced, weight, self.bias).permute(0, 3, 1, 2), lengths
 
 
-def layer(inputs: int, outputs: int, kernel: int = 1, dilation: int = 1) -> list[nn.Module]:
-    """Affine, ReLU and batch normalisation, in Kaldi's order."""
+def delay_layer(inputs: int, outputs: int, kernel: int = 1, dilation: int = 1) -> list[nn.Module]:
+    """Build an affine layer, ReLU and batch normalisation, in Kaldi's order."""
     return [
         TimeDelay(inputs, outputs, kernel, dilation),
         nn.ReLU(inplace=True),
@@ -47,20 +47,20 @@ def layer(inputs: int, outputs: int, kernel: int = 1, dilation: int = 1) -> list
 
 
 def tdnn(options: TDNN, num_bins: int, normalise_input: bool) -> SpeakerNetwork:
-    """Five layers on frames -2 to 2, then {-2, 0, 2}, {-3, 0, 3}, 0 and 0; statistics; affine.
+    """Build layers on frames -2 to 2, {-2, 0, 2}, {-3, 0, 3}, 0 and 0; pooling; an affine layer.
 
     A frame sees 7 others on either side, and none are made up beyond the ends: at least 15 frames
-    are needed. The affine layer is Kaldi's tdnn6, whose output is the x-vector; what Kaldi has
-    after it belongs to training, and is the softmax loss's `hidden_dims`.
+    are needed. The affine layer is Kaldi's tdnn6, whose output is the x-vector. Kaldi's layers
+    after it belong to training, and are the softmax loss's `hidden_dims`.
     """
     channels = options.channels
     trunk = TimeSequential(
         BinsAsChannels(),
-        *layer(num_bins, channels, 5),
-        *layer(channels, channels, 3, dilation=2),
-        *layer(channels, channels, 3, dilation=3),
-        *layer(channels, channels),
-        *layer(channels, options.pooled_channels),
+        *delay_layer(num_bins, channels, 5),
+        *delay_layer(channels, channels, 3, dilation=2),
+        *delay_layer(channels, channels, 3, dilation=3),
+        *delay_layer(channels, channels),
+        *delay_layer(channels, options.pooled_channels),
         FlattenBins(),
     )
     return SpeakerNetwork(

@@ -7,18 +7,19 @@ from torch import Tensor
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, check_input
 
 
-class WindowAverage(EmbeddingNetwork):
-    """Embeds windows by a base network, in training as in use, and averages them.
+class WindowAverageNetwork(EmbeddingNetwork):
+    """Embeds windows by a base network, also in training, and averages them.
 
-    Windows of `window_frames` begin every `shift_frames`; an incomplete last one is left out. The
-    base network's normalisation of the input, if any, is of each window by itself.
+    Windows of `window_frames` begin every `shift_frames`; an incomplete last one is left out. Where
+    the base network normalises its input, it does so window by window.
     """
 
     def __init__(self, base: EmbeddingNetwork, window_frames: int, shift_frames: int) -> None:
         super().__init__()
         if window_frames < base.fewest_frames:
             raise ValueError(
-                f"window_frames {window_frames}: its network takes {base.fewest_frames} or more"
+                f"window_frames {window_frames}: the base network takes {base.fewest_frames} "
+                "or more"
             )
         self.base = base
         self.num_bins = base.num_bins

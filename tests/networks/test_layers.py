@@ -1,0 +1,48 @@
+"""Layers by hand and against torch's own: activations, lengths, blocks, time delays."""
+
+import pytest
+import torch
+from torch import nn
+
+from deep_speaker.networks.layers import ClippedReLU, TimeConv2d, TimeMaxPool2d
+from deep_speaker.networks.resnetse import SqueezeExcitation
+from deep_speaker.networks.tdnn import TimeDelay
+
+
+def test_clipped_relu_by_hand() -> None:
+    inputs = torch.tensor([-5.0, 0.0, 3.0, 20.0, 21.0, 1e9], requires_grad=True)
+    outputs = ClippedReLU()(inputs)
+    assert outputs.tolist() == [0, 0, 3, 20, 20, 20]
+    outputs.sum().backward()
+    assert inputs.grad is not None
+    assert inputs.grad[[0, 2, 4, 5]].tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_lengths_follow_each_stride(kernel: int, stride: int, padding: int) -> None:
+    pads = min(padding, kernel // 2)
+    layer = TimeConv2d(1, 1, (kernel, 1), (stride, 1), (pads, 0))
+    pool = TimeMaxPool2d((kernel, 1), (stride, 1), (pads, 0))
+    for frames in range(kernel, 12):
+        maps, lengths = layer(torch.rand(1, 1, frames, 1), torch.tensor([frames]))
+        assert maps.shape[2] == lengths
+        assert pool(torch.rand(1, 1, frames, 1), torch.tensor([frames]))[0].shape == maps.shape
+        needed = layer.frames_needed(int(lengths))
+        assert needed <= frames < needed + stride
+
+
+def test_squeeze_and_excitation_averages_valid_frames_only() -> None:
+    layer = SqueezeExcitation(16)
+    maps = torch.rand(1, 16, 6, 3)
+    expected = maps * layer.fc(maps[:, :, :4].mean(dim=(2, 3)))[:, :, None, None]
+    torch.testing.assert_close(layer(maps, torch.tensor([4]))[0], expected)
+
+
+def test_a_time_delay_layer_is_a_dilated_convolution() -> None:
+    torch.manual_seed(0)
+    layer = TimeDelay(5, 7, 3, 2)
+    maps = torch.randn(2, 5, 20, 1)
+    expected = nn.functional.conv2d(maps, layer.weight, layer.bias, dilation=(2, 1))
+    torch.testing.assert_close(layer(maps)[0], expected)
