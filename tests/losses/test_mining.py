@@ -1,4 +1,4 @@
-"""Which negative meets an anchor and positive: small cases by hand, any batch by brute force."""
+"""The negatives of anchors and positives: small cases by hand, any batch by brute force."""
 
 import math
 
@@ -123,7 +123,7 @@ def test_random_draws_every_negative_about_equally_often_and_by_seed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
 def test_a_batch_without_triplets_is_refused_clearly(kind: str, labels: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"a batch of 3 with [13] speakers has no triplet"):
+    with pytest.raises(ValueError, match=r" 3 with [13] speakers "):
         mine(on_circle(0, 10, 20), torch.tensor(labels), kind)
 
 
@@ -140,7 +140,5 @@ def test_equal_embeddings_stay_finite(kind: str) -> None:
 
 
 def test_unknown_negatives_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown negatives 'easy'; known: random, semi_hard, hard"
-    ):
+    with pytest.raises(ValueError, match=r"'easy': .*random, semi_hard.* hard"):
         mine(on_circle(*ANGLES), LABELS, "easy")

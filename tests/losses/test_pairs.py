@@ -121,7 +121,7 @@ def test_adjacent_pairs_of_one_kind_alone_stay_finite(labels: list[int]) -> None
 @pytest.mark.parametrize("count", [0, 3])
 def test_what_does_not_divide_into_pairs_is_refused(count: int) -> None:
     loss = make_loss("contrastive", sampling="pairs")
-    with pytest.raises(ValueError, match=f"a batch of {count} does not divide into pairs"):
+    with pytest.raises(ValueError, match=f" {count} .* pairs"):
         loss(torch.zeros(count, 2), torch.zeros(count, dtype=torch.int64))
 
 

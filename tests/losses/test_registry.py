@@ -1,4 +1,4 @@
-"""What every loss keeps to: precision, degenerate batches, and that training by it separates."""
+"""Every loss: its precision, degenerate batches, and that training by it separates speakers."""
 
 import math
 from typing import Any
@@ -122,7 +122,7 @@ def test_a_batch_of_one_speaker_is_classified_or_refused(name: str) -> None:
     if name in CLASSIFICATION:
         assert loss(embeddings, labels)[0].isfinite()
     else:
-        with pytest.raises(ValueError, match=r"a batch of 6 with 1 speakers has no"):
+        with pytest.raises(ValueError, match=" 6 with 1 speakers "):
             loss(embeddings, labels)
 
 

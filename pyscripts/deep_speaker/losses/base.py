@@ -1,4 +1,4 @@
-"""What every loss shares: precision, and how far the training has come."""
+"""The base of all losses: float32, and the share of the steps that are done."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,13 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Result = tuple[Tensor, dict[str, float]]
+LossResult = tuple[Tensor, dict[str, float]]  # the loss, a scalar, and figures to log
 
 
 class SpeakerLoss(nn.Module):
     """A loss called with embeddings (batch, dim), of any length, and speakers' numbers (batch,).
-
-    It returns the loss, a scalar, and figures to log.
 
     Attributes:
         progress: share of the steps that are done, 0 to 1, set by the trainer before each.
@@ -25,12 +23,12 @@ class SpeakerLoss(nn.Module):
 
 
 def in_float32(
-    forward: Callable[[Any, Tensor, Tensor], Result],
-) -> Callable[[Any, Tensor, Tensor], Result]:
-    """Have a loss compute in float32, also inside autocast; float64, of tests, stays."""
+    forward: Callable[[Any, Tensor, Tensor], LossResult],
+) -> Callable[[Any, Tensor, Tensor], LossResult]:
+    """Wrap a loss to compute in float32, also under autocast; float64, of tests, stays."""
 
     @wraps(forward)
-    def wrapped(loss: Any, embeddings: Tensor, labels: Tensor) -> Result:
+    def wrapped(loss: Any, embeddings: Tensor, labels: Tensor) -> LossResult:
         if embeddings.dtype != torch.float64:
             embeddings = embeddings.float()
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -40,5 +38,5 @@ def in_float32(
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Share of rows of logits (batch, classes) that are largest at their label (batch,)."""
+    """Return the share of rows of logits (batch, classes) with their largest at their label."""
     return (logits.argmax(dim=1) == labels).float().mean().item()

@@ -5,17 +5,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.config import GE2E, AngularPrototypical, Prototypical
-from deep_speaker.losses.base import Result, SpeakerLoss, accuracy, in_float32
+from deep_speaker.losses.base import LossResult, SpeakerLoss, accuracy, in_float32
 
-# Learned scales stay above: at a negative one, the likest centroid would be the worst.
+# Learned scales stay above this: with a negative one, the likest centroid would be the worst.
 SMALLEST_SCALE = 1e-6
 
 
-def group_by_speaker(embeddings: Tensor, labels: Tensor) -> Tensor:
-    """Embeddings (batch, dim) laid out speaker by speaker as (speakers, utterances, dim).
+def reshape_by_speaker(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Reshape embeddings (batch, dim), speaker by speaker, to (speakers, utterances, dim).
 
     Raises:
-        ValueError: fewer than two speakers or two utterances of each, or speakers who are not
+        ValueError: fewer than two speakers or two utterances of each, or speakers who do not lie
             side by side with equally many utterances.
     """
     num_speakers = len(labels.unique())
@@ -31,6 +31,12 @@ def group_by_speaker(embeddings: Tensor, labels: Tensor) -> Tensor:
             "speaker, equally many of each, as centroids need them"
         )
     return embeddings.reshape(num_speakers, per_speaker, -1)
+
+
+def _classify_queries(logits: Tensor) -> LossResult:
+    """Return the cross entropy of logits (queries, prototypes), right on the diagonal."""
+    targets = torch.arange(len(logits), device=logits.device)
+    return F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)}
 
 
 class ScaledCosines(nn.Module):
@@ -49,8 +55,8 @@ class GE2ELoss(SpeakerLoss):
     """Generalised end-to-end loss, softmax variant (Wan et al. 2018, arXiv 1710.10467).
 
     The logits are scaled cosines of a unit-length embedding to every speaker's centroid
-    (equation 5), to the own one without the embedding itself (equation 8); the loss is the mean
-    of equation 6 over the batch, where the paper sums.
+    (equation 5); its own speaker's centroid leaves the embedding out (equation 8). The loss is the
+    mean of equation 6 over the batch; the paper sums.
     """
 
     def __init__(self, config: GE2E) -> None:
@@ -58,16 +64,17 @@ class GE2ELoss(SpeakerLoss):
         self.ge2e = ScaledCosines(config.initial_scale, config.initial_bias)
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
 
         Returns:
-            The loss, and figures to log: the share of utterances nearest to their own centroid.
+            The loss, and figures to log: `accuracy`, the share of utterances nearest to their own
+            centroid.
 
         Raises:
-            ValueError: see `group_by_speaker`.
+            ValueError: see `reshape_by_speaker`.
         """
-        unit = F.normalize(group_by_speaker(embeddings, labels), dim=2)
+        unit = F.normalize(reshape_by_speaker(embeddings, labels), dim=2)
         num_speakers, per_speaker, _ = unit.shape
         centroids = F.normalize(unit.mean(dim=1), dim=1)
         others = (unit.sum(dim=1, keepdim=True) - unit) / (per_speaker - 1)
@@ -91,16 +98,17 @@ class PrototypicalLoss(SpeakerLoss):
         super().__init__()
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
 
         Returns:
-            The loss, and figures to log: the share of queries nearest to their own prototype.
+            The loss, and figures to log: `accuracy`, the share of queries nearest to their own
+            prototype.
 
         Raises:
-            ValueError: see `group_by_speaker`.
+            ValueError: see `reshape_by_speaker`.
         """
-        grouped = group_by_speaker(embeddings, labels)
+        grouped = reshape_by_speaker(embeddings, labels)
         queries, prototypes = grouped[:, 0], grouped[:, 1:].mean(dim=1)
         # Differences before squares: the expanded form loses the small distances to rounding.
         logits = -(queries[:, None] - prototypes[None]).square().sum(dim=2)
@@ -118,22 +126,17 @@ class AngularPrototypicalLoss(SpeakerLoss):
         self.angular_prototypical = ScaledCosines(config.initial_scale, config.initial_bias)
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (speakers * utterances, dim), laid out speaker by speaker.
 
         Returns:
-            The loss, and figures to log: the share of queries nearest to their own prototype.
+            The loss, and figures to log: `accuracy`, the share of queries nearest to their own
+            prototype.
 
         Raises:
-            ValueError: see `group_by_speaker`.
+            ValueError: see `reshape_by_speaker`.
         """
-        grouped = group_by_speaker(embeddings, labels)
+        grouped = reshape_by_speaker(embeddings, labels)
         queries = F.normalize(grouped[:, 0], dim=1)
         prototypes = F.normalize(grouped[:, 1:].mean(dim=1), dim=1)
         return _classify_queries(self.angular_prototypical(queries @ prototypes.T))
-
-
-def _classify_queries(logits: Tensor) -> Result:
-    """Cross entropy of logits (queries, prototypes), which belong together on the diagonal."""
-    targets = torch.arange(len(logits), device=logits.device)
-    return F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)}

@@ -8,10 +8,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.config import MarginSoftmax, Softmax
-from deep_speaker.losses.base import Result, SpeakerLoss, accuracy, in_float32
+from deep_speaker.losses.base import LossResult, SpeakerLoss, accuracy, in_float32
 
-# Squared sines below stand for this one: the slope of the root of 0 is infinite.
+# Smaller squared sines count as this one: the slope of the root of 0 is infinite.
 SMALLEST_SQUARED_SINE = 1e-7
+
+
+def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
+    """Return cosines of embeddings (batch, dim) with weights (classes, dim): (batch, classes)."""
+    return F.normalize(embeddings, dim=1) @ F.normalize(weights, dim=1).T
+
+
+def _hidden_layers(sizes: list[int]) -> Iterator[nn.Module]:
+    """Yield ReLU, batch normalisation and affine layers between embedding and classes."""
+    if len(sizes) == 1:
+        return
+    for size, next_size in zip(sizes, [*sizes[1:], None], strict=True):
+        yield nn.ReLU()
+        # Kaldi's has no gain and offset; the affine layer that follows holds both.
+        yield nn.BatchNorm1d(size, eps=1e-3, affine=False)
+        if next_size is not None:
+            yield nn.Linear(size, next_size)
 
 
 class SoftmaxLoss(SpeakerLoss):
@@ -19,7 +36,7 @@ class SoftmaxLoss(SpeakerLoss):
 
     Without a scale, the logits are an affine function of the embedding, as in Deep Speaker
     (section 3.5). With one, they are cosines to a weight vector per speaker times the scale
-    (Wang et al. 2017, NormFace, arXiv 1704.06369), which trains the cosine that is scored later.
+    (Wang et al. 2017, NormFace, arXiv 1704.06369), which trains the cosine that stage 5 scores by.
     Hidden layers between embedding and classes are those of Kaldi's x-vector network (Snyder et
     al. 2018).
     """
@@ -32,11 +49,11 @@ class SoftmaxLoss(SpeakerLoss):
         self.classes = nn.Linear(sizes[-1], num_speakers, bias=config.scale is None)
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
-            The loss, and figures to log: the share of the batch classified rightly.
+            The loss, and figures to log: `accuracy`, the share of the batch classified rightly.
         """
         if self.scale is None:
             logits = self.classes(self.hidden(embeddings))
@@ -45,24 +62,8 @@ class SoftmaxLoss(SpeakerLoss):
         return F.cross_entropy(logits, labels), {"accuracy": accuracy(logits, labels)}
 
 
-def _hidden_layers(sizes: list[int]) -> Iterator[nn.Module]:
-    if len(sizes) == 1:
-        return
-    for size, next_size in zip(sizes, [*sizes[1:], None], strict=True):
-        yield nn.ReLU()
-        # Kaldi's has no gain and offset; the affine layer that follows holds both.
-        yield nn.BatchNorm1d(size, eps=1e-3, affine=False)
-        if next_size is not None:
-            yield nn.Linear(size, next_size)
-
-
-def cosines(embeddings: Tensor, weights: Tensor) -> Tensor:
-    """Of embeddings (batch, dim) with weight vectors (classes, dim): shape (batch, classes)."""
-    return F.normalize(embeddings, dim=1) @ F.normalize(weights, dim=1).T
-
-
 class MarginSoftmaxLoss(SpeakerLoss):
-    """Softmax over scaled cosines; the speaker's own cosine is lowered by a margin in training.
+    """Softmax over scaled cosines, the speaker's own one lowered by a margin.
 
     The margin may rise from 0 over some share of the steps; it is logged then.
     """
@@ -74,7 +75,7 @@ class MarginSoftmaxLoss(SpeakerLoss):
 
     @property
     def margin(self) -> float:
-        """The margin in use at this point of the training."""
+        """The margin at this share of the steps."""
         first, last = self.config.margin_from, self.config.margin_to
         if self.progress >= last:
             return self.config.margin
@@ -83,16 +84,16 @@ class MarginSoftmaxLoss(SpeakerLoss):
         return self.config.margin * (self.progress - first) / (last - first)
 
     def lower(self, cosine: Tensor) -> Tensor:
-        """Cosines (batch,) of embeddings to their speakers, after the margin."""
+        """Lower cosines (batch, 1) of embeddings to their own speakers by the margin."""
         raise NotImplementedError
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the mean loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
-            The loss, and figures to log: the share of the batch classified rightly, without the
-            margin; and the margin if it rises.
+            The loss, and figures to log: `accuracy`, the share of the batch classified rightly
+            without the margin; and `margin` where it rises.
         """
         similarities = cosines(embeddings, self.classes.weight)
         figures = {"accuracy": accuracy(similarities, labels)}

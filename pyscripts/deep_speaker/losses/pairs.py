@@ -1,39 +1,56 @@
-"""Losses of pairs and triplets of utterances, most of them mined in the batch."""
+"""Losses of pairs and triplets of utterances, mined in the batch or laid out as pairs."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from deep_speaker.config import Contrastive, LosslessTriplet, Mined, Triplet
-from deep_speaker.losses.base import Result, SpeakerLoss, in_float32
+from deep_speaker.losses.base import LossResult, SpeakerLoss, in_float32
 from deep_speaker.losses.mining import Triplets, mine
 
-# The squared distance of unit vectors is at most this.
-FARTHEST_SQUARED = 4.0
-# Squared distances below stand for this one: the slope of the root of 0 is infinite.
+FARTHEST_SQUARED = 4.0  # the largest squared distance of unit vectors
+# Smaller squared distances count as this one: the slope of the root of 0 is infinite.
 SMALLEST_SQUARED = 1e-7
 
 
+def mean_cosine(unit: Tensor) -> float:
+    """Return the mean over all pairs of unit vectors (batch, dim); near 1 after a collapse."""
+    return unit.detach().mean(dim=0).square().sum().item()
+
+
+def share(condition: Tensor) -> float:
+    """Return the share of places where a condition holds; 0 where there is no place."""
+    return condition.float().mean().item() if len(condition) else 0.0
+
+
+def squared_distances(cosines: Tensor) -> Tensor:
+    """Return the squared distances, 0 to 4, of unit vectors with these cosines."""
+    return (2 - 2 * cosines).clamp(0, FARTHEST_SQUARED)
+
+
+def split_pairs(unit: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosines of the adjacent pairs of a batch: those of one speaker, those of two.
+
+    Raises:
+        ValueError: the batch is odd or empty.
+    """
+    if not len(labels) or len(labels) % 2:
+        raise ValueError(f"a batch of {len(labels)} does not divide into pairs: make it even")
+    cosines = (unit[0::2] * unit[1::2]).sum(dim=1)
+    same = labels[0::2] == labels[1::2]
+    return cosines[same], cosines[~same]
+
+
 class MinedLoss(SpeakerLoss):
-    """`negatives` of the config name the mining of equal parts of the training in turn."""
+    """A loss of mined triplets; the config's `negatives` rule equal parts of the steps in turn."""
 
     def __init__(self, config: Mined) -> None:
         super().__init__()
         self.negatives = config.negatives
 
     def mine(self, unit: Tensor, labels: Tensor) -> Triplets:
-        """Triplets of unit-length embeddings (batch, dim), mined as is due now."""
+        """Mine triplets of unit-length embeddings (batch, dim), as is due at this step."""
         part = min(int(self.progress * len(self.negatives)), len(self.negatives) - 1)
         return mine(unit, labels, self.negatives[part])
-
-
-def mean_cosine(unit: Tensor) -> float:
-    """Over all pairs of unit-length embeddings (batch, dim); near 1 when they have collapsed."""
-    return unit.detach().mean(dim=0).square().sum().item()
-
-
-def share(condition: Tensor) -> float:
-    """Where a condition holds; 0 of none."""
-    return condition.float().mean().item() if len(condition) else 0.0
 
 
 class TripletLoss(MinedLoss):
@@ -44,13 +61,13 @@ class TripletLoss(MinedLoss):
         self.margin = config.margin
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (batch, dim) with speakers' numbers (batch,).
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
-            The loss, and figures to log: the shares of (anchor, positive) pairs with a negative
-            more similar than the positive, and with one inside the margin; and the mean cosine
-            over all pairs, near 1 when the embeddings have collapsed.
+            The loss, and figures to log: `hard_share` and `violating_share`, of the (anchor,
+            positive) pairs with a negative more similar than the positive, and with the chosen
+            one inside the margin; and `mean_cosine` over all pairs, near 1 after a collapse.
 
         Raises:
             ValueError: the batch holds no triplet.
@@ -83,8 +100,8 @@ class LosslessTripletLoss(MinedLoss):
         self.epsilon = config.epsilon
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (batch, dim) with speakers' numbers (batch,).
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
             The loss, and the figures of `TripletLoss`, for a margin of 0.
@@ -105,11 +122,6 @@ class LosslessTripletLoss(MinedLoss):
         }
 
 
-def squared_distances(cosines: Tensor) -> Tensor:
-    """Of unit vectors with these cosines, 0 to 4."""
-    return (2 - 2 * cosines).clamp(0, FARTHEST_SQUARED)
-
-
 class ContrastiveLoss(MinedLoss):
     """Contrastive loss (Hadsell et al. 2006, equation 4) of distances D between unit vectors.
 
@@ -124,15 +136,15 @@ class ContrastiveLoss(MinedLoss):
         self.adjacent_pairs = adjacent_pairs
 
     @in_float32
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Result:
-        """The loss of embeddings (batch, dim) with speakers' numbers (batch,).
+    def forward(self, embeddings: Tensor, labels: Tensor) -> LossResult:
+        """Return the loss of embeddings (batch, dim) with speakers' numbers (batch,).
 
         Returns:
             The loss, and the figures of `TripletLoss`: `violating_share` is that of the negatives
             or different speakers' pairs inside the margin; `hard_share` is of mined ones only.
 
         Raises:
-            ValueError: the batch holds no triplet, or, of adjacent pairs, an odd number.
+            ValueError: the batch holds no triplet, or does not divide into adjacent pairs.
         """
         unit = F.normalize(embeddings, dim=1)
         figures = {"mean_cosine": mean_cosine(unit)}
@@ -147,16 +159,3 @@ class ContrastiveLoss(MinedLoss):
         total = squared_distances(positive).sum() / 2 + violations.square().sum() / 2
         count = len(labels) // 2 if self.adjacent_pairs else len(positive)
         return total / count, figures
-
-
-def split_pairs(unit: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines of the adjacent pairs of a batch: of one speaker each, and of two.
-
-    Raises:
-        ValueError: an odd batch, or none.
-    """
-    if not len(labels) or len(labels) % 2:
-        raise ValueError(f"a batch of {len(labels)} does not divide into pairs")
-    cosines = (unit[0::2] * unit[1::2]).sum(dim=1)
-    same = labels[0::2] == labels[1::2]
-    return cosines[same], cosines[~same]

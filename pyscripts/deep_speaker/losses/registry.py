@@ -1,4 +1,4 @@
-"""Training losses: one file per family, and the one table that names them."""
+"""The table of all losses; each family has a file of its own."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,7 +25,7 @@ LOSSES: dict[str, Callable[..., SpeakerLoss]] = {
 
 
 def build_loss(training: Training, embedding_dim: int, num_speakers: int, seed: int) -> SpeakerLoss:
-    """The loss of a phase of training, its weights drawn from `seed`."""
+    """Build the loss of a phase, its weights drawn from `seed`."""
     torch.manual_seed(seed)
     config = training.loss
     kind = LOSSES[config.name]
@@ -37,16 +37,16 @@ def build_loss(training: Training, embedding_dim: int, num_speakers: int, seed: 
 
 
 def carry_over(loss: SpeakerLoss, weights: Mapping[str, Tensor]) -> bool:
-    """Go on with the weights of a checkpoint's loss, if this loss has the same.
+    """Load the weights of a checkpoint's loss, if this loss has the same.
 
-    Scaled softmax, AM- and AAM-softmax hand on their speakers' vectors to each other; any other
-    loss takes the weights of its own kind alone.
+    Scaled softmax, AM- and AAM-softmax take over each other's vectors of the speakers; any other
+    loss takes only the weights of its own kind.
 
     Args:
         weights: the checkpoint's state of its loss, by name.
 
     Returns:
-        Whether the weights were taken; otherwise, and for a loss without any, it stays as it is.
+        Whether the weights were loaded; a loss without any has none to load.
     """
     own = loss.state_dict()
     if not own or own.keys() != weights.keys():
