@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 4: embeddings by a checkpoint, a Kaldi x-vector directory for each data directory."""
+"""Stage 4: embed data directories by a checkpoint, each into a Kaldi x-vector directory."""
 
 import argparse
 from pathlib import Path
@@ -15,8 +15,12 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_jobs_option(parser)
-    parser.add_argument("checkpoint", type=Path, help="of any phase, for example .../best.pt")
-    parser.add_argument("output", type=Path, help="gets xvectors_<data directory's name>/")
+    parser.add_argument(
+        "checkpoint", type=Path, help="checkpoint of any phase, for example .../best.pt"
+    )
+    parser.add_argument(
+        "output", type=Path, help="folder to write xvectors_<name of the data directory>/ into"
+    )
     parser.add_argument("data_dirs", type=Path, nargs="+", help="data directories with features")
     options = parser.parse_args()
     experiment, device = read_experiment(options.config), choose_device(options.device)

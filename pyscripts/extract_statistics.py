@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Stage 4, the floor: log-mel statistics and LDA instead of a network, as x-vector directories.
+"""Stage 4, the channel floor: statistics of log-mel frames and LDA instead of a network.
 
-Writes xvectors_train and xvectors_test into the folders of these floors, with and without the mean.
+Writes x-vector directories, xvectors_train and xvectors_test, into the folders of the two phases
+with and without the mean.
 """
 
 import argparse

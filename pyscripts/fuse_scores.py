@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fuse the scores of several systems; of a single one: calibrate them.
+"""Fuse the scores of several systems, or calibrate those of one.
 
-Reads and writes score files of all trial lists of a test directory, and of the calibration trials
-that stage 5 writes beside them. Results are log likelihood ratios, `<output>.<list>.fusion`.
+Reads the score files of all trial lists of a test directory, and of the calibration trials that
+stage 5 writes beside them. Writes log likelihood ratios to `<output>.<list>.fusion`.
 """
 
 import argparse
@@ -18,13 +18,13 @@ def main() -> None:
         "--method",
         choices=("regression", "sum"),
         default="regression",
-        help="regression, logistic, on the calibration trials; sum of standardised scores, as Deep "
-        "Speaker fuses, uncalibrated (default: %(default)s)",
+        help="regression is logistic, fitted on the calibration trials; sum adds standardised "
+        "scores, as Deep Speaker does, uncalibrated (default: %(default)s)",
     )
-    parser.add_argument("--backend", help="whose scores (default: each system's main back end)")
+    parser.add_argument("--backend", help="back end to fuse (default: each system's main one)")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
     parser.add_argument("output", type=Path, help="prefix to write: <folder>/scores/<phase>")
-    parser.add_argument("prefixes", type=Path, nargs="+", help="of each system, likewise")
+    parser.add_argument("prefixes", type=Path, nargs="+", help="one to read of each system")
     options = parser.parse_args()
     fuse_scores(options.test_dir, options.prefixes, options.output, options.method, options.backend)
 

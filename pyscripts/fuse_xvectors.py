@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fuse the embeddings of several systems into an x-vector directory."""
+"""Fuse the embeddings of several systems into one x-vector directory."""
 
 import argparse
 from pathlib import Path
 
-from deep_speaker.scoring.fusion import fuse_xvectors
+from deep_speaker.embeddings.fusion import fuse_xvectors
 from deep_speaker.system import command
 
 
@@ -14,11 +14,16 @@ def main() -> None:
         "--method",
         choices=("concatenation", "sum"),
         default="concatenation",
-        help="sum: as Deep Speaker fuses, of systems of one dimension (default: %(default)s)",
+        help="sum is what Deep Speaker does, for systems of one dimension (default: %(default)s)",
     )
     parser.add_argument("data_dir", type=Path, help="data/<name>/train or test")
     parser.add_argument("output", type=Path, help="x-vector directory to write")
-    parser.add_argument("xvector_dirs", type=Path, nargs="+", help="one of each system")
+    parser.add_argument(
+        "xvector_dirs",
+        type=Path,
+        nargs="+",
+        help="x-vector directories to fuse, one of each system",
+    )
     options = parser.parse_args()
     fuse_xvectors(options.data_dir, options.xvector_dirs, options.output, options.method)
 

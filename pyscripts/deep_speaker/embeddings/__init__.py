@@ -1,5 +1,6 @@
-"""From frames to x-vector directories, by a network or by statistics of the channel (stage 4).
+"""From frames to x-vector directories, by a network or by channel statistics (stage 4).
 
-Start with `inference` (frames to vectors), then `extraction` (a data directory to an x-vector
-directory, whose form is in `xvectors`). `channel_floor` is the floor that has no network.
+Takes a data directory with features and a checkpoint, and gives an x-vector directory, whose form
+is in `xvectors`. Start with `inference` (frames to vectors), then `extraction` (a whole data
+directory). `channel_floor` needs no network; `fusion` joins the vectors of several systems.
 """

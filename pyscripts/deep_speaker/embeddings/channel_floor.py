@@ -1,7 +1,8 @@
 """The floor that a network has to beat: statistics of the log frames and LDA, no network.
 
 In small corpora every speaker sits in one recording condition, and the mean spectrum, which is
-mostly the channel, tells speakers apart. The variant without it shows what is left of that.
+mostly the channel, tells speakers apart. The variant without the mean shows how much of that is
+left.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,13 +24,14 @@ def extract_statistics(
 ) -> None:
     """Write `output`/xvectors_{train,test} from statistics, standardised and projected by LDA.
 
-    LDA is fitted on the speakers that train networks too, without the held-out ones, who calibrate
-    its scores; of a speaker with one utterance on disjoint parts of it, as in training.
+    LDA is fitted on the speakers that train networks too. The held-out ones are left out, since
+    they calibrate the scores. A speaker with one utterance gives disjoint parts of it, as to a
+    network.
     """
     train, test = FeatureSource(train_dir, experiment), FeatureSource(test_dir, experiment)
     chunk_frames = experiment.pretraining.chunk_frames
-    training, held_out = split_for_scoring(list(set(train.utt2spk.values())), experiment)
-    parts = train.sections_by_speaker(training, chunk_frames)
+    speakers, held_out = split_for_scoring(list(set(train.utt2spk.values())), experiment)
+    parts = train.sections_by_speaker(speakers, chunk_frames)
     sections = [section for found in parts.values() for section in found]
     labels = [speaker for speaker, found in parts.items() for _ in found]
     vectors = np.stack([section_statistics(train, section, with_mean) for section in sections])
@@ -44,7 +46,7 @@ def extract_statistics(
 
 
 def section_statistics(source: FeatureSource, section: Section, with_mean: bool) -> np.ndarray:
-    """Standard deviation, after the mean unless that is left out, of the voiced log frames."""
+    """Return the mean of the voiced log frames, unless left out, then their deviation: (dim,)."""
     frames = source.read_stored(section)
     if not source.options.log:
         frames = np.log(frames + np.float32(LOG_OFFSET))
@@ -55,8 +57,8 @@ def section_statistics(source: FeatureSource, section: Section, with_mean: bool)
 def fit_projection(
     vectors: np.ndarray, labels: Sequence[str]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Standardisation and LDA, of vectors (sections, dimension) with their speakers."""
+    """Fit standardisation and LDA on vectors (sections, dim) with the names of their speakers."""
     scaler = StandardScaler().fit(vectors)
-    speakers = np.unique(labels, return_inverse=True)[1]
-    lda = fit_lda(scaler.transform(vectors), speakers, vectors.shape[1])
+    codes = np.unique(labels, return_inverse=True)[1]
+    lda = fit_lda(scaler.transform(vectors), codes, vectors.shape[1])
     return lambda others: scaler.transform(others) @ lda

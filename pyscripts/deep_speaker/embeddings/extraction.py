@@ -1,4 +1,4 @@
-"""Embeddings of utterances (stage 4)."""
+"""Extraction: the embeddings of a data directory by a checkpoint."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from deep_speaker.system.processes import map_in_processes
 
 @dataclass(frozen=True)
 class Extractor:
-    """What a worker needs to embed an utterance; small, as it travels with every one."""
+    """A checkpoint and what it embeds; small, as it travels to a worker with every utterance."""
 
     checkpoint: Path
     data_dir: Path
@@ -32,15 +32,15 @@ class Extractor:
     device: torch.device
 
     def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
-        """The utterance, and the embeddings of its pieces; see `embed_pieces`."""
-        network, source = _open(self)
+        """Return the utterance, and the embeddings of its pieces; see `embed_pieces`."""
+        network, source = open_extractor(self)
         frames = source.read(source.whole(utterance))
         return utterance, embed_pieces(network, frames, self.experiment.extraction, self.device)
 
 
 @lru_cache(maxsize=1)
-def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
-    """The network and features, kept from one utterance to the next."""
+def open_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
+    """Load the network and open the features; both are kept from one utterance to the next."""
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
     return for_inference(network, extractor.device), source
@@ -49,7 +49,7 @@ def _open(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
-    For the back end `crop_distance` it also gets xvector_crops.{ark,scp}, per utterance a matrix
+    For the back end `crop_distance`, also write xvector_crops.{ark,scp}: per utterance a matrix
     (num_crops, dim) of unit-length embeddings.
     """
     utt2spk = read_table(extractor.data_dir / "utt2spk")
@@ -57,11 +57,11 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     checkpoint = load_checkpoint(extractor.checkpoint)
     check_unseen(checkpoint, extractor.data_dir, utt2spk)
     held_out = find_held_out(checkpoint, utt2spk)
-    check_held_out(held_out, extractor, utt2spk)
+    check_same_split(held_out, extractor, utt2spk)
     if in_processes(extractor.device):
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:
-        network, source = _open(extractor)
+        network, source = open_extractor(extractor)
         options = extractor.experiment.extraction
         results = embed_in_batches(network, source, utt2spk, options, extractor.device)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
@@ -74,12 +74,12 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
 
 
 def in_processes(device: torch.device) -> bool:
-    """Whether many processes embed utterances one by one; a GPU is kept busy by one, in batches."""
+    """Tell whether several processes embed utterance by utterance; a GPU takes batches of one."""
     return device.type == "cpu"
 
 
 def find_held_out(checkpoint: Checkpoint, utt2spk: Mapping[str, str]) -> set[str]:
-    """Who of a training set did not train the network; nobody of a set of other speakers."""
+    """Return the speakers of a training set who did not train the network; none of other sets."""
     original = find_originals(utt2spk.values())
     trained = {original_speaker(name) for name in checkpoint.speakers}
     if not trained & original.keys():
@@ -87,25 +87,26 @@ def find_held_out(checkpoint: Checkpoint, utt2spk: Mapping[str, str]) -> set[str
     return {name for name, of in original.items() if name == of and name not in trained}
 
 
-def check_held_out(held_out: set[str], extractor: Extractor, utt2spk: Mapping[str, str]) -> None:
-    """Refuse a config by which other speakers of a training set are held out than were."""
+def check_same_split(held_out: set[str], extractor: Extractor, utt2spk: Mapping[str, str]) -> None:
+    """Refuse a config that holds out other speakers than were held out in training."""
     if held_out:
         expected = split_for_scoring(list(set(utt2spk.values())), extractor.experiment)[1]
         if held_out != set(expected):
             raise ValueError(
-                f"{extractor.checkpoint} held out other speakers than the config's seed and "
-                f"held_out do: {Stage.PRETRAINING.again}, or name the config it was trained with"
+                f"{extractor.checkpoint}: its training held out other speakers than the config's "
+                f"seed and held_out do: {Stage.PRETRAINING.again}, or name the config it was "
+                "trained with"
             )
 
 
 def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, str]) -> None:
-    """Refuse a set of which some, but not all, speakers trained the network: stage 0 split anew."""
+    """Refuse a set of which some, but not all, speakers trained the network: a new split."""
     speakers = set(utt2spk.values())
     trained = {original_speaker(name) for name in checkpoint.speakers}
     seen = speakers & trained
     if seen and not speakers >= trained:
         raise ValueError(
             f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
-            f"among the {len(trained)} that trained the network: the data were "
-            f"prepared anew since: {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
+            f"among the {len(trained)} that trained the network; the data were prepared anew "
+            f"since: {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
         )

@@ -1,10 +1,9 @@
-"""From normalised frames to embeddings, by a network."""
+"""Inference: from normalised frames to embeddings, by a network."""
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,22 +13,21 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from deep_speaker.config import Extraction
 from deep_speaker.embeddings.xvectors import average
 from deep_speaker.features.source import FeatureSource, fit_length
-from deep_speaker.networks.devices import autocast, has_bfloat16, to_device
+from deep_speaker.networks.devices import AnyModule, autocast, has_bfloat16, to_device
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.system.processes import ahead
 
-Module = TypeVar("Module", bound=nn.Module)
-BATCH_FRAMES = 32000  # of a batch on a GPU, padding included
-UTTERANCES_AHEAD = 256  # read in advance there
+BATCH_FRAMES = 32000  # in a batch on a GPU, padding included
+UTTERANCES_AHEAD = 256  # read in advance for a GPU
 
 
 @torch.inference_mode()
 def embed(
     network: EmbeddingNetwork, pieces: Sequence[np.ndarray], device: torch.device
 ) -> np.ndarray:
-    """Embeddings of pieces of normalised frames (frames, bins), all in one pass.
+    """Embed pieces of normalised frames (frames, bins), all in one pass.
 
-    Pieces of different lengths are padded, which the network leaves out of account.
+    Pieces of different lengths are padded; padding has no influence.
 
     Returns:
         float32 of unit length, shape (pieces, dim).
@@ -50,16 +48,16 @@ def embed(
 def embed_utterance(
     network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
 ) -> np.ndarray:
-    """The embedding of an utterance, whole or by crops, as configured; unit length."""
+    """Embed an utterance, whole or by crops, as configured: unit length, shape (dim,)."""
     return average(embed_pieces(network, frames, options, device))
 
 
 def embed_pieces(
     network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
 ) -> np.ndarray:
-    """Embeddings of what `cut_pieces` makes of an utterance, unit length: shape (pieces, dim).
+    """Embed the pieces that `cut_pieces` makes of an utterance: unit length, (pieces, dim).
 
-    Crops, all of one length, go in one pass, pieces of a whole utterance one by one.
+    Crops, which are of one length, go in one pass; pieces of a whole utterance go one by one.
     """
     pieces = cut_pieces(frames, options, network.fewest_frames)
     if options.method == "crops":
@@ -68,11 +66,11 @@ def embed_pieces(
 
 
 def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list[np.ndarray]:
-    """What of an utterance is embedded, as configured.
+    """Cut an utterance into the pieces that are embedded, as configured.
 
-    The whole utterance, or equal pieces of it, each of at most `max_frames`; repeated from its
-    beginning where it is shorter than `fewest` frames. Or `num_crops` crops of `crop_frames`
-    frames, evenly spaced from the first frame to the last, of a short utterance repeated likewise.
+    The whole utterance, or equal pieces of it, each of at most `max_frames`; it is repeated from
+    its beginning where it is shorter than `fewest` frames. Or `num_crops` crops of `crop_frames`
+    frames, evenly spaced from the first frame to the last; a short utterance is repeated likewise.
     """
     if options.method == "whole":
         count = -(-len(frames) // options.max_frames)
@@ -92,11 +90,11 @@ def embed_in_batches(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield utterances with the embeddings of their pieces, as `embed_pieces` gives them.
 
-    They come in the order of their lengths, so that batches hold little padding: for a GPU, which
-    short utterances one by one would not keep busy. A thread reads ahead meanwhile.
+    This keeps a GPU busy, which short utterances one by one would not. They come in the order of
+    their lengths, so that batches hold little padding; a thread reads ahead.
 
     Args:
-        max_frames: of a batch, padding included.
+        max_frames: the most in a batch, padding included.
     """
 
     def read(utterance: str) -> list[tuple[str, np.ndarray]]:
@@ -119,8 +117,10 @@ def embed_in_batches(
 def batch_by_frames(
     pieces: Iterable[tuple[str, np.ndarray]], max_frames: int
 ) -> Iterator[list[tuple[str, np.ndarray]]]:
-    """Group pieces (frames, bins) that follow each other; padded to the longest of a group, they
-    have at most `max_frames` together, or are a single piece."""
+    """Yield groups of consecutive pieces (frames, bins).
+
+    Padded to its longest piece, a group has at most `max_frames`, or is a single piece.
+    """
     batch: list[tuple[str, np.ndarray]] = []
     longest = 0
     for key, piece in pieces:
@@ -134,14 +134,14 @@ def batch_by_frames(
 
 
 def for_inference(network: EmbeddingNetwork, device: torch.device) -> EmbeddingNetwork:
-    """A copy of a network that embeds the same, faster, and no longer trains."""
+    """Copy a network into one that embeds the same, faster, and no longer trains."""
     copied = fold_batch_norm(copy.deepcopy(network).eval())
     if has_bfloat16(device):
         cast_weights(copied)
     return to_device(copied, device)
 
 
-def fold_batch_norm(module: Module) -> Module:
+def fold_batch_norm(module: AnyModule) -> AnyModule:
     """Merge each batch normalisation into the convolution before it, in evaluation mode."""
     for child in module.children():
         fold_batch_norm(child)
@@ -154,7 +154,7 @@ def fold_batch_norm(module: Module) -> Module:
 
 
 def cast_weights(network: nn.Module) -> None:
-    """Cast once the weights that autocast would cast for every utterance."""
+    """Cast the weights once that autocast would cast for every utterance."""
     for module in network.modules():
         if isinstance(module, SpeakerNetwork):  # what follows the trunk stays in float32
             for layer in module.trunk.modules():

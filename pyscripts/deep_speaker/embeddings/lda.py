@@ -1,4 +1,4 @@
-"""Linear discriminant analysis, for the channel floor and for back ends."""
+"""Linear discriminant analysis, for the channel floor and the back ends."""
 
 import numpy as np
 import scipy.linalg
@@ -6,12 +6,12 @@ from sklearn.covariance import oas
 
 
 def fit_lda(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> np.ndarray:
-    """Directions that tell speakers apart, those that do it best first.
+    """Return the directions that tell speakers apart, the best first.
 
     The within-speaker covariance of all speakers together is shrunk towards a multiple of I (Chen
     et al. 2010, Shrinkage Algorithms for MMSE Covariance Estimation), so that it can be inverted
     with fewer utterances than dimensions. scikit-learn's LDA would shrink that of every speaker
-    alone, and not at all where they have two utterances each.
+    by itself, and not at all where they have two utterances each.
 
     Args:
         vectors: shape (utterances, dim).
@@ -19,6 +19,9 @@ def fit_lda(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> np.ndarr
 
     Returns:
         float64, shape (dim, min(lda_dim, speakers - 1, dim)); within-speaker covariance I.
+
+    Raises:
+        ValueError: there is one speaker, or nobody has two utterances that differ.
     """
     means, counts = speaker_means(vectors, speakers)
     if len(counts) < 2 or counts.max() < 2:
@@ -41,7 +44,7 @@ def fit_lda(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> np.ndarr
 
 
 def speaker_means(vectors: np.ndarray, speakers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the vectors of each speaker, (speakers, dim) in float64, and how many they are.
+    """Return each speaker's mean vector, float64 (speakers, dim), and number of vectors.
 
     Args:
         vectors: shape (utterances, dim).

@@ -15,12 +15,12 @@ from deep_speaker.system.files import replacing_directory
 
 
 def average(embeddings: np.ndarray) -> np.ndarray:
-    """The mean of embeddings (pieces, dim), at unit length."""
+    """Return the mean of embeddings (pieces, dim), at unit length."""
     return at_unit_length(embeddings.mean(axis=0))
 
 
 def at_unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
+    """Return vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
     vectors = vectors.astype(np.float32, copy=False)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
@@ -28,7 +28,7 @@ def at_unit_length(vectors: np.ndarray) -> np.ndarray:
 def write_crops(
     partial: Path, output: Path, results: Iterable[tuple[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """Write crops as they come, as all of them may not fit in memory; return their averages."""
+    """Write crops as they come, since memory may not hold all, and return their averages."""
     vectors = {}
     name = "xvector_crops"
     with ArchiveWriter(partial / f"{name}.ark", output / f"{name}.ark") as writer:
@@ -45,12 +45,12 @@ def write_xvectors(
     utt2spk: Mapping[str, str],
     held_out: Iterable[str] = (),
 ) -> None:
-    """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, whole.
+    """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, all or none.
 
     spk_xvector holds the mean of each speaker's embeddings, as Kaldi's ivector-mean gives.
 
     Args:
-        held_out: speakers of a training set who did not train; noted where there are any.
+        held_out: speakers of a training set who did not train; listed where there are any.
     """
     with replacing_directory(output) as partial:
         fill_xvectors(partial, output, embeddings, utt2spk, held_out)
@@ -63,13 +63,19 @@ def fill_xvectors(
     utt2spk: Mapping[str, str],
     held_out: Iterable[str] = (),
 ) -> None:
-    """What `write_xvectors` writes, into the folder `partial`, which is to become `output`."""
+    """Write the files of `write_xvectors` into `partial`, a folder that is to become `output`."""
     dimensions = {vector.shape for vector in embeddings.values()}
     if len(dimensions) != 1:
-        raise ValueError(f"{output}: embeddings of different sizes: {sorted(dimensions)}")
+        raise ValueError(
+            f"{output}: embeddings of different shapes {sorted(dimensions)}: take those of one "
+            "network"
+        )
     broken = [key for key, vector in embeddings.items() if not np.isfinite(vector).all()]
     if broken:
-        raise ValueError(f"{output}: {len(broken)} embeddings are not finite, first {broken[0]}")
+        raise ValueError(
+            f"{output}: {len(broken)} embeddings are not finite, first {broken[0]!r}: look at the "
+            "network's training"
+        )
     spk2utt = group_by_speaker({key: utt2spk[key] for key in embeddings})
     means = {
         speaker: np.mean([embeddings[key] for key in utterances], axis=0)
@@ -84,12 +90,12 @@ def fill_xvectors(
 
 
 def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
-    """The vectors of the utterances of an x-vector directory, at unit length, float32.
+    """Return the vectors of an x-vector directory's utterances, at unit length, float32.
 
-    They are rows of one matrix, so that a million of them are held once.
+    They are rows of one matrix, so that memory holds a million of them once.
 
     Raises:
-        ValueError: there are none, or of several sizes.
+        ValueError: there are none, or they are of several sizes.
     """
     table = ArchiveTable(folder / "xvector.scp")
     keys = list(table)
@@ -100,8 +106,8 @@ def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
         vector = table.rows(key)
         if vector.shape != row.shape:
             raise ValueError(
-                f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: run "
-                "stage 4 anew"
+                f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: "
+                f"{Stage.EMBEDDINGS.again}"
             )
         row[:] = at_unit_length(vector)
     return dict(zip(keys, matrix, strict=True))
