@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 5: scores of all trial lists of a test directory, by every back end of the config.
+"""Stage 5: score all trial lists of a test directory by every back end of the config.
 
 A list is a file `trials` or `trials_<name>` of lines 'enroll test target|nontarget'. `enroll` is an
 utterance, a speaker, or a model of several utterances, from lines 'model utterance...' in the file
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import SCORES
-from deep_speaker.scoring.list_scoring import check_held_out, score_phase
+from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase
 from deep_speaker.scoring.score_files import SCORING_CONFIG
 from deep_speaker.system import command
 from deep_speaker.system.files import read_utf8, replacing_file
@@ -27,10 +27,10 @@ def main() -> None:
     parser.add_argument("train_dir", type=Path, help="data/<name>/train")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
-    parser.add_argument("phases", nargs="+", type=phase_name, help="of the x-vectors to score")
+    parser.add_argument("phases", nargs="+", type=phase_name, help="phases to score")
     options = parser.parse_args()
     experiment = read_experiment(options.config)
-    check_held_out(experiment, options.train_dir, options.experiment_dir, options.phases)
+    check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
     for phase in options.phases:
         logging.info("%s", phase)
         score_phase(experiment, options.train_dir, options.test_dir, options.experiment_dir, phase)

@@ -23,7 +23,7 @@ from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.metrics.intervals import SpeakerBootstrap
 from deep_speaker.scoring.backends import fit_backend
 from deep_speaker.scoring.crop_distances import crop_distance_scores
-from deep_speaker.scoring.groups import XVectors
+from deep_speaker.scoring.key_vectors import KeyVectors
 from deep_speaker.scoring.list_scoring import score_list
 from deep_speaker.scoring.score_files import read_scores, score_file
 from deep_speaker.scoring.scorers import score_pairs
@@ -43,8 +43,8 @@ def main() -> None:
     speakers = np.arange(UTTERANCES) // PER_SPEAKER
     centres = rng.normal(size=(speakers[-1] + 1, DIM))[speakers]
     vectors = (centres + 3 * rng.normal(size=(UTTERANCES, DIM))).astype(np.float32)
-    keys = XVectors(rows, vectors, [[row] for row in rows.values()])
-    sides = fit_backend("cosine", vectors, speakers, 150)(vectors, np.ones(UTTERANCES))
+    keys = KeyVectors(rows, vectors, [[row] for row in rows.values()])
+    terms = fit_backend("cosine", vectors, speakers, 150)(vectors, np.ones(UTTERANCES))
     for size in parser.parse_args().sizes:
         print(f"{size} trials:")
         with TemporaryDirectory(dir=".") as scratch:
@@ -52,7 +52,7 @@ def main() -> None:
             write_list(trial_list, size, list(rows), rng)
 
             def score(enroll: np.ndarray, test: np.ndarray) -> np.ndarray:
-                return score_pairs(enroll, test, sides=sides, norm=None)
+                return score_pairs(enroll, test, terms=terms, norm=None)
 
             with timed("stage 5, streamed: parse, score, write"):
                 score_list(trial_list, keys, {"cosine": score}, prefix)

@@ -20,7 +20,7 @@ from deep_speaker.config import (
     read_experiment,
 )
 from deep_speaker.config.networks import ResCNN
-from deep_speaker.scoring.backends import BACKENDS as FITTED_BACKENDS
+from deep_speaker.scoring.backends import FITTERS
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -365,7 +365,7 @@ def test_every_back_end_may_be_asked_for(tmp_path: Path) -> None:
     assert read_experiment(edit(tmp_path, "scoring.backends", backends)).scoring.backends == tuple(
         backends
     )
-    assert set(backends) == {*FITTED_BACKENDS, *(name + AS_NORM for name in FITTED_BACKENDS)}
+    assert set(backends) == {*FITTERS, *(name + AS_NORM for name in FITTERS)}
 
 
 def test_the_highest_edge_may_be_half_the_sampling_rate() -> None:

@@ -6,7 +6,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from deep_speaker.embeddings.lda import fit_lda
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
-from deep_speaker.scoring.backends import BACKENDS, Sides, fit_backend
+from deep_speaker.scoring.backends import FITTERS, fit_backend
+from deep_speaker.scoring.pair_terms import PairTerms
 from deep_speaker.scoring.plda import fit_plda, llr_terms, to_latent
 
 DIM = 10
@@ -28,8 +29,8 @@ def draw_vectors(
     return at_unit_length(centres[speakers] + spread + 2).astype(np.float32), speakers
 
 
-def score(sides: Sides) -> np.ndarray:
-    return sides.enroll @ sides.test.T + sides.enroll_bias[:, None] + sides.test_bias
+def score(terms: PairTerms) -> np.ndarray:
+    return terms.enroll @ terms.test.T + terms.enroll_bias[:, None] + terms.test_bias
 
 
 def ones(vectors: np.ndarray) -> np.ndarray:
@@ -118,8 +119,8 @@ def test_plda_centres_projects_scales_and_takes_log_likelihood_ratios() -> None:
     assert np.abs(expected).max() > 10
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_sides_are_float32_and_do_not_depend_on_labels_or_order(name: str) -> None:
+@pytest.mark.parametrize("name", FITTERS)
+def test_terms_are_float32_and_do_not_depend_on_labels_or_order(name: str) -> None:
     train, speakers = draw_vectors(6, 5, 0)
     vectors = draw_vectors(3, 2, 1)[0]
     order = np.random.default_rng(0).permutation(len(train))
@@ -132,7 +133,7 @@ def test_sides_are_float32_and_do_not_depend_on_labels_or_order(name: str) -> No
 
 
 def test_what_is_learnt_finds_speakers_that_the_cosine_does_not() -> None:
-    errors = {name: find_error(name) for name in BACKENDS}
+    errors = {name: find_error(name) for name in FITTERS}
     assert errors["cosine"] > 0.3
     assert errors["lda"] < 0.1
     assert errors["plda"] < 0.1
@@ -156,9 +157,9 @@ def test_poor_training_sets_give_finite_scores(name: str, counts: list[int]) -> 
 @pytest.mark.parametrize("name", TRAINED)
 def test_too_few_speakers_or_utterances_are_refused(name: str) -> None:
     train = draw_vectors(4, 1, 0)[0]
-    with pytest.raises(ValueError, match="1 training speakers with at most 4 utterances"):
+    with pytest.raises(ValueError, match=r"^1 .* 4 utterances"):
         fit_backend(name, train, ["a"] * 4, 5)
-    with pytest.raises(ValueError, match="4 training speakers with at most 1 utterances"):
+    with pytest.raises(ValueError, match=r"^4 .* 1 utterances"):
         fit_backend(name, train, list("abcd"), 5)
     with pytest.raises(ValueError, match="the same x-vector"):
         fit_backend(name, train[[0, 0, 1, 1]], list("aabb"), 5)

@@ -86,12 +86,12 @@ def test_fusion_leaves_a_system_of_noise_out() -> None:
 
 def test_a_missing_class_or_an_infinite_score_is_refused() -> None:
     scores, is_target = draw_scores(100, 7)
-    with pytest.raises(ValueError, match="0 target and 95 nontarget trials"):
+    with pytest.raises(ValueError, match=r"^0 target and 95 nontarget "):
         fit_calibration(scores[~is_target], is_target[~is_target], 0.05)
-    with pytest.raises(ValueError, match="5 target and 0 nontarget trials"):
+    with pytest.raises(ValueError, match=r"^5 target and 0 nontarget "):
         fit_calibration(scores[is_target], is_target[is_target], 0.05)
     scores[3], scores[4] = np.inf, np.nan
-    with pytest.raises(ValueError, match="2 of 100 trials have scores that are not finite"):
+    with pytest.raises(ValueError, match=r"^2 of 100 "):
         fit_calibration(scores, is_target, 0.05)
 
 

@@ -1,15 +1,32 @@
-"""Trials of held-out speakers, within each corpus."""
+"""Pairs of held-out training speakers: who they are, and their scores."""
 
+from itertools import combinations
 from pathlib import Path
 
+import pytest
+
+from deep_speaker.embeddings.held_out import write_held_out
 from deep_speaker.kaldi.tables import write_table
+from deep_speaker.scoring import calibration_trials
 from deep_speaker.scoring.calibration_trials import (
     read_corpora,
     split_corpora,
     write_calibration_trials,
 )
 from deep_speaker.trials.lists import read_trials
-from support.tiny_xvectors import make_utt2spk
+from support.scored_folders import (
+    OWN,
+    TRAIN,
+    held_out_of,
+    replace_train,
+    score,
+    slow_cosine,
+    slow_vectors,
+)
+from support.tiny_xvectors import (
+    make_utt2spk,
+    parse_scores,
+)
 
 CORPORA = ["a", "a_b", "c", "lone", "single"]
 UTT2SPK = (
@@ -43,3 +60,69 @@ def test_the_corpora_are_those_that_were_joined(tmp_path: Path) -> None:
     assert read_corpora(tmp_path / "train") == []
     write_table(tmp_path / "stage_0_options", {"corpora": "a b", "data_seed": 0})
     assert read_corpora(tmp_path / "train") == ["a", "b"]
+
+
+def test_calibration_trials_are_all_pairs_of_the_held_out_speakers(folder: Path) -> None:
+    scores = score(folder, "plda", "cosine")
+    trials = read_trials(scores / "calibration_trials")
+    held_out = held_out_of(TRAIN)
+    wanted = [key for key in sorted(TRAIN) if TRAIN[key] in held_out]
+    assert {frozenset(trial[:2]) for trial in trials} == set(
+        map(frozenset, combinations(wanted, 2))
+    )
+    assert len(trials) == 40 * 39 / 2
+    for trial in trials:
+        assert trial.target == (TRAIN[trial.enroll] == TRAIN[trial.test])
+    unit = slow_vectors(folder / "p/xvectors_train")
+    found = parse_scores(scores / "p.calibration_trials.cosine")
+    assert list(found) == [trial[:2] for trial in trials]
+    for (enroll, test), value in found.items():
+        assert value == pytest.approx(slow_cosine(unit[enroll], unit[test]), abs=1e-6)
+    assert list(parse_scores(scores / "p.calibration_trials.plda")) == list(found)
+
+
+def test_there_are_no_more_calibration_trials_than_the_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen alike for all phases."""
+    monkeypatch.setattr(calibration_trials, "MAX_TRIALS", 30)
+    first = (score(folder) / "calibration_trials").read_text()
+    trials = read_trials(folder / "scores/calibration_trials")
+    assert (len(trials), sum(trial.target for trial in trials)) == (30, 15)
+    assert (score(folder, phase="q") / "calibration_trials").read_text() == first
+
+
+@pytest.mark.parametrize("repeated", [0, 9, 10])
+def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothing(
+    repeated: int, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning says so, earlier calibration scores of this phase go, and the test list's come."""
+    scores = score(folder, "lda", "cosine")
+    (scores / "p.trials.cosine").unlink()
+    held_out = sorted(held_out_of(TRAIN))
+    lone = {k: name for k, name in TRAIN.items() if name not in held_out[repeated:] or k[-1] == "0"}
+    replace_train(folder, lone)
+    assert held_out_of(lone) == set(held_out)
+    caplog.clear()
+    score(folder, "lda", "cosine")
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    told = [line for line in (each.getMessage() for each in warnings) if OWN not in line]
+    expected = {"p.trials.cosine", "p.trials.lda"}
+    if repeated < 10:
+        (warning,) = told
+        assert f" {repeated} of 10 " in warning
+    else:
+        assert not told
+        expected |= {
+            "calibration_trials",
+            *(f"p.calibration_trials.{b}" for b in ("cosine", "lda")),
+        }
+    assert {path.name for path in scores.iterdir()} == expected
+    assert len((scores / "p.trials.cosine").read_text().splitlines()) == 100
+
+
+def test_who_is_held_out_stands_with_the_x_vectors_whatever_the_config_says(folder: Path) -> None:
+    names = sorted(set(TRAIN.values()))[:10]
+    write_held_out(folder / "p/xvectors_train", names)
+    trials = read_trials(score(folder) / "calibration_trials")
+    assert {TRAIN[trial.enroll] for trial in trials} == set(names) != held_out_of(TRAIN)

@@ -59,8 +59,8 @@ def test_crops_are_read_in_the_order_asked_for_at_unit_length(tmp_path: Path) ->
 
 def test_missing_crops_are_told(tmp_path: Path) -> None:
     folder = write_crop_vectors(tmp_path / "x", make_crops(UTT2SPK), UTT2SPK)
-    with pytest.raises(ValueError, match=r"xvector_crops\.scp: 2 keys are missing, first 'who'"):
+    with pytest.raises(ValueError, match=r"/xvector_crops\.scp: 2 .*'who'"):
         read_crops(folder, ["s0-0", "who", "x9"])
     (folder / "xvector_crops.scp").unlink()
-    with pytest.raises(ValueError, match=r"xvector_crops\.scp is missing: run stage 4 first"):
+    with pytest.raises(ValueError, match=r"/xvector_crops\.scp .* stage 4 "):
         read_crops(folder, ["s0-0"])

@@ -50,7 +50,7 @@ def test_a_list_s_files_are_those_of_its_own_name_in_the_order_of_back_ends(
 
 def test_scores_of_nobody_name_the_stage_that_makes_them(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(ValueError, match=r"/p\.trials\.\* is missing: run stage 5 first"):
+        with pytest.raises(ValueError, match=r"/p\.trials\.\* .* stage 5 "):
             find_score_files(folder / "p", Path("test/trials"))
 
 
@@ -116,7 +116,7 @@ def test_both_sides_of_a_trial_tell_its_score(
 
 def test_a_pair_of_several_scores_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("a c 7\nb a 2\na b 5\nb a 3\n")
-    with pytest.raises(ValueError, match=r"/s: 'b a' has several scores: mend this file"):
+    with pytest.raises(ValueError, match=r"/s: 'b a' "):
         read_scores(tmp_path / "s", table(tmp_path))
 
 
@@ -139,21 +139,20 @@ def test_a_line_that_is_no_score_is_quoted_with_its_number(
 ) -> None:
     monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
     (tmp_path / "s").write_text(f"a b 1\nb a 1e-3\n{line}\n")
-    with pytest.raises(ValueError, match=r"s, line 3: expected 'enroll test score', got ") as error:
+    with pytest.raises(ValueError, match=r"/s, line 3: .*'enroll test score'") as error:
         read_scores(tmp_path / "s", table(tmp_path))
-    assert f"got '{line}" in str(error.value)
+    assert f"'{line}" in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("p.trials.kaldi_plda", "mend this file of another"), ("p.trials.plda", "run stage 5 anew")],
+    [("p.trials.kaldi_plda", "mend"), ("p.trials.plda", "stage 5")],
 )
 def test_trials_without_a_score_are_counted_and_the_first_named(
     name: str, remedy: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text("a b 1\na x 3\n")
-    told = f"{name}: 2 of 4 trials have no score, first b a: {remedy}"
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=rf"/{re.escape(name)}: 2 of 4 .* b a: .*{remedy}"):
         read_scores(tmp_path / name, table(tmp_path))
 
 
@@ -161,12 +160,10 @@ def test_trials_without_a_score_are_counted_and_the_first_named(
 def test_a_file_without_any_score_of_the_trials_is_refused(text: str, tmp_path: Path) -> None:
     """An empty one, or one of another list."""
     (tmp_path / "s").write_text(text)
-    with pytest.raises(
-        ValueError, match=r"/s: 4 of 4 trials have no score, first a b: mend this file"
-    ):
+    with pytest.raises(ValueError, match=r"/s: 4 of 4 .* a b: "):
         read_scores(tmp_path / "s", table(tmp_path))
 
 
 def test_missing_scores_name_the_stage_that_makes_them(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="scores is missing: run stage 5 first"):
+    with pytest.raises(ValueError, match=r"/scores .* stage 5 "):
         read_scores(tmp_path / "scores", table(tmp_path))

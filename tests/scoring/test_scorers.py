@@ -10,8 +10,9 @@ import pytest
 from deep_speaker.config import Backend, Scoring
 from deep_speaker.embeddings.xvectors import at_unit_length
 from deep_speaker.scoring import scorers
-from deep_speaker.scoring.backends import Sides, Transform, fit_backend
-from deep_speaker.scoring.groups import XVectors, with_groups
+from deep_speaker.scoring.backends import Transform, fit_backend
+from deep_speaker.scoring.key_vectors import KeyVectors, group_vectors
+from deep_speaker.scoring.pair_terms import PairTerms
 from deep_speaker.scoring.scorers import fit_backends, score_pairs
 from support.tiny_xvectors import make_crops, make_utt2spk, make_vectors, write_crop_vectors
 
@@ -26,12 +27,12 @@ def unit_vectors(utt2spk: dict[str, str], seed: int) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def keys() -> XVectors:
+def keys() -> KeyVectors:
     """Test utterances, and a model of two and a speaker of three of them."""
-    return with_groups(unit_vectors(TEST, 1), {"m": ["s0-0", "s1-1"], "s2": [*TEST][6:]})
+    return group_vectors(unit_vectors(TEST, 1), {"m": ["s0-0", "s1-1"], "s2": [*TEST][6:]})
 
 
-def all_pairs(keys: XVectors) -> tuple[np.ndarray, np.ndarray]:
+def all_pairs(keys: KeyVectors) -> tuple[np.ndarray, np.ndarray]:
     enroll, test = np.divmod(np.arange(len(keys.rows) ** 2), len(keys.rows))
     return enroll, test
 
@@ -43,14 +44,16 @@ def test_scores_of_pairs_by_hand(at_once: int, monkeypatch: pytest.MonkeyPatch) 
     test = np.array([[1, 0], [0, 10]], np.float32)
     biases = np.array([[0.5, 0.25], [100, 200]], np.float32)
     rows = np.array([0, 0, 1, 1] * 5), np.array([0, 1, 0, 1] * 5)
-    scores = score_pairs(*rows, sides=Sides(enroll, test, *biases), norm=None)
+    scores = score_pairs(*rows, terms=PairTerms(enroll, test, *biases), norm=None)
     assert scores.dtype == np.float32
     assert scores.tolist() == [101.5, 220.5, 103.25, 240.25] * 5
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_back_ends_are_fitted_on_the_utterances_given_alone(name: Backend, keys: XVectors) -> None:
-    """And score by their two sides; there may be vectors of others, who are not seen."""
+def test_back_ends_are_fitted_on_the_utterances_given_alone(
+    name: Backend, keys: KeyVectors
+) -> None:
+    """Vectors of others may be there, who are not seen."""
     vectors = unit_vectors(TRAIN, 0)
     strangers = unit_vectors(make_utt2spk("x", 5, 3), 5)
     options = Scoring(backends=(name,), lda_dim=3)
@@ -60,9 +63,9 @@ def test_back_ends_are_fitted_on_the_utterances_given_alone(name: Backend, keys:
 
     stacked = np.stack([vectors[key] for key in TRAIN])
     transform = fit_backend(name, stacked, list(TRAIN.values()), 3)
-    sides = transform(keys.vectors, np.array([1] * 9 + [2, 3]))
-    products = sides.enroll.astype(float) @ sides.test.T.astype(float)
-    expected = products + sides.enroll_bias[:, None] + sides.test_bias
+    terms = transform(keys.vectors, np.array([1] * 9 + [2, 3]))
+    products = terms.enroll.astype(float) @ terms.test.T.astype(float)
+    expected = products + terms.enroll_bias[:, None] + terms.test_bias
     assert scores == pytest.approx(expected.ravel(), abs=1e-4)
     assert np.ptp(expected) > 0.5
 
@@ -72,7 +75,7 @@ def test_the_mean_of_training_is_the_centre_of_the_centred_cosine() -> None:
     training = {"a-1": "a", "a-2": "a", "a-3": "a", "b-1": "b"}
     vectors = {"a-1": [1, 0], "a-2": [-1, 0], "a-3": [0, 1], "b-1": [0, 1], "out": [-0.6, -0.8]}
     arrays = {key: np.array(vector, np.float32) for key, vector in vectors.items()}
-    keys = with_groups({"p": np.array([0.6, 0.8]), "q": np.array([0, 1.0])}, {})
+    keys = group_vectors({"p": np.array([0.6, 0.8]), "q": np.array([0, 1.0])}, {})
     options = Scoring(backends=("centred_cosine",))
     (backend,) = fit_backends(options, arrays, training, False).values()
     score = backend.scorer(keys, NOWHERE)
@@ -83,7 +86,7 @@ def test_the_mean_of_training_is_the_centre_of_the_centred_cosine() -> None:
 @pytest.mark.parametrize("name", FITTED)
 @pytest.mark.parametrize("size", [2, 3, 300])
 def test_scores_are_normalised_by_the_nearest_training_speakers(
-    size: int, name: str, keys: XVectors
+    size: int, name: str, keys: KeyVectors
 ) -> None:
     """The cohort is the mean of each speaker, scored as an utterance by the same back end."""
     vectors = unit_vectors(TRAIN, 0)
@@ -99,7 +102,7 @@ def test_scores_are_normalised_by_the_nearest_training_speakers(
         speakers.setdefault(speaker, []).append(key)
     members = {**keys.rows, **{f"of {speaker}": speaker for speaker in speakers}}
     means = np.stack([sum(vectors[key] for key in group) / 4 for group in speakers.values()])
-    joined = XVectors(
+    joined = KeyVectors(
         {key: row for row, key in enumerate(members)},
         np.concatenate([keys.vectors, means]),
         [*keys.members, *[[0]] * len(speakers)],
@@ -115,7 +118,7 @@ def test_scores_are_normalised_by_the_nearest_training_speakers(
     assert not np.allclose(normed, plain, atol=0.1)
 
 
-def test_speakers_named_as_their_utterances_are_in_the_cohort_too(keys: XVectors) -> None:
+def test_speakers_named_as_their_utterances_are_in_the_cohort_too(keys: KeyVectors) -> None:
     """One recording per speaker, named as the speaker."""
     vectors = dict(zip("abcdefg", unit_vectors(TRAIN, 0).values(), strict=False))
     numbered = {f"{key}-1": vector for key, vector in vectors.items()}
@@ -132,12 +135,12 @@ def test_speakers_named_as_their_utterances_are_in_the_cohort_too(keys: XVectors
 @pytest.mark.parametrize(
     ("training", "reason"),
     [
-        ({f"t{i}-0": f"t{i}" for i in range(7)}, "7 training speakers with at most 1 utterances"),
-        (dict.fromkeys(TRAIN, "t0"), "1 training speakers with at most 28 utterances"),
+        ({f"t{i}-0": f"t{i}" for i in range(7)}, ": 7 "),
+        (dict.fromkeys(TRAIN, "t0"), ": 1 "),
     ],
 )
-def test_what_cannot_be_fitted_is_told_and_the_others_score(
-    training: dict[str, str], reason: str, keys: XVectors, caplog: pytest.LogCaptureFixture
+def test_a_warning_names_what_cannot_be_fitted_and_the_others_score(
+    training: dict[str, str], reason: str, keys: KeyVectors, caplog: pytest.LogCaptureFixture
 ) -> None:
     backends: tuple[Backend, ...] = ("plda", "cosine", "lda", "lda_as_norm", "centred_cosine")
     fitted = fit_backends(Scoring(backends=backends), unit_vectors(TRAIN, 0), training, False)
@@ -145,7 +148,7 @@ def test_what_cannot_be_fitted_is_told_and_the_others_score(
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == 3
     for name, line in zip(("plda", "lda", "lda_as_norm"), told, strict=True):
-        assert line.startswith(f"no scores by {name}: {reason}")
+        assert f" {name}{reason}" in line
     for backend in fitted.values():
         assert np.isfinite(backend.scorer(keys, NOWHERE)(*all_pairs(keys))).all()
 
@@ -175,7 +178,7 @@ def test_crops_are_scored_where_there_are_any(tmp_path: Path) -> None:
     assert list(fitted) == ["crop_distance", "centred_cosine", "cosine"]
 
     wanted = {key: np.zeros(16) for key in ("s2-2", "s0-1", "s1-0")}  # not all, in no order
-    keys = with_groups(wanted, {"s1": ["s1-0"], "m": ["s0-1", "s2-2"]})
+    keys = group_vectors(wanted, {"s1": ["s1-0"], "m": ["s0-1", "s2-2"]})
     score = fitted["crop_distance"].scorer(keys, folder)
     names = [("s0-1", "s1-0"), ("m", "s1"), ("s1", "s2-2")]
     rows = np.array([[keys.rows[name] for name in pair] for pair in names]).T

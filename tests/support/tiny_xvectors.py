@@ -14,7 +14,7 @@ from deep_speaker.trials.table import TrialTable, read_trial_table
 
 
 def make_utt2spk(prefix: str, num_speakers: int, num_utterances: int) -> dict[str, str]:
-    """Utterances `<prefix><speaker>-<utterance>` of speakers `<prefix><speaker>`."""
+    """Name utterances `<prefix><speaker>-<utterance>` of speakers `<prefix><speaker>`."""
     return {
         f"{prefix}{speaker}-{i}": f"{prefix}{speaker}"
         for speaker in range(num_speakers)
@@ -23,7 +23,7 @@ def make_utt2spk(prefix: str, num_speakers: int, num_utterances: int) -> dict[st
 
 
 def make_vectors(utt2spk: Mapping[str, str], seed: int, dim: int = 6) -> dict[str, np.ndarray]:
-    """Vectors that lie near those of their speaker, of different lengths."""
+    """Draw vectors that lie near those of their speaker, of different lengths."""
     rng = np.random.default_rng(seed)
     centres = {speaker: rng.normal(0, 1, dim) for speaker in dict.fromkeys(utt2spk.values())}
     return {
@@ -35,7 +35,7 @@ def make_vectors(utt2spk: Mapping[str, str], seed: int, dim: int = 6) -> dict[st
 def make_crops(
     utt2spk: Mapping[str, str], seed: int = 0, num_crops: int = 5, dim: int = 16
 ) -> dict[str, np.ndarray]:
-    """Unit-length crops (crops, dim) that lie near each other within an utterance."""
+    """Draw unit-length crops (crops, dim) that lie near each other within an utterance."""
     rng = np.random.default_rng(seed)
     crops = rng.normal(0, 1, (len(utt2spk), 1, dim)) + rng.normal(0, 0.3, (1, num_crops, dim))
     crops /= np.linalg.norm(crops, axis=2, keepdims=True)
@@ -45,7 +45,7 @@ def make_crops(
 def write_crop_vectors(
     folder: Path, crops: Mapping[str, np.ndarray], utt2spk: Mapping[str, str]
 ) -> Path:
-    """An x-vector directory as stage 4 leaves it for the back end `crop_distance`."""
+    """Write an x-vector directory as stage 4 does for the back end `crop_distance`."""
     write_xvectors(folder, {key: values.mean(axis=0) for key, values in crops.items()}, utt2spk)
     with ArchiveWriter(folder / "xvector_crops.ark") as writer:
         for key in reversed(list(crops)):  # in the order of their lengths, on a GPU
@@ -62,12 +62,12 @@ def write_data_dir(folder: Path, utt2spk: Mapping[str, str]) -> Path:
 
 
 def make_table(path: Path, trials: Sequence[Trial]) -> TrialTable:
-    """Trials as a table, by way of a list."""
+    """Return trials as a table, by way of a list."""
     write_trials(path, trials)
     return read_trial_table(path)
 
 
 def parse_scores(path: Path) -> dict[tuple[str, str], float]:
-    """What a score file holds, line by line."""
+    """Return the scores of a file by enrolled and tested name."""
     lines = [line.split(" ") for line in path.read_text().splitlines()]
     return {(enroll, test): float(score) for enroll, test, score in lines}

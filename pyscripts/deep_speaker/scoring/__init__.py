@@ -1,5 +1,6 @@
 """From x-vectors to the scores of trials: back ends, normalisation, calibration, fusion (stage 5).
 
-Start with `list_scoring`, which scores every trial list by every back end of `backends`;
-`score_files` says where scores lie.
+Takes x-vector directories and trial lists, and gives score files; `score_files` says where they
+lie. Start with `list_scoring`, which scores every list by all `scorers`; these are fitted by
+`backends`. `fusion` joins the scores of several systems.
 """

@@ -12,23 +12,23 @@ from deep_speaker.trials.lists import Trial, write_trials
 from deep_speaker.trials.protocols import draw_trials
 
 MAX_TRIALS = 200000
-# Fewer do not stand for others: what they calibrate may cost several times more than no decision.
+# Fewer do not represent others: what they calibrate may cost several times more than no decision.
 MIN_SPEAKERS = 10
 
 
 def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], corpora: Sequence[str],
                              seed: int) -> bool:  # fmt: skip
-    """Write pairs of held-out speakers' utterances; whether these are fit to calibrate by.
+    """Write pairs of held-out speakers' utterances; tell whether they suffice to calibrate by.
 
     Args:
-        corpora: prefixes of the ids, of which each is paired with its own, as in tests; if any.
+        corpora: prefixes of ids; utterances are paired within their corpus, as in tests.
     """
     spk2utt = group_by_speaker(utt2spk)
     repeated = sum(len(utterances) > 1 for utterances in spk2utt.values())
     if repeated < MIN_SPEAKERS:
         logging.warning(
             "scores stay uncalibrated: %d of %d held-out training speakers have several "
-            "utterances, %d are needed (held_out.speaker_share; then train anew)",
+            "utterances, %d are needed: raise held_out.speaker_share, and train anew",
             repeated, len(spk2utt), MIN_SPEAKERS,
         )  # fmt: skip
         path.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], corpora: Se
 
 
 def split_corpora(utt2spk: Mapping[str, str], corpora: Sequence[str]) -> list[dict[str, str]]:
-    """utt2spk of each corpus that has target and nontarget pairs."""
+    """Split utt2spk by corpus; leave out corpora without target or nontarget pairs."""
     parts: dict[str, dict[str, str]] = {}
     for key, speaker in utt2spk.items():
         own = [name for name in corpora if speaker.startswith(f"{name}_")]
@@ -52,5 +52,5 @@ def split_corpora(utt2spk: Mapping[str, str], corpora: Sequence[str]) -> list[di
 
 
 def read_corpora(data_dir: Path) -> list[str]:
-    """The corpora that `local/combine_corpora.py` joined to make a data directory; none of one."""
+    """Return the corpora that `local/combine_corpora.py` joined to a data directory, if any."""
     return read_optional_table(data_dir.parent / "stage_0_options").get("corpora", "").split()

@@ -1,4 +1,4 @@
-"""Scores by the distances of crops, as voxceleb_trainer scores."""
+"""The distances of crops as scores, as in voxceleb_trainer."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -9,11 +9,11 @@ import numpy as np
 from deep_speaker.embeddings.xvectors import at_unit_length
 from deep_speaker.kaldi.archives import ArchiveTable
 
-CROP_TRIALS_AT_ONCE = 64  # whose rows, gathered together, stay in the cache
+CROP_TRIALS_AT_ONCE = 64  # their rows, gathered together, stay in the cache
 
 
 def read_crops(folder: Path, utterances: Sequence[str]) -> np.ndarray:
-    """Crops of utterances in an x-vector directory.
+    """Read the crops of utterances from an x-vector directory.
 
     Returns:
         float32 of unit length, shape (utterances, crops, dim).
@@ -23,10 +23,9 @@ def read_crops(folder: Path, utterances: Sequence[str]) -> np.ndarray:
 
 
 def crop_distance_scores(crops: np.ndarray, enroll: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Minus the mean Euclidean distance over all pairs of crops of two utterances.
+    """Return minus the mean Euclidean distance over all pairs of crops of two utterances.
 
-    As voxceleb_trainer scores. Of unit vectors |a - b|^2 = 2 - 2 ab, so that a matrix product
-    gives all distances of a trial.
+    For unit vectors |a - b|^2 = 2 - 2 ab, so one matrix product gives all distances of a trial.
 
     Args:
         crops: float32 of unit length, shape (utterances, crops, dim).
@@ -37,7 +36,7 @@ def crop_distance_scores(crops: np.ndarray, enroll: np.ndarray, test: np.ndarray
         float32 from -2 to 0, shape (trials,).
     """
     scores = np.empty(len(enroll), dtype=np.float32)
-    # Gathering into the same memory again and again takes a third of the time of asking for more.
+    # Gathering into the same memory again takes a third of the time of asking for more.
     buffers = np.empty((2, CROP_TRIALS_AT_ONCE, *crops.shape[1:]), dtype=np.float32)
     for start in range(0, len(enroll), CROP_TRIALS_AT_ONCE):
         part = slice(start, start + CROP_TRIALS_AT_ONCE)
@@ -53,10 +52,10 @@ def crop_distance_scores(crops: np.ndarray, enroll: np.ndarray, test: np.ndarray
 def score_by_crops(
     enroll: np.ndarray, test: np.ndarray, *, crops: np.ndarray, members: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """Crop-distance scores of pairs of keys: float64, shape (trials,).
+    """Score pairs of keys by the distances of their crops: float64, shape (trials,).
 
-    All crops of all utterances of a speaker or model count. As utterances have equally many, that
-    is the mean over the pairs of utterances.
+    All crops of all utterances of a speaker or model count. Since utterances have equally many,
+    that is the mean over pairs of utterances.
 
     Args:
         enroll: rows of `members`, shape (trials,).
@@ -64,8 +63,8 @@ def score_by_crops(
         crops: see `read_crops`.
         members: rows of `crops`, the utterances behind each key.
     """
-    sides = [(members[i], members[j]) for i, j in zip(enroll, test, strict=True)]
-    pairs = np.array([pair for side in sides for pair in product(*side)])
-    counts = np.array([len(of_enroll) * len(of_test) for of_enroll, of_test in sides])
+    both = [(members[i], members[j]) for i, j in zip(enroll, test, strict=True)]
+    pairs = np.array([pair for of_trial in both for pair in product(*of_trial)])
+    counts = np.array([len(of_enroll) * len(of_test) for of_enroll, of_test in both])
     scores = crop_distance_scores(crops, pairs[:, 0], pairs[:, 1])
     return np.add.reduceat(scores, np.cumsum(counts) - counts, dtype=np.float64) / counts

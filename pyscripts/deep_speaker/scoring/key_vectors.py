@@ -1,18 +1,25 @@
-"""Vectors of utterances, and of the speakers and models made of them."""
+"""The vectors of keys: of utterances, and of the speakers and models made of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.stages import Stage
+from deep_speaker.embeddings.xvectors import read_unit_vectors
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.utterances import group_by_speaker
+from deep_speaker.trials.models import MODELS, read_models
+
 
 @dataclass(frozen=True)
-class XVectors:
+class KeyVectors:
     """Vectors of utterances, and of speakers and models made of them.
 
     Attributes:
-        rows: by key.
+        rows: the row of each key.
         vectors: float32, shape (keys, dim); an utterance's at unit length, the others' the means
             of those, as Kaldi's ivector-mean gives.
         members: the rows of the utterances behind each key.
@@ -34,16 +41,18 @@ class XVectors:
         return np.sort(keys * len(self.members) + np.concatenate(self.members))
 
     def has_member(self, keys: np.ndarray, utterances: np.ndarray) -> np.ndarray:
-        """Whether a key is made of an utterance, or is it: bool, for rows of both (trials,)."""
+        """Tell which keys have which utterances as members: bool, for rows of both (trials,)."""
         codes = keys.astype(np.int64) * len(self.members) + utterances
         place = np.searchsorted(self._member_codes, codes)
         return self._member_codes[np.minimum(place, len(self._member_codes) - 1)] == codes
 
 
-def with_groups(vectors: Mapping[str, np.ndarray], groups: Mapping[str, Sequence[str]]) -> XVectors:
-    """Vectors of utterances, and means of groups of them.
+def group_vectors(
+    vectors: Mapping[str, np.ndarray], groups: Mapping[str, Sequence[str]]
+) -> KeyVectors:
+    """Join vectors of utterances and the means of groups of them.
 
-    A group of an utterance's name is left out: the name stands for the utterance.
+    A group with the name of an utterance is left out: the name stands for the utterance.
     """
     rows = {key: row for row, key in enumerate(vectors)}
     members = [[row] for row in rows.values()]
@@ -53,4 +62,37 @@ def with_groups(vectors: Mapping[str, np.ndarray], groups: Mapping[str, Sequence
             members.append([rows[key] for key in keys])
     stacked = np.stack(list(vectors.values()))
     means = [stacked[group].mean(axis=0) for group in members[len(vectors) :]]
-    return XVectors(rows, np.stack([*stacked, *means]), members)
+    return KeyVectors(rows, np.stack([*stacked, *means]), members)
+
+
+def read_train_vectors(
+    folder: Path, data_dir: Path
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the vectors of the utterances of a training set, and its utt2spk."""
+    vectors, utt2spk = read_unit_vectors(folder), read_table(data_dir / "utt2spk")
+    lost = utt2spk.keys() - vectors.keys()
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} utterances of {data_dir} have no vector, first {min(lost)!r}: "
+            f"{Stage.EMBEDDINGS.again}"
+        )
+    return vectors, utt2spk
+
+
+def read_test_vectors(folder: Path, data_dir: Path) -> KeyVectors:
+    """Return the vectors of the utterances, models and speakers of a test set.
+
+    A name that several of them have belongs to the first in this order.
+    """
+    vectors = read_unit_vectors(folder)
+    models = read_models(data_dir)
+    lost = [(key, model) for model, keys in models.items() for key in keys if key not in vectors]
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} utterances of the models in {data_dir / MODELS} have no "
+            f"vector, first {lost[0][0]!r} of {lost[0][1]!r}: mend that table, or "
+            f"{Stage.EMBEDDINGS.again}"
+        )
+    utt2spk = read_table(data_dir / "utt2spk")
+    speakers = group_by_speaker({key: utt2spk[key] for key in vectors if key in utt2spk})
+    return group_vectors(vectors, speakers | models)

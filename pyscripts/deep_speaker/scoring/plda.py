@@ -1,8 +1,7 @@
 """Probabilistic linear discriminant analysis, after Kaldi's `ivector/plda.cc`.
 
-Two-covariance model: an utterance's vector is its speaker's, drawn with the between-speaker
-covariance, plus noise of the within-speaker covariance (Ioffe 2006, Probabilistic Linear
-Discriminant Analysis, ECCV).
+An utterance's vector is its speaker's, drawn with the between-speaker covariance, plus noise drawn
+with the within-speaker covariance (Ioffe 2006, Probabilistic Linear Discriminant Analysis, ECCV).
 """
 
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 import scipy.linalg
 
 from deep_speaker.embeddings.lda import speaker_means
+from deep_speaker.scoring.pair_terms import PairTerms
 
 NUM_ITERATIONS = 10  # of EM: Kaldi's default
 
@@ -26,23 +26,14 @@ class Plda(NamedTuple):
     psi: np.ndarray
 
 
-class LlrTerms(NamedTuple):
-    """llr(i, j) = enroll[i] @ test[j] + enroll_bias[i] + test_bias[j], in float64."""
-
-    enroll: np.ndarray
-    test: np.ndarray
-    enroll_bias: np.ndarray
-    test_bias: np.ndarray
-
-
 def fit_plda(
     vectors: np.ndarray, speakers: np.ndarray, num_iterations: int = NUM_ITERATIONS
 ) -> Plda:
-    """Estimate the model by EM over the speakers' means, as Kaldi's PldaEstimator.
+    """Estimate both covariances by EM over the speakers' means, as Kaldi's PldaEstimator.
 
-    Both covariances start as I, and `mean` is that of the speakers, each of one weight. Where Kaldi
-    inverts matrices for every number of utterances, this diagonalises both covariances together
-    once per iteration; it also needs no between-speaker covariance of full rank.
+    Both start as I, and `mean` is that of the speakers, all of one weight. Kaldi inverts matrices
+    for every number of utterances; this diagonalises both covariances together once per iteration,
+    and needs no between-speaker covariance of full rank.
 
     Args:
         vectors: shape (utterances, dim).
@@ -66,7 +57,7 @@ def fit_plda(
 def _expected_covariances(
     means: np.ndarray, scatter: np.ndarray, counts: np.ndarray, psi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One EM step where the covariances are I and diag(psi): the next ones, within and between.
+    """Take one step of EM from covariances I and diag(psi); return those within and between.
 
     A mean m of n vectors is x + y, with x ~ N(0, psi) and y ~ N(0, I / n); given m, both have the
     variance psi / (n psi + 1), and x the mean n psi / (n psi + 1) m (GetStatsFromClassMeans).
@@ -81,10 +72,10 @@ def _expected_covariances(
 
 
 def to_latent(plda: Plda, vectors: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Vectors where the covariances are I and diag(psi), scaled to the length expected there.
+    """Map vectors to where the covariances are I and diag(psi), at the length expected there.
 
     As Kaldi's TransformIvector with its defaults: a mean u of n utterances has the covariance
-    C = psi + I / n, so that u C^-1 u is made equal to the dimension.
+    C = psi + I / n, so u C^-1 u is made equal to the dimension.
 
     Args:
         vectors: shape (keys, dim).
@@ -96,15 +87,15 @@ def to_latent(plda: Plda, vectors: np.ndarray, counts: np.ndarray) -> np.ndarray
     return latent / np.maximum(lengths, 1e-12)
 
 
-def llr_terms(plda: Plda, enroll: np.ndarray, counts: np.ndarray, test: np.ndarray) -> LlrTerms:
-    """Log likelihood ratios of latent vectors (see `to_latent`), as Kaldi's LogLikelihoodRatio.
+def llr_terms(plda: Plda, enroll: np.ndarray, counts: np.ndarray, test: np.ndarray) -> PairTerms:
+    """Return the terms of log likelihood ratios of latent vectors, as Kaldi's LogLikelihoodRatio.
 
     Of a mean u of n utterances and a test vector v: log N(v; n psi / (n psi + 1) u, V_n) -
-    log N(v; 0, 1 + psi), with V_n = 1 + psi / (n psi + 1). The weight of v^2 depends on n. That of
-    one utterance makes `test_bias`, what more utterances add to it a second half of the columns.
+    log N(v; 0, 1 + psi), with V_n = 1 + psi / (n psi + 1). The weight of v^2 depends on n: that of
+    one utterance makes `test_bias`, and what more utterances add makes a second half of columns.
 
     Args:
-        enroll: shape (keys, dim).
+        enroll: see `to_latent`, shape (keys, dim).
         counts: utterances behind each of `enroll`, shape (keys,).
         test: shape (tests, dim), of one utterance each.
     """
@@ -114,7 +105,7 @@ def llr_terms(plda: Plda, enroll: np.ndarray, counts: np.ndarray, test: np.ndarr
     variance_of_one = 1 + psi / total
     expected = column * psi / (column * psi + 1) * enroll
     squares = test**2
-    return LlrTerms(
+    return PairTerms(
         enroll=np.hstack([expected / variance, (1 / variance_of_one - 1 / variance) / 2]),
         test=np.hstack([test, squares]),
         enroll_bias=(np.log(total / variance) - expected**2 / variance).sum(axis=1) / 2,

@@ -11,17 +11,17 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_columns
 from deep_speaker.trials.table import TrialTable, find_rows
 
-FORM = "enroll test score"
-# Pairs of held-out training speakers, beside the scores; those calibrate.
+SCORE_FORM = "enroll test score"
+# The list of pairs of held-out training speakers, beside the scores: they calibrate.
 CALIBRATION_TRIALS = "calibration_trials"
-FUSION = "fusion"  # how scores end that fuse_scores.py has made of those of others
+FUSION = "fusion"  # the end of the names of scores that fuse_scores.py makes
 OWN_BACKENDS = {*BACKENDS, FUSION}
-# Beside the scores: the config of stage 5, whose order of back ends counts.
+# The config of stage 5, beside the scores: its order of back ends counts.
 SCORING_CONFIG = "config.yaml"
 
 
 def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
-    """Where the scores of a trial list lie.
+    """Return the path of the scores of a trial list.
 
     >>> score_file(Path("scores/finetuning"), Path("test/trials_hard"), "cosine").as_posix()
     'scores/finetuning.trials_hard.cosine'
@@ -30,10 +30,10 @@ def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
 
 
 def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
-    """The score files of a trial list, by back end, the main one first.
+    """Return the score files of a trial list, by back end, the main one first.
 
-    They come in the order of the config that scored, then others of this recipe, then scores that
-    another program has put there, under a name without a dot.
+    First come those of the config that scored, in its order, then others of this recipe, then those
+    that another program has put there under a name without a dot.
 
     Raises:
         ValueError: there is none.
@@ -42,7 +42,7 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
     found = {
         path.name.removeprefix(begin): path
         for path in sorted(prefix.parent.glob(f"{glob.escape(begin)}*"))
-        if "." not in path.name.removeprefix(begin)  # else of another list, or unfinished
+        if "." not in path.name.removeprefix(begin)  # others are of another list, or unfinished
     }
     if not found:
         raise ValueError(Stage.SCORES.missing(score_file(prefix, trial_list, "*")))
@@ -51,7 +51,7 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
 
 
 def _configured_backends(folder: Path) -> Sequence[str]:
-    """The back ends of the config beside scores; none where that is missing, or of another day."""
+    """Return the back ends of the config beside scores; none where it cannot be read."""
     try:
         return read_experiment(folder / SCORING_CONFIG).scoring.backends
     except (ValueError, OSError):
@@ -59,15 +59,15 @@ def _configured_backends(folder: Path) -> Sequence[str]:
 
 
 def format_scores(enroll: Iterable[str], test: Iterable[str], scores: np.ndarray) -> Iterable[str]:
-    """Lines of a score file."""
+    """Return the lines of a score file."""
     return map("%s %s %.7f\n".__mod__, zip(enroll, test, scores.tolist(), strict=True))
 
 
 def read_scores(path: Path, trials: TrialTable) -> np.ndarray:
-    """The scores of trials: float64, shape (trials,).
+    """Read the scores of trials: float64, shape (trials,).
 
-    Those in the order of the list, as stage 5 writes them, are read as they come; others, of which
-    there may be more than trials, are looked up.
+    A file in the order of the list, as stage 5 writes it, is read as it comes. In any other, which
+    may hold more than the trials, the scores are looked up.
 
     Raises:
         ValueError: the file is missing, a line is not `enroll test score`, or a trial has none.
@@ -92,25 +92,26 @@ def read_scores(path: Path, trials: TrialTable) -> np.ndarray:
 def _iterate_scores(
     path: Path, index: Mapping[str, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield blocks of rows of `index` for enroll and test, -1 of unknown names, and scores."""
-    for first, (enroll, test, texts) in iterate_columns(path, FORM):
+    """Yield blocks of a file: rows in `index` of enroll and test, -1 if unknown, and scores."""
+    for first, (enroll, test, texts) in iterate_columns(path, SCORE_FORM):
         try:
             values = np.fromiter(map(float, texts), float, len(texts))
         except ValueError:
-            i = next(i for i, text in enumerate(texts) if not _is_number(text))
+            i = next(i for i, text in enumerate(texts) if not _is_float(text))
             raise ValueError(
-                f"{path}, line {first + i}: expected '{FORM}', got '{enroll[i]} {test[i]} "
+                f"{path}, line {first + i}: expected '{SCORE_FORM}', got '{enroll[i]} {test[i]} "
                 f"{texts[i]}'"
             ) from None
         yield find_rows(enroll, index), find_rows(test, index), values
 
 
 def _remedy(path: Path) -> str:
+    """Say how to mend a score file: by stage 5, or by hand."""
     own = path.name.rpartition(".")[2] in BACKENDS
     return Stage.SCORES.again if own else "mend this file of another program, or remove it"
 
 
-def _is_number(text: str) -> bool:
+def _is_float(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -119,12 +120,12 @@ def _is_number(text: str) -> bool:
 
 
 def _look_up(path: Path, trials: TrialTable, index: Mapping[str, int]) -> np.ndarray:
-    """Scores of trials from a file in any order."""
+    """Look up the scores of trials in a file of any order."""
     below_all = np.full(1, -1, np.int32), np.full(1, -1, np.int32), np.zeros(1)
     blocks = [below_all, *_iterate_scores(path, index)]
     enroll, test, values = map(np.concatenate, zip(*blocks, strict=True))
     pairs = enroll.astype(np.int64) * len(index) + test
-    pairs[(enroll < 0) | (test < 0)] = -1  # pairs of unknown names are all one, below those known
+    pairs[(enroll < 0) | (test < 0)] = -1  # pairs of unknown names count as one, below all others
     order = np.argsort(pairs, kind="stable")
     pairs, values = pairs[order], values[order]
     differs = (pairs[1:] == pairs[:-1]) & (values[1:] != values[:-1])
