@@ -14,7 +14,7 @@ from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
 from deep_speaker.training import ranks
-from deep_speaker.training.run import train
+from deep_speaker.training.loop import train
 
 
 def main() -> None:

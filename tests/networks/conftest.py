@@ -1,15 +1,5 @@
-"""One thread for tests of networks."""
+"""One thread for the tests of networks."""
 
-from collections.abc import Iterator
+from support.threads import one_thread
 
-import pytest
-import torch
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small layers gain nothing from more threads, and wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["one_thread"]

@@ -19,7 +19,7 @@ from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.results.computation import compute_rows
 from deep_speaker.scoring.list_scoring import score_phase
-from deep_speaker.training.run import train
+from deep_speaker.training.loop import train
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "conf").glob("*.yaml"))

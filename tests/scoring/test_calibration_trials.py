@@ -106,13 +106,13 @@ def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothin
     caplog.clear()
     score(folder, "lda", "cosine")
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
-    told = [line for line in (each.getMessage() for each in warnings) if OWN not in line]
+    found = [line for line in (each.getMessage() for each in warnings) if OWN not in line]
     expected = {"p.trials.cosine", "p.trials.lda"}
     if repeated < 10:
-        (warning,) = told
+        (warning,) = found
         assert f" {repeated} of 10 " in warning
     else:
-        assert not told
+        assert not found
         expected |= {
             "calibration_trials",
             *(f"p.calibration_trials.{b}" for b in ("cosine", "lda")),

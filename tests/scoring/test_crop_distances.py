@@ -57,7 +57,7 @@ def test_crops_are_read_in_the_order_asked_for_at_unit_length(tmp_path: Path) ->
         assert values == pytest.approx(crops[key], abs=1e-6)
 
 
-def test_missing_crops_are_told(tmp_path: Path) -> None:
+def test_missing_crops_are_named(tmp_path: Path) -> None:
     folder = write_crop_vectors(tmp_path / "x", make_crops(UTT2SPK), UTT2SPK)
     with pytest.raises(ValueError, match=r"/xvector_crops\.scp: 2 .*'who'"):
         read_crops(folder, ["s0-0", "who", "x9"])

@@ -107,7 +107,7 @@ def test_a_sum_is_not_calibrated_by_an_earlier_regression(
 
 
 @pytest.mark.parametrize("method", ["regression", "sum"])
-def test_a_missing_back_end_or_phase_is_told(
+def test_a_missing_back_end_or_phase_is_named(
     method: str, scored: list[Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"/a/p\.\w+\.lda .* stage 5 "):

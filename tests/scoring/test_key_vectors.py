@@ -84,7 +84,7 @@ def test_a_model_of_utterances_without_vectors_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "held_out"), [(0, False), (4, True)])
-def test_a_training_utterance_without_a_vector_is_told(
+def test_a_training_utterance_without_a_vector_is_named(
     number: int, held_out: bool, folder: Path
 ) -> None:
     assert (f"t{number}" in held_out_of(TRAIN)) == held_out

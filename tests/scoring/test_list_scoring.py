@@ -187,8 +187,8 @@ def test_a_warning_names_what_cannot_be_fitted_and_its_earlier_scores_go(
     replace_train(folder, lone)
     caplog.clear()
     score(folder, *ALL)
-    told = [line for line in caplog.messages if OWN not in line]
-    for line, backend in zip(told, ("lda", "plda", "plda_as_norm"), strict=True):
+    found = [line for line in caplog.messages if OWN not in line]
+    for line, backend in zip(found, ("lda", "plda", "plda_as_norm"), strict=True):
         assert f" {backend}: 15 " in line
     kept = ["cosine", "centred_cosine", "cosine_as_norm"]
     for name in ("trials", "calibration_trials"):

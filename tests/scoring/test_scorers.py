@@ -145,9 +145,9 @@ def test_a_warning_names_what_cannot_be_fitted_and_the_others_score(
     backends: tuple[Backend, ...] = ("plda", "cosine", "lda", "lda_as_norm", "centred_cosine")
     fitted = fit_backends(Scoring(backends=backends), unit_vectors(TRAIN, 0), training, False)
     assert list(fitted) == ["cosine", "centred_cosine"]
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == 3
-    for name, line in zip(("plda", "lda", "lda_as_norm"), told, strict=True):
+    found = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(found) == 3
+    for name, line in zip(("plda", "lda", "lda_as_norm"), found, strict=True):
         assert f" {name}{reason}" in line
     for backend in fitted.values():
         assert np.isfinite(backend.scorer(keys, NOWHERE)(*all_pairs(keys))).all()

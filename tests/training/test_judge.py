@@ -1,4 +1,4 @@
-"""Held-out speakers: who they are, and their verification error by a transparent network."""
+"""The judge: its held-out speakers, and their verification error by a transparent network."""
 
 from itertools import combinations
 from pathlib import Path
@@ -26,8 +26,8 @@ def test_copies_of_held_out_speakers_are_not_judged(tmp_path: Path) -> None:
     )
     copies = {f"{key}-noise": key for key in frames}
     write_table(folder / "utt2uniq", {key: key for key in frames} | copies)
-    trials = Judge(FeatureSource(folder, experiment), ["s00", "s03"], experiment)
-    assert [part.utterance for part in trials.sections] == ["s00-0", "s00-1", "s03-0", "s03-1"]
+    judge = Judge(FeatureSource(folder, experiment), ["s00", "s03"], experiment)
+    assert [part.utterance for part in judge.sections] == ["s00-0", "s00-1", "s03-0", "s03-1"]
 
 
 class FirstFrames(EmbeddingNetwork):
@@ -50,8 +50,8 @@ def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
         values[:, int(key[1:3])] += 1.5
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
     speakers = ["s01", "s02", "s04"]
-    trials = Judge(source, speakers, experiment)
-    found, mean_cosine = trials.evaluate(FirstFrames().train(), CPU)
+    judge = Judge(source, speakers, experiment)
+    found, mean_cosine = judge.evaluate(FirstFrames().train(), CPU)
 
     kept = [f"{speaker}-{i}" for speaker in speakers for i in range(3)]
     means = {key: frames[key].mean(axis=0, dtype=np.float64) for key in kept}
@@ -80,8 +80,8 @@ def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utteran
     for i in range(3):
         frames[f"s{i}-0"][:, i] = 1
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
-    trials = Judge(source, ["s0", "s1", "s2"], experiment)
-    assert len(trials.sections) == 3 * 5
-    error, mean_cosine = trials.evaluate(FirstFrames(), CPU)
+    judge = Judge(source, ["s0", "s1", "s2"], experiment)
+    assert len(judge.sections) == 3 * 5
+    error, mean_cosine = judge.evaluate(FirstFrames(), CPU)
     assert error == 0
     assert mean_cosine == pytest.approx(3 * 10 / 105)  # pairs within speakers, of all

@@ -1,4 +1,4 @@
-"""What each phase trains, from which weights, for how many steps."""
+"""The trainer of each phase: its speakers, first weights, batches, steps and gradients."""
 
 from pathlib import Path
 
@@ -13,14 +13,7 @@ from deep_speaker.training import trainer
 from deep_speaker.training.setup import build_trainer
 from deep_speaker.training.trainer import Trainer
 from support.tiny_data import make_experiment, make_frames, write_features
-
-CPU = torch.device("cpu")
-TINY = make_experiment()
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_features(tmp_path_factory.mktemp("data") / "train", make_frames(), TINY)
+from support.training_runs import CPU, TINY
 
 
 def build(
@@ -33,7 +26,7 @@ def build(
 
 
 @pytest.fixture(scope="module")
-def pretrained(data_dir: Path) -> Checkpoint:
+def trained(data_dir: Path) -> Checkpoint:
     """A checkpoint after an epoch of pre-training."""
     built = build(data_dir)
     return built.checkpoint(1, [built.train_epoch(0, [])])
@@ -41,9 +34,9 @@ def pretrained(data_dir: Path) -> Checkpoint:
 
 @pytest.mark.parametrize("phase", TRAINED)
 def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
-    phase: str, data_dir: Path, pretrained: Checkpoint
+    phase: str, data_dir: Path, trained: Checkpoint
 ) -> None:
-    initial = None if phase == "pretraining" else pretrained
+    initial = None if phase == "pretraining" else trained
     built = build(data_dir, phase, initial)
     drawn = {
         section.utterance
@@ -52,7 +45,7 @@ def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
         for section in sections
     }
     assert {utterance.split("-")[0] for utterance in drawn} == set(built.speakers)
-    assert built.speakers == pretrained.speakers
+    assert built.speakers == trained.speakers
     judged = {section.utterance for section in built.judge.sections}
     assert len(judged) == 3 * 5
     assert not judged & drawn
@@ -61,7 +54,7 @@ def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
 def test_a_batch_holds_the_speech_of_the_labelled_speakers(data_dir: Path) -> None:
     """Without augmentation, every chunk is found again in the arks of its label's speaker."""
     built = build(data_dir, "finetuning")
-    batch = next(iter(built._batches(0)[1]))
+    batch = next(iter(built.draw_batches(0)[1]))
     for chunk, label in zip(batch.chunks.numpy(), batch.labels.tolist(), strict=True):
         speaker = built.speakers[label]
         frames = [
@@ -75,7 +68,7 @@ def test_a_batch_holds_the_speech_of_the_labelled_speakers(data_dir: Path) -> No
 def test_batches_follow_from_the_phase_and_the_epoch(data_dir: Path) -> None:
     def first_batch(phase: str, epoch: int) -> list[float]:
         built = build(data_dir, phase)
-        return next(iter(built._batches(epoch)[1])).chunks[:, :2].flatten().tolist()
+        return next(iter(built.draw_batches(epoch)[1])).chunks[:, :2].flatten().tolist()
 
     first = first_batch("pretraining", 0)
     assert first_batch("pretraining", 0) == first
@@ -138,12 +131,12 @@ def test_gradients_of_several_batches_are_averaged(data_dir: Path) -> None:
     first = weights_after(data_dir)
     experiment = make_experiment(pretraining={"steps_per_epoch": 2})
     built = build(data_dir, experiment=experiment)
-    batches = list(built._batches(0)[1])
+    batches = list(built.draw_batches(0)[1])
     gradients = []
     for batch in batches:
         built.network.zero_grad()
         built.network.train()
-        built._compute_loss(batch)[0].backward()
+        built.compute_loss(batch)[0].backward()
         gradient = built.network.get_parameter("affine.weight").grad
         assert gradient is not None
         gradients.append(gradient)
@@ -155,12 +148,12 @@ def test_gradients_of_several_batches_are_averaged(data_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "key"),
     [
-        ({"pretraining": {"chunk_frames": 12}}, r"pretraining\.chunk_frames makes inputs of 12"),
+        ({"pretraining": {"chunk_frames": 12}}, r"^pretraining\.chunk_frames .* 12"),
         (
             {"extraction": {"method": "crops", "crop_frames": 8}},
-            r"extraction\.crop_frames makes inputs of 8",
+            r"^extraction\.crop_frames .* 8",
         ),
-        ({"extraction": {"max_frames": 20}}, r"extraction\.max_frames makes inputs of 10"),
+        ({"extraction": {"max_frames": 20}}, r"^extraction\.max_frames .* 10"),
     ],
 )
 def test_inputs_too_short_for_the_network_are_refused_before_training(
@@ -169,7 +162,7 @@ def test_inputs_too_short_for_the_network_are_refused_before_training(
     experiment = make_experiment(**sections).model_copy(
         update={"network": networks.TDNN(name="tdnn", channels=4, pooled_channels=8)}
     )
-    with pytest.raises(ValueError, match=f"{key} frames: network tdnn takes 15 or more"):
+    with pytest.raises(ValueError, match=f"{key} .* tdnn .* 15 "):
         build(data_dir, experiment=experiment)
 
 
@@ -183,11 +176,11 @@ def test_a_long_gradient_is_clipped(data_dir: Path) -> None:
 
 
 def test_fine_tuning_starts_from_the_checkpoints_network(
-    data_dir: Path, pretrained: Checkpoint
+    data_dir: Path, trained: Checkpoint
 ) -> None:
-    network = build(data_dir, "finetuning", pretrained).network.state_dict()
-    assert network.keys() == pretrained.network.keys()
-    assert all(torch.equal(network[name], pretrained.network[name]) for name in network)
+    network = build(data_dir, "finetuning", trained).network.state_dict()
+    assert network.keys() == trained.network.keys()
+    assert all(torch.equal(network[name], trained.network[name]) for name in network)
     cold = build(data_dir, "finetuning").network.state_dict()
     assert not torch.equal(network["affine.weight"], cold["affine.weight"])
 
@@ -196,12 +189,12 @@ def test_fine_tuning_starts_from_the_checkpoints_network(
 
 
 def test_continued_pretraining_starts_from_the_head_too(
-    data_dir: Path, pretrained: Checkpoint
+    data_dir: Path, trained: Checkpoint
 ) -> None:
-    built = build(data_dir, "pretraining_continued", pretrained)
+    built = build(data_dir, "pretraining_continued", trained)
     for found, expected in (
-        (built.loss.state_dict(), pretrained.loss),
-        (built.network.state_dict(), pretrained.network),
+        (built.loss.state_dict(), trained.loss),
+        (built.network.state_dict(), trained.network),
     ):
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], expected[name]) for name in found)
@@ -224,17 +217,15 @@ def test_continued_pretraining_has_fine_tunings_number_of_steps(
     assert control.steps_per_epoch == tuning.steps_per_epoch
 
 
-def test_continued_pretraining_needs_the_same_speakers(
-    pretrained: Checkpoint, tmp_path: Path
-) -> None:
+def test_continued_pretraining_needs_the_same_speakers(trained: Checkpoint, tmp_path: Path) -> None:
     others = write_features(tmp_path / "data", make_frames(9), TINY)
-    with pytest.raises(ValueError, match=r"5 other speakers than the 5 of the data: run stage 2"):
-        build(others, "pretraining_continued", pretrained)
+    with pytest.raises(ValueError, match=r" pretraining .* 5 .* 5 .* stage 2 "):
+        build(others, "pretraining_continued", trained)
 
 
 def test_continued_pretraining_from_a_checkpoint_without_its_head_is_refused(
-    data_dir: Path, pretrained: Checkpoint
+    data_dir: Path, trained: Checkpoint
 ) -> None:
-    tuned = build(data_dir, "finetuning", pretrained).checkpoint(1, [])
-    with pytest.raises(ValueError, match="finetuning"):
+    tuned = build(data_dir, "finetuning", trained).checkpoint(1, [])
+    with pytest.raises(ValueError, match=" finetuning "):
         build(data_dir, "pretraining_continued", tuned)

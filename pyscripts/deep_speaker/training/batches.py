@@ -12,8 +12,8 @@ from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.training import ranks
 from deep_speaker.training.chunk_augmentation import augment
 
-# Log-mel frames deviate by about this much (natural log) within an utterance; it stands for the
-# exact value when augmentation meets frames scaled per utterance.
+# Log-mel frames deviate by about this much (natural log) within an utterance. Augmentation takes it
+# for the exact value where frames are scaled per utterance.
 TYPICAL_DEVIATION = 3.0
 BATCHES_AHEAD = 4  # made by a thread while the network trains
 
@@ -37,12 +37,12 @@ def make_batches(
     Args:
         drawn: batches of all ranks together: sections, `training.pieces_per_chunk` of them for
             each speaker's number; the same on every rank.
-        key: whole numbers from which, and from the rank, the augmentation follows.
+        key: whole numbers that, with the rank, decide the random changes.
 
     Raises:
         ValueError: the speakers of a batch, or its pairs, do not divide over the ranks.
     """
-    # A key that ends in zeros gives the random numbers of the shorter one: the rank counts from 1.
+    # A key that ends in 0 gives the random numbers of the key without it: the rank counts from 1.
     rng = np.random.default_rng((*key, 1 + ranks.rank()))
     normalisation = experiment.normalisation
     for sections, labels in drawn:
@@ -54,7 +54,7 @@ def make_batches(
         # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
         chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
         if normalisation.inside_network:
-            # The network takes the mean off anyway; a mask's zeros are to stand for it.
+            # The network takes the mean off anyway; taken off now, a mask's zeros stand for it.
             chunks -= chunks.mean(axis=1, keepdims=True)
         chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
@@ -63,9 +63,9 @@ def make_batches(
 def draw_version(
     section: Section, versions: Mapping[str, Sequence[str]], rng: np.random.Generator
 ) -> Section:
-    """The same frames of the utterance, or of one of its augmented copies, all equally likely.
+    """Draw the same frames of the utterance or of one of its copies, all equally likely.
 
-    Chosen last, so that sections of a speaker do not overlap: copies say the same at one time.
+    It is drawn last, so that sections of a speaker do not overlap: copies say the same at a time.
     """
     choices = versions[section.utterance]
     if len(choices) == 1:
@@ -74,14 +74,14 @@ def draw_version(
 
 
 def log_unit(normalisation: Normalisation) -> float:
-    """How many natural-log units one unit of normalised frames stands for."""
+    """Return the number of natural-log units in one unit of normalised frames."""
     if normalisation.scale == "utterance":
         return TYPICAL_DEVIATION
     return 1.0 if normalisation.scale == "chunk" else normalisation.scale
 
 
 def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks: int) -> slice:
-    """Which chunks of a batch with these speakers' numbers are a rank's: whole speakers, or pairs.
+    """Return a rank's chunks of a batch with these speakers' numbers: whole speakers, or pairs.
 
     Raises:
         ValueError: they do not divide over the ranks.

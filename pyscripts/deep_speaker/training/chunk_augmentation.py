@@ -1,4 +1,4 @@
-"""Random changes of training chunks in the log-mel domain, for whole batches at once."""
+"""Augmentation: random changes of chunks in the log-mel domain, for whole batches at once."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def augment(
 
     Args:
         chunks: float32, shape (batch, frames, mels).
-        scale: how many natural-log units one unit of the chunks stands for.
+        scale: natural-log units in one unit of the chunks.
     """
     if options.noise_probability:
         chunks = add_noise(chunks, options, scale, rng)
@@ -31,7 +31,7 @@ def augment(
 def random_equaliser(
     chunks: np.ndarray, deviation_db: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Another microphone: a random smooth gain per chunk, linear between knots over the bins.
+    """Draw another microphone: a smooth gain per chunk, linear between knots over the bins.
 
     Returns:
         Natural-log units of power, shape (batch, 1, mels); the knots deviate by `deviation_db`.
@@ -48,7 +48,7 @@ def random_equaliser(
 def add_noise(
     chunks: np.ndarray, options: Augmentation, scale: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Stationary noise of a random spectral tilt: log(speech + noise) in each bin.
+    """Add stationary noise of a random spectral tilt: log(speech + noise) in each bin.
 
     The signal-to-noise ratio is drawn per chunk, against the chunk's mean power. Each frame's
     noise fluctuates by about 1 dB, as the power of real noise in a mel band does.
@@ -73,7 +73,7 @@ def add_noise(
 
 
 def mask(chunks: np.ndarray, axis: int, widest: int, rng: np.random.Generator) -> np.ndarray:
-    """SpecAugment (Park et al. 2019): one band of 0 to `widest` bins (or frames) set to 0."""
+    """Set one band of 0 to `widest` bins (or frames) to 0: SpecAugment (Park et al. 2019)."""
     batch, size = len(chunks), chunks.shape[axis]
     width = rng.integers(min(widest, size) + 1, size=batch)
     start = (rng.random(batch) * (size - width + 1)).astype(int)

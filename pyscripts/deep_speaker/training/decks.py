@@ -11,9 +11,9 @@ class Deck:
         self.left: list[int] = []
 
     def deal(self, count: int, rng: np.random.Generator) -> list[int]:
-        """`count` different numbers, at most `size`."""
+        """Deal `count` different numbers, at most `size`."""
         dealt, self.left = self.left[:count], self.left[count:]
-        if len(dealt) < count:  # deal anew, leaving out who is in the hand
+        if len(dealt) < count:  # shuffle anew, without those in the hand
             in_hand = set(dealt)
             rest = [n for n in rng.permutation(self.size).tolist() if n not in in_hand]
             missing = count - len(dealt)

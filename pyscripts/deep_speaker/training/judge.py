@@ -1,4 +1,4 @@
-"""Training speakers set aside, by whose verification error every epoch is judged."""
+"""The judge of epochs: the verification error of the held-out speakers."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,14 @@ from deep_speaker.config import Experiment
 from deep_speaker.embeddings.inference import embed_utterance, for_inference
 from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
-from deep_speaker.networks.registry import EmbeddingNetwork
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 
 
 class Judge:
-    """All pairs of the held-out speakers' sections; see `FeatureSource.sections_by_speaker`."""
+    """Judges by all pairs of the held-out speakers' sections.
+
+    See `FeatureSource.sections_by_speaker`.
+    """
 
     def __init__(
         self, source: FeatureSource, speakers: Sequence[str], experiment: Experiment
@@ -31,7 +34,7 @@ class Judge:
         self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
 
     def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
-        """The equal error rate, and the mean cosine over all pairs: near 1 after a collapse."""
+        """Return the equal error rate and the mean cosine of all pairs, near 1 after a collapse."""
         network = for_inference(network, device)
         embeddings = np.stack(
             [

@@ -1,14 +1,14 @@
-"""What a phase of training leaves: checkpoints, logs, the best of its epochs."""
+"""The recorder: the checkpoints and logs of a phase, and the best of its epochs."""
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
 from deep_speaker.config import Triplet
 from deep_speaker.networks.checkpoints import average_states, load_checkpoint, save_checkpoint
+from deep_speaker.training.history import best_epoch, has_collapsed, held_out_errors
 from deep_speaker.training.trainer import Trainer
 
 
@@ -32,7 +32,7 @@ class Recorder:
         self._board.close()
 
     def keep(self, history: list[dict[str, float]], seconds: float) -> None:
-        """Log the last epoch and write its checkpoint, also as the best where it is that."""
+        """Log the last epoch and write its checkpoint, also as the best if it is."""
         epochs = len(history)
         self._log_epoch(epochs, history[-1], seconds)
         checkpoint = self._trainer.checkpoint(epochs, history)
@@ -42,11 +42,11 @@ class Recorder:
             save_checkpoint(self._folder / f"epoch_{epochs}.pt", checkpoint)
             oldest = epochs - self._trainer.training.average_epochs
             (self._folder / f"epoch_{oldest}.pt").unlink(missing_ok=True)
-        # After the best: a stop between the two repeats the epoch.
+        # Written after the best: a stop between the two repeats the epoch.
         save_checkpoint(self._folder / "last.pt", checkpoint)
 
     def _log_epoch(self, epochs: int, figures: dict[str, float], seconds: float) -> None:
-        """Log an epoch's figures, and a collapse where they show one."""
+        """Log an epoch's figures, and warn of a collapse."""
         phase, training = self._trainer.phase, self._trainer.training
         listed = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         logging.info("%s epoch %d/%d: %s (%.0f s)", phase, epochs, training.epochs, listed, seconds)
@@ -69,6 +69,7 @@ class Recorder:
             path.unlink()
 
     def _average(self, history: list[dict[str, float]]) -> None:
+        """Judge the mean of the last epochs' weights; it is the best where it errs no more."""
         count = min(self._trainer.training.average_epochs or 0, len(history))
         epochs = range(len(history) - count + 1, len(history) + 1)
         paths = [self._folder / f"epoch_{epoch}.pt" for epoch in epochs]
@@ -84,22 +85,3 @@ class Recorder:
         if error <= min(held_out_errors(history)):
             checkpoint = trainer.checkpoint(len(history), history)
             save_checkpoint(self._folder / "best.pt", checkpoint)
-
-
-def held_out_errors(history: Sequence[dict[str, float]]) -> list[float]:
-    return [figures["held_out_eer_percent"] for figures in history]
-
-
-def best_epoch(history: Sequence[dict[str, float]]) -> int:
-    """The epoch, from 0, with the lowest held-out EER.
-
-    Of equals the last: its learning rate is lower, and few speakers soon give 0 %.
-    """
-    errors = held_out_errors(history)
-    return max(i for i, error in enumerate(errors) if error == min(errors))
-
-
-def has_collapsed(figures: dict[str, float], margin: float) -> bool:
-    """A triplet loss at its margin while all embeddings are alike."""
-    at_margin = abs(figures["loss"] - margin) < 0.05 * margin
-    return at_margin and figures["mean_cosine"] > 0.95

@@ -12,11 +12,11 @@ from deep_speaker.config import AnySchedule, Fall, Optimiser, Plateau
 def learning_rate(
     schedule: AnySchedule, progress: float, epoch: int, errors: Sequence[float]
 ) -> float:
-    """The rate of a step.
+    """Return the learning rate of a step.
 
     Args:
         progress: share of the phase's steps that are done, 0 to 1.
-        epoch: epochs done.
+        epoch: the number of epochs done.
         errors: the held-out EER after each of them.
     """
     if progress < schedule.warmup_share:
@@ -36,7 +36,7 @@ def learning_rate(
 
 
 def count_plateaus(errors: Sequence[float], length: int) -> int:
-    """How often `length` epochs in a row went by without a new lowest error.
+    """Count the runs of `length` epochs without a new lowest error.
 
     >>> count_plateaus([9, 8, 8, 9, 7, 7, 7, 7, 7], length=2)
     3
@@ -53,7 +53,7 @@ def count_plateaus(errors: Sequence[float], length: int) -> int:
 def build_optimiser(
     parameters: Iterable[nn.Parameter], options: Optimiser
 ) -> torch.optim.Optimizer:
-    """The optimiser; its learning rate is set at every step."""
+    """Build the optimiser; its learning rate is set at every step."""
     decay = options.weight_decay
     if options.name == "sgd":
         return torch.optim.SGD(parameters, lr=0.0, momentum=options.momentum, weight_decay=decay)

@@ -1,4 +1,4 @@
-"""Gather what a phase trains, and refuse what does not fit."""
+"""The set-up of a phase: gather what it trains, and refuse what does not fit."""
 
 import logging
 import math
@@ -88,10 +88,10 @@ def gather_utterances(source: FeatureSource, speakers: Sequence[str]) -> dict[st
 def start_from(
     initial: Checkpoint, phase: str, network: EmbeddingNetwork, loss: SpeakerLoss
 ) -> None:
-    """Load a checkpoint's weights, those of its loss where a phase has the same.
+    """Load a checkpoint's weights, and its loss's where the phase has the same loss.
 
     Raises:
-        ValueError: a control, which is to continue with a loss, finds another one.
+        ValueError: a control, which continues with the loss of the checkpoint, has another.
     """
     network.load_state_dict(initial.network)
     carried = carry_over(loss, initial.loss)

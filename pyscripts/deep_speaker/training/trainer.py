@@ -1,4 +1,4 @@
-"""What a phase trains, with what, and how one epoch goes."""
+"""The trainer: the objects of a phase, and one epoch of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -13,10 +13,10 @@ from tqdm import tqdm
 from deep_speaker.config import Experiment, Training
 from deep_speaker.config.phases import TRAINED
 from deep_speaker.features.source import FeatureSource
-from deep_speaker.losses.base import SpeakerLoss
+from deep_speaker.losses.base import LossResult, SpeakerLoss
 from deep_speaker.networks.checkpoints import Checkpoint, copy_state
 from deep_speaker.networks.devices import autocast
-from deep_speaker.networks.registry import EmbeddingNetwork
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
 from deep_speaker.training import ranks
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
@@ -27,11 +27,14 @@ from deep_speaker.training.schedules import learning_rate
 
 @dataclass
 class Trainer:
-    """What a phase trains, and with what.
+    """A network and a loss in training, with all that this takes.
 
     Attributes:
+        training: the options of the phase.
+        speakers: those who train, in the order of the loss's classes.
+        judge: of every epoch, by the held-out speakers.
         parallel: the network, which several ranks keep alike.
-        steps_per_epoch: optimiser steps.
+        steps_per_epoch: steps of the optimiser.
     """
 
     experiment: Experiment
@@ -49,16 +52,16 @@ class Trainer:
     device: torch.device
 
     def train_epoch(self, epoch: int, errors: Sequence[float]) -> dict[str, float]:
-        """One epoch's steps.
+        """Take the steps of one epoch.
 
         Args:
-            errors: held-out EERs of the epochs before.
+            errors: held-out EERs of the epochs before, in percent.
 
         Returns:
             The means of the loss and of the figures it logs, and the last learning rate.
         """
         self.network.train()
-        seed, batches = self._batches(epoch)
+        seed, batches = self.draw_batches(epoch)
         torch.manual_seed(seed)
         totals: dict[str, float] = {}
         rate = 0.0
@@ -81,7 +84,7 @@ class Trainer:
         return totals | {"learning_rate": rate}
 
     def _step(self, batches: Sequence[Batch], progress: float, rate: float) -> dict[str, float]:
-        """One step of the optimiser, on the mean of the batches' gradients."""
+        """Take a step of the optimiser, on the mean of the batches' gradients."""
         self.loss.progress = progress
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -91,13 +94,8 @@ class Trainer:
             # Ranks exchange gradients once per step.
             last = batch is batches[-1]
             with nullcontext() if last else ranks.without_exchange(self.parallel):
-                loss, of_batch = self._compute_loss(batch)
-                if not torch.isfinite(loss):
-                    raise ValueError(
-                        f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: "
-                        f"lower schedule.initial ({self.training.schedule.initial:g}) or the "
-                        "momentum, or set optimiser.clip_norm"
-                    )
+                loss, of_batch = self.compute_loss(batch)
+                self._check_finite(loss, progress)
                 (loss / len(batches)).backward()
             for name, value in ({"loss": loss.item()} | of_batch).items():
                 figures[name] = figures.get(name, 0.0) + value / len(batches)
@@ -108,15 +106,24 @@ class Trainer:
         self.optimiser.step()
         return figures
 
-    def _compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The loss over the batch of all ranks together."""
+    def compute_loss(self, batch: Batch) -> LossResult:
+        """Compute the loss over the batch of all ranks together."""
         with autocast(self.device):
             embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
         labels = batch.labels.to(self.device, non_blocking=True)
         return self.loss(ranks.gather_with_gradients(embeddings), ranks.gather(labels))
 
-    def _batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """A seed for torch, and batches that follow from the epoch: a resumed run repeats."""
+    def _check_finite(self, loss: Tensor, progress: float) -> None:
+        """Refuse to go on with a loss that is infinite or not a number."""
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: "
+                f"lower schedule.initial ({self.training.schedule.initial:g}) or the "
+                "momentum, or set optimiser.clip_norm"
+            )
+
+    def draw_batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """Return a seed for torch, and batches, by the epoch alone: a resumed run repeats."""
         key = (self.experiment.seed, TRAINED.index(self.phase), epoch)
         drawn = self.sampler.epoch(
             self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
@@ -125,16 +132,18 @@ class Trainer:
         return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
     def judge_network(self) -> dict[str, float]:
-        """The network's figures on the held-out speakers."""
+        """Return the network's figures on the held-out speakers."""
         error, mean_cosine = self.judge.evaluate(self.network, self.device)
         return {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
 
     def restore(self, checkpoint: Checkpoint) -> None:
+        """Load the state at the end of an epoch."""
         self.network.load_state_dict(checkpoint.network)
         self.loss.load_state_dict(checkpoint.loss)
         self.optimiser.load_state_dict(checkpoint.optimiser)
 
     def checkpoint(self, epochs: int, history: list[dict[str, float]]) -> Checkpoint:
+        """Return the state at the end of an epoch."""
         return Checkpoint(
             experiment=self.experiment.model_dump(mode="json"),
             phase=self.phase,

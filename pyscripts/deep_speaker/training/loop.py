@@ -1,9 +1,8 @@
-"""A phase of training, epoch by epoch."""
+"""The loop of a phase: epoch by epoch, begun, resumed and kept."""
 
 import logging
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +12,8 @@ from deep_speaker.copies.joining import check_joined
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from deep_speaker.system.files import replace_directory
 from deep_speaker.training import ranks
-from deep_speaker.training.recorder import Recorder, best_epoch, held_out_errors
+from deep_speaker.training.history import has_stalled, held_out_errors
+from deep_speaker.training.recorder import Recorder
 from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
 
@@ -29,8 +29,8 @@ def train(
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
 
-    Until the last epoch is done all of it lies in `output`.partial, from where `resume` goes on.
-    Of several ranks the first alone writes.
+    Until the last epoch is done they lie in `output`.partial, from where `resume` goes on. Of
+    several ranks only the first writes.
     """
     partial = output.with_name(output.name + ".partial")
     start = load_checkpoint(initial) if initial else None
@@ -47,23 +47,15 @@ def train(
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
         logging.info("resuming after epoch %d", last.epochs)
+    history = last.history if last else []
     if ranks.rank() > 0:
-        run_epochs(trainer, last.history if last else [], None)
+        run_epochs(trainer, history, None)
         return
     if last is None:
-        if partial.is_dir() and resume:
-            logging.info("%s: no epoch was finished; starting anew", partial)
-        elif partial.is_dir():
-            logging.warning(
-                "%s: an unfinished run is discarded (run.sh --resume true goes on with one)",
-                partial,
-            )
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))
+        begin_folder(partial, trainer, resume)
     try:
         with Recorder(trainer, partial) as recorder:
-            run_epochs(trainer, last.history if last else [], recorder)
+            run_epochs(trainer, history, recorder)
     except KeyboardInterrupt:
         if (partial / "last.pt").is_file():
             logging.info("%s has the whole epochs: run.sh --resume true goes on with them", partial)
@@ -72,7 +64,7 @@ def train(
 
 
 def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | None) -> Checkpoint:
-    """The last checkpoint of a run to resume, begun with this config and these weights."""
+    """Return the last checkpoint of a run; refuse one of another config or other first weights."""
     last = load_checkpoint(folder / "last.pt")
     asked = experiment.model_dump(mode="json")
     if last.experiment | {"scoring": None} != asked | {"scoring": None}:
@@ -84,10 +76,23 @@ def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | Non
     return last
 
 
+def begin_folder(partial: Path, trainer: Trainer, resume: bool) -> None:
+    """Replace what an earlier run left by the weights that this one starts from."""
+    if partial.is_dir() and resume:
+        logging.info("%s: no epoch was finished; starting anew", partial)
+    elif partial.is_dir():
+        logging.warning(
+            "%s: an unfinished run is discarded (run.sh --resume true goes on with one)", partial
+        )
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))
+
+
 def run_epochs(
     trainer: Trainer, history: list[dict[str, float]], recorder: Recorder | None
 ) -> None:
-    """Train epoch by epoch; the first rank, which has the recorder, judges and keeps each."""
+    """Train epoch by epoch; the first rank, which has the recorder, judges and keeps them."""
     for epoch in range(len(history), trainer.training.epochs):
         if has_stalled(history, trainer.training.patience):
             break
@@ -100,12 +105,3 @@ def run_epochs(
             recorder.keep(history, time.monotonic() - start)
     if recorder:
         recorder.finish(history)
-
-
-def has_stalled(history: Sequence[dict[str, float]], patience: int | None) -> bool:
-    """Whether the held-out EER has been above its best for `patience` epochs."""
-    if not patience or not history or len(history) - 1 - best_epoch(history) < patience:
-        return False
-    if ranks.rank() == 0:
-        logging.info("held-out EER above its best for %d epochs: stopping", patience)
-    return True
