@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Resolve what run.sh was asked for, and print what its stages work on, as lines name=value.
+"""Resolve the options of run.sh, and print what its stages work on, as lines name=value.
 
-Writes the experiment, whole, to <experiment>/resolved.yaml once a stage needs it. Values:
+Writes the whole experiment to <experiment>/resolved.yaml. Values:
 
   data, experiment   the folders data/<name> and exp/<name>/<config>.<override>...<setting>...
   config             the resolved experiment file
   train_set          the folder of data/<name> that trains: train, or train_augmented
-  initial_model      the checkpoint of imported weights, if any
-  start              untrained, or initial_model: what training starts from
+  initial_checkpoint the checkpoint of imported weights, if any
+  start              untrained, or initial_model: the phase that training starts from
   trained            the phases that are trained, in order
   phases             all phases, floors first
   last               the phase whose x-vectors are the experiment's
@@ -68,15 +68,15 @@ def parse_options() -> argparse.Namespace:
 
 
 def choose_folder(options: argparse.Namespace) -> Path:
-    """Return the experiment's folder, named after all that makes it what it is."""
-    model = Path(options.initial_model).stem
+    """Return the experiment's folder, named after its config, overrides, settings and weights."""
+    weights = Path(options.initial_model).stem
     parts = [path.stem for path in (options.config, *options.override)]
-    parts += [safe_name(text) for text in options.set] + ([model] if model else [])
+    parts += [safe_name(text) for text in options.set] + ([weights] if weights else [])
     return Path("exp") / options.name / ".".join(parts)
 
 
 def safe_name(setting: str) -> str:
-    """Map a setting to what a folder may be called, in Kaldi's specifiers too.
+    """Map a setting to a name for a folder, fit for Kaldi's specifiers too.
 
     >>> safe_name("pretraining.loss={name: softmax, scale: 20}")
     'pretraining.loss=name_softmax,_scale_20'
@@ -89,7 +89,7 @@ def safe_name(setting: str) -> str:
 def choose_trained(
     options: argparse.Namespace, experiment: Experiment, experiment_dir: Path
 ) -> list[str]:
-    """Return the phases to work on: of imported weights that are only judged, those there are."""
+    """Return the phases to work on; imported weights that are only judged may have trained none."""
     trained = [
         phase
         for phase in trained_phases(experiment)

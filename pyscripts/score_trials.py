@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def phase_name(text: str) -> str:
-    """An argparse type: the name of a folder."""
+    """Return the name of a phase, as an argparse type."""
     if not text or "/" in text:
         raise argparse.ArgumentTypeError(f"{text!r}: expected the name of a phase, no path")
     return text

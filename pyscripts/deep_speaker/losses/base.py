@@ -38,5 +38,5 @@ def in_float32(
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Return the share of rows of logits (batch, classes) with their largest at their label."""
+    """Return the share of logits (batch, classes) that are largest at their label (batch,)."""
     return (logits.argmax(dim=1) == labels).float().mean().item()

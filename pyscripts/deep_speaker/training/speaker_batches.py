@@ -123,5 +123,5 @@ class SpeakerBatches:
         return Section(section.utterance, start, start + self.section_frames)
 
     def visits(self, num_utterances: int) -> float:
-        """Count a speaker's batches until so many of his utterances are dealt."""
+        """Count the batches of a speaker until this many utterances are dealt."""
         return num_utterances / (self.chunks_per_speaker * self.training.pieces_per_chunk)
