@@ -15,7 +15,7 @@ from deep_speaker.report import (
     score_histograms,
     training_curves,
 )
-from deep_speaker.report.det_curves import det_curve, det_figure, percent
+from deep_speaker.report.det_curves import DetPanel, det_curve, det_figure, format_percent
 from deep_speaker.report.embedding_map import EmbeddingMap, embedding_figure, speaker_colours
 from deep_speaker.report.score_histograms import histogram_figure, score_histogram
 from deep_speaker.report.styles import phase_styles
@@ -58,11 +58,11 @@ def make_curves() -> dict:
 
 def test_det_curves_are_drawn_on_probit_axes(drawn: list) -> None:
     curves = make_curves()
-    svg = det_figure("det", {"Phases": (curves, phase_styles(curves))})
+    svg = det_figure("det", [DetPanel("Phases", curves, phase_styles(curves))])
     (axes,) = drawn[0].axes
     lines = {line.get_label(): line for line in axes.lines}
     (label,) = [label for label in lines if "finetuning" in label]
-    assert label.startswith(percent(curves["finetuning"].eer))
+    assert label.startswith(format_percent(curves["finetuning"].eer))
     x, y = lines[label].get_data()
     inside = (x > -3) & (x < 3) & (y > -3) & (y < 3)
     assert norm.cdf(x[inside]) == pytest.approx(curves["finetuning"].false_alarm[inside])
@@ -85,7 +85,7 @@ def test_histograms_mark_thresholds_and_show_all_phases(drawn: list) -> None:
         for phase in ("statistics", "pretraining", "finetuning")
     }
     found = {phase: histogram for phase, histogram in made.items() if histogram}
-    thresholds = [("p = 0.01", 4.595), ("p = 0.05", 2.944)]
+    thresholds = {"p = 0.01": 4.595, "p = 0.05": 2.944}
     styles = phase_styles(found)
     svg = histogram_figure("h", found, "finetuning", "LLR, nats", thresholds, styles)
     main, *others = drawn[0].axes
@@ -96,7 +96,7 @@ def test_histograms_mark_thresholds_and_show_all_phases(drawn: list) -> None:
     assert np.array_equal(values[1], found["finetuning"].target)
     assert {"nontarget", "target", "p = 0.01", "LLR, nats", "density"} <= set(texts(svg))
     alone = {"finetuning": found["finetuning"]}
-    assert "p = 0.01" not in texts(histogram_figure("h", alone, "finetuning", "score", [], styles))
+    assert "p = 0.01" not in texts(histogram_figure("h", alone, "finetuning", "score", {}, styles))
 
 
 def make_history(**figures: list[float | None]) -> TrainingCurve:
@@ -162,7 +162,7 @@ def test_texts_are_escaped_and_never_mathematics() -> None:
 
 def test_ids_start_with_the_plot_s_name() -> None:
     curves = make_curves()
-    svg = det_figure('a <"', {"Phases": (curves, phase_styles(curves))})
+    svg = det_figure('a <"', [DetPanel("Phases", curves, phase_styles(curves))])
     ids = re.findall(r'\bid="([^"]*)"', svg)
     assert ids
     assert all(re.fullmatch(r"a_20__3c__22_-[\w.]+", each) for each in ids)
@@ -170,7 +170,7 @@ def test_ids_start_with_the_plot_s_name() -> None:
 
 def test_the_same_data_give_the_same_text() -> None:
     curves = make_curves()
-    once, again = (det_figure("d", {"P": (curves, phase_styles(curves))}) for _ in range(2))
+    once, again = (det_figure("d", [DetPanel("P", curves, phase_styles(curves))]) for _ in range(2))
     assert once == again
     for word in ("purl.org", "matplotlib.org", "<metadata"):
         assert word not in once

@@ -11,7 +11,7 @@ import pytest
 import write_report as command
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.report import provenance
-from deep_speaker.report.page import headline, headline_lists, write_report
+from deep_speaker.report.page import write_report
 from support.report_experiments import PHASES, Made, make_reported, write_rows
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "use", "path"}
@@ -177,29 +177,6 @@ def test_lists_of_all_kinds(made: Made) -> None:
     assert html.count("<details><summary>Worst trials") == 2
 
 
-def test_the_headline_is_the_final_phase_beside_the_lowest_row_and_its_back_end_s_floor() -> None:
-    rows = [
-        {"trials": "trials", "subset": subset, "phase": phase, "backend": backend,
-         "eer_percent": error, "interval_95": {"eer_percent": [error / 2, 2 * error]}}
-        for subset, phase, backend, error in (
-            ("all", "statistics", "plda", 0.4),
-            ("all", "untrained", "cosine", 0.5),
-            ("all", "statistics", "cosine", 1.0),
-            ("same_sex", "pretraining", "cosine", 0.1),
-            ("all", "pretraining", "cosine", 3.0),
-            ("all", "pretraining", "plda", 2.0),
-        )
-    ]  # fmt: skip
-    found = headline(rows, "trials", "pretraining")
-    assert (found.main, found.lowest, found.floor) == (rows[4], rows[5], rows[1])
-    assert found.interval == "[1.50, 6.00]"
-    assert headline(rows[:5], "trials", "pretraining").lowest is None
-    others = [row | ({"backend": "lda"} if row is rows[4] else {}) for row in rows]
-    assert headline(others, "trials", "pretraining").floor == rows[0]
-    alone = headline(rows[1:2], "trials", "untrained")
-    assert (alone.main, alone.lowest, alone.floor) == (rows[1], None, None)
-
-
 @pytest.mark.parametrize(
     ("floors", "sentence"),
     [
@@ -229,12 +206,6 @@ def test_the_floor_of_the_headline_in_words(
     text = " ".join(Page(report(made, phases)).text.split())
     assert sentence in text
     assert ("may be the channel" in text) == ("may be the channel" in sentence)
-
-
-def test_lists_for_verification_come_first_in_line() -> None:
-    rows = [{"trials": name} for name in ("one_plus_99", "ar", "identification", "ar")]
-    assert headline_lists(rows) == ["ar"]
-    assert headline_lists([{"trials": "identification"}]) == ["identification"]
 
 
 def test_a_config_of_another_day_costs_the_network_s_size(
