@@ -18,10 +18,13 @@ def test_the_headline_is_the_final_phase_beside_the_lowest_row_and_its_back_end_
     ]  # fmt: skip
     found = find_headline(rows, "trials", "pretraining")
     assert (found.main, found.lowest, found.floor) == (rows[4], rows[5], rows[1])
+    assert (found.text(found.main), found.is_below_floor) == ("3.00", False)
     assert found.interval == "[1.50, 6.00]"
     assert find_headline(rows[:5], "trials", "pretraining").lowest is None
     others = [row | ({"backend": "lda"} if row is rows[4] else {}) for row in rows]
     assert find_headline(others, "trials", "pretraining").floor == rows[0]
+    better = [row | ({"eer_percent": 0.3} if row is rows[4] else {}) for row in rows]
+    assert find_headline(better, "trials", "pretraining").is_below_floor
     alone = find_headline(rows[1:2], "trials", "untrained")
     assert (alone.main, alone.lowest, alone.floor) == (rows[1], None, None)
 

@@ -19,12 +19,16 @@ PHASES = list(NOISE)
 
 
 class Made(NamedTuple):
+    """The folders of a test set and of an experiment."""
+
     data_dir: Path
     experiment_dir: Path
 
 
 def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> Made:
-    """Six speakers of four utterances, `a`, `c` and `e` female; all pairs and the 1 + 99 partner.
+    """Make a finished experiment: all pairs of six speakers' utterances, and the 1 + 99 partner.
+
+    A speaker has four utterances; `a`, `c` and `e` are female.
 
     Args:
         prefix: of all ids.
@@ -68,6 +72,7 @@ def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> M
 
 
 def write_histories(experiment_dir: Path) -> None:
+    """Write history.json of pre-training, of four epochs, and of fine-tuning, of two."""
     for phase, errors in {"pretraining": [9.0, 4.0, 4.0, 5.0], "finetuning": [3.0, 2.0]}.items():
         history = [
             {"loss": error / 10, "learning_rate": 0.1, "held_out_eer_percent": error}
@@ -79,6 +84,6 @@ def write_histories(experiment_dir: Path) -> None:
 
 
 def write_rows(made: Made, phases: list[str] = PHASES) -> None:
-    """What stage 6 writes before the report."""
+    """Write what stage 6 writes before the report: results.json."""
     rows = compute_rows(made.data_dir, made.experiment_dir / "scores", phases)
     write_results(made.experiment_dir / "results.json", rows)

@@ -24,12 +24,12 @@ ALL = ("cosine", "centred_cosine", "lda", "plda", "cosine_as_norm", "plda_as_nor
 
 
 def experiment_of(*backends: str) -> Experiment:
-    """Holds out 10 of 25 speakers, just enough to calibrate by."""
+    """Make an experiment that holds out 10 of 25 speakers, just enough to calibrate by."""
     return make_experiment(scoring={"backends": backends, "lda_dim": 4, "cohort_size": 4})
 
 
 def random_trials(count: int, seed: int = 1) -> list[Trial]:
-    """Pairs of utterances, and of speakers with utterances, in no order."""
+    """Draw pairs of utterances, and of speakers with utterances, in no order."""
     rng = np.random.default_rng(seed)
     keys = [*TEST, *dict.fromkeys(TEST.values())]
     pairs = rng.integers([len(keys), len(TEST)], size=(count, 2)).tolist()
@@ -40,7 +40,7 @@ OWN = "test an utterance by which they enrol"  # a warning that random lists cau
 
 
 def make_folder(tmp_path: Path) -> Path:
-    """Data directories train/ and test/, a trial list, and x-vectors of both sets in x/."""
+    """Make data directories train/ and test/, a trial list, and x-vectors of both sets in x/."""
     for name, utt2spk, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
         write_data_dir(tmp_path / name, utt2spk)
         vectors = make_vectors(utt2spk, seed)
@@ -50,7 +50,7 @@ def make_folder(tmp_path: Path) -> Path:
 
 
 def score(folder: Path, *backends: str, phase: str = "p") -> Path:
-    """Run the stage; the folder of the scores."""
+    """Run the stage; return the folder of the scores."""
     arguments = folder / "train", folder / "test", folder / "x", folder / "scores" / phase
     score_trials(experiment_of(*(backends or ("cosine",))), *arguments)
     return folder / "scores"
@@ -72,6 +72,6 @@ def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def slow_vectors(directory: Path) -> dict[str, np.ndarray]:
-    """Unit vectors of utterances, read by others."""
+    """Read vectors of utterances without this library, at unit length."""
     vectors = dict(kaldiio.load_scp(str(directory / "xvector.scp")))
     return {key: vector.astype(float) / math.hypot(*vector) for key, vector in vectors.items()}

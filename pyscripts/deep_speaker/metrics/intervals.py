@@ -28,7 +28,7 @@ from scipy.sparse import csc_array
 from deep_speaker.metrics.error_rates import ErrorRates, split_classes
 from deep_speaker.metrics.metric import AnchorMetric, LlrMetric, Metric, RateMetric, ScoredTrials
 from deep_speaker.metrics.paired_trials import pair_trials
-from deep_speaker.metrics.replicates import replicate
+from deep_speaker.metrics.replicates import count_replicates
 
 QUANTILES = (0.025, 0.975)
 # Replicates use all thresholds of a list, or so many pairs of them, closer where misses are few.
@@ -116,7 +116,7 @@ class SpeakerBootstrap:
         losses = self._sum_losses(trials.llrs, of_llrs)
         parts = []
         for weights in self._weights_in_parts():
-            replicates = replicate(counts, weights)
+            replicates = count_replicates(counts, weights)
             rates = replicates.rates(thresholds)
             figures = [metric.factor * metric.function(rates) for metric in of_rates]
             means = replicates.mean_losses(losses)
@@ -126,7 +126,7 @@ class SpeakerBootstrap:
         return np.concatenate(parts, axis=1)
 
     def _weights_in_parts(self) -> Iterator[list[np.ndarray]]:
-        """Yield the weights of the pairs in some replicates after the other, per class."""
+        """Yield the weights of pairs per class, of some replicates at a time."""
         num_pairs = max(len(trials.first) for trials in self._classes)
         at_once = max(1, min(REPLICATES_AT_ONCE, WEIGHTS_AT_ONCE // num_pairs))
         for start in range(0, self._weights.shape[1], at_once):

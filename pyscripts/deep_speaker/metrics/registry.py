@@ -12,14 +12,16 @@ from deep_speaker.metrics.llr_costs import act_dcf, cllr
 from deep_speaker.metrics.metric import AnchorMetric, ListKind, LlrMetric, Metric, RateMetric
 
 RANK = 5  # of identification, besides the first
-EER = "EER: where the miss rate equals the false-alarm rate, by linear interpolation."
-COSTS = (
+EER_CONVENTION = "EER: where the miss rate equals the false-alarm rate, by linear interpolation."
+DCF_CONVENTION = (
     "minDCF(p), actDCF(p): detection cost at p(target) = p, C_miss = C_fa = 1, divided by that of "
     "the better of accepting all and rejecting all; min at the best threshold, act at Bayes' "
     "threshold ln((1 - p) / p) of log-likelihood ratios, calibrated by held-out speakers."
 )
-CLLR = "Cllr: cost of the log-likelihood ratios over all p(target), in bits; 1: no information."
-ACCURACY = (
+CLLR_CONVENTION = (
+    "Cllr: cost of the log-likelihood ratios over all p(target), in bits; 1: no information."
+)
+ACCURACY_CONVENTION = (
     "ACC: share of anchors whose positive scores above all their negatives, 99 of other speakers "
     "or as many as there are. Rank-1 (rank-5): share of tests whose own model is the best (of the "
     "five best) of all. Ties are failures."
@@ -29,12 +31,12 @@ ACCURACY = (
 METRICS: tuple[Metric, ...] = (
     RateMetric(
         keys=("eer_percent",), title="EER %", digits=2, percent=True, interval="shown",
-        kind="verification", function=equal_error_rates, convention=EER,
+        kind="verification", function=equal_error_rates, convention=EER_CONVENTION,
     ),
     *(
         RateMetric(
             keys=("min_dcf", f"{p:g}"), title=f"minDCF({p:g})", digits=3,
-            kind="verification", function=partial(min_dcfs, p_target=p), convention=COSTS,
+            kind="verification", function=partial(min_dcfs, p_target=p), convention=DCF_CONVENTION,
         )
         for p in P_TARGETS
     ),
@@ -42,28 +44,29 @@ METRICS: tuple[Metric, ...] = (
         LlrMetric(
             keys=("act_dcf", f"{p:g}"),
             title=f"actDCF({p:g})" if p == P_TARGETS[0] else "", digits=3,
-            kind="verification", function=act_dcf(p), convention=COSTS,
+            kind="verification", function=act_dcf(p), convention=DCF_CONVENTION,
         )
         for p in P_TARGETS
     ),
     LlrMetric(
         keys=("cllr",), title="Cllr", digits=3,
-        kind="verification", function=cllr(), convention=CLLR,
+        kind="verification", function=cllr(), convention=CLLR_CONVENTION,
     ),
     AnchorMetric(
         keys=("identification_accuracy_percent",), title="ACC %", digits=2, percent=True,
         less_is_better=False, interval="shown",
-        kind="one_plus_99", function=identified_anchors, convention=ACCURACY,
+        kind="one_plus_99", function=identified_anchors, convention=ACCURACY_CONVENTION,
     ),
     AnchorMetric(
         keys=("identification_accuracy_percent",), title="rank-1 %", digits=2, percent=True,
         less_is_better=False, interval="shown",
-        kind="identification", function=identified_anchors, convention=ACCURACY,
+        kind="identification", function=identified_anchors, convention=ACCURACY_CONVENTION,
     ),
     AnchorMetric(
         keys=(f"rank{RANK}_accuracy_percent",), title=f"rank-{RANK} %", digits=2, percent=True,
         less_is_better=False, interval="none", fewest_trials=RANK + 1,
-        kind="identification", function=partial(identified_anchors, rank=RANK), convention=ACCURACY,
+        kind="identification", function=partial(identified_anchors, rank=RANK),
+        convention=ACCURACY_CONVENTION,
     ),
 )  # fmt: skip
 REQUIRED = tuple(metric for metric in METRICS if isinstance(metric, RateMetric))  # of every row

@@ -40,7 +40,7 @@ class Replicates:
         ]
 
 
-def replicate(counts: Sequence[csc_array], weights: Sequence[np.ndarray]) -> Replicates:
+def count_replicates(counts: Sequence[csc_array], weights: Sequence[np.ndarray]) -> Replicates:
     """Count the trials of replicates.
 
     Args:

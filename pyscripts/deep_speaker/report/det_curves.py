@@ -52,8 +52,8 @@ def thin(rates: ErrorRates) -> np.ndarray:
 
 
 DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
-DET_PANEL = 560, 382  # width and height in pixels
-DET_PLACE = 48, 44, 304  # left, bottom and side of the square in it
+PANEL_SIZE = 560, 382  # width and height in pixels
+PANEL_SQUARE = 48, 44, 304  # left, bottom and side of the square in it
 
 
 class DetPanel(NamedTuple):
@@ -67,12 +67,12 @@ class DetPanel(NamedTuple):
 @matplotlib.rc_context(PLOT_SETTINGS)  # type: ignore[arg-type]
 def det_figure(name: str, panels: Sequence[DetPanel]) -> str:
     """Draw DET curves, panels beside each other, all with the same axes."""
-    width, height = DET_PANEL[0] * len(panels), DET_PANEL[1]
+    width, height = PANEL_SIZE[0] * len(panels), PANEL_SIZE[1]
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     rates = [curve.eer for panel in panels for curve in panel.curves.values()]
     lowest = 1e-3 if min(rates) > 0.02 else 1e-4
     for i, panel in enumerate(panels):
-        left, bottom, side = DET_PANEL[0] * i + DET_PLACE[0], DET_PLACE[1], DET_PLACE[2]
+        left, bottom, side = PANEL_SIZE[0] * i + PANEL_SQUARE[0], PANEL_SQUARE[1], PANEL_SQUARE[2]
         axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
         _draw_panel(axes, panel, lowest)
     return to_svg(figure, name, "Detection error trade-off curves")

@@ -9,7 +9,7 @@ from deep_speaker.results.cells import format_figure, format_interval
 from deep_speaker.results.lists import list_kind
 from deep_speaker.results.rows import ResultRow, interval_of, value_of
 
-METRIC = main_metric("verification")
+HEADLINE_METRIC = main_metric("verification")
 
 
 class Headline(NamedTuple):
@@ -29,7 +29,9 @@ class Headline(NamedTuple):
     @property
     def interval(self) -> str:
         """The interval of the final phase."""
-        return format_interval(interval_of(self.main, *METRIC.keys), METRIC.digits)
+        return format_interval(
+            interval_of(self.main, *HEADLINE_METRIC.keys), HEADLINE_METRIC.digits
+        )
 
     @property
     def is_below_floor(self) -> bool:
@@ -38,7 +40,7 @@ class Headline(NamedTuple):
 
     def text(self, row: ResultRow) -> str:
         """Return the error rate of a row."""
-        return format_figure(row, METRIC)
+        return format_figure(row, HEADLINE_METRIC)
 
 
 def headline_lists(rows: Sequence[ResultRow]) -> list[str]:
@@ -65,6 +67,6 @@ def find_headline(rows: Sequence[ResultRow], name: str, final: str) -> Headline:
 
 def error_of(row: ResultRow) -> float:
     """Return the error rate of a row."""
-    value = value_of(row, *METRIC.keys)
+    value = value_of(row, *HEADLINE_METRIC.keys)
     assert value is not None
     return value

@@ -20,7 +20,7 @@ from deep_speaker.trials.table import read_trial_table
 
 
 class ListSection(NamedTuple):
-    """A section of the page; what there is nothing for is None."""
+    """A section of the page; parts that the list has no data for are None."""
 
     name: str
     tables: dict[str, HtmlTable]

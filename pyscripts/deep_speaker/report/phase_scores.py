@@ -18,7 +18,7 @@ BAYES_P_TARGETS = P_TARGETS[:2]  # of the thresholds in the histograms
 
 
 class PhaseScores(NamedTuple):
-    """What is kept of the scores of a phase by its main back end.
+    """The plots' part of the scores of a phase by its main back end.
 
     Attributes:
         histogram: None where no score is finite.
@@ -31,7 +31,7 @@ class PhaseScores(NamedTuple):
 
 
 def summarise_scores(trials: TrialTable, path: Path, calibration: object) -> PhaseScores:
-    """Read the scores of a phase, and keep what plots show of them."""
+    """Read the scores of a phase, and keep the part that plots show."""
     scores = read_scores(path, trials)
     curve = det_curve(error_rates(scores, trials.is_target))
     shown = calibrate(scores, calibration)

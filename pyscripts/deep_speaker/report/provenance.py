@@ -47,7 +47,7 @@ class StageTime(NamedTuple):
 def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
     """Return all that the page says of data, network, programs and time."""
     config = experiment_dir / "config.yaml"
-    experiment = _read_if_good(config)
+    experiment = _read_experiment_if_good(config)
     sizes = [set_size(data_dir.parent / "train"), set_size(data_dir)]
     return {
         "configs": read_config_texts(experiment_dir),
@@ -73,7 +73,7 @@ def read_config_texts(experiment_dir: Path) -> dict[str, str]:
     return {title: text for text, title in titles.items()}
 
 
-def _read_if_good(path: Path) -> Experiment | None:
+def _read_experiment_if_good(path: Path) -> Experiment | None:
     """Read an experiment file; None, with a warning, where it is of a form of another day."""
     if not path.is_file():
         return None

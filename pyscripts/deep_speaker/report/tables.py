@@ -46,7 +46,7 @@ class Strip(NamedTuple):
 
 
 class HtmlLine(NamedTuple):
-    """A phase and back end, and what stands in their line."""
+    """The line of a phase and back end."""
 
     phase: str
     backend: str

@@ -50,7 +50,7 @@ def read_training_curves(experiment_dir: Path, phases: Sequence[str]) -> list[Tr
     """
     curves: list[TrainingCurve] = []
     for phase in phases:
-        if history := _read_if_good(experiment_dir / phase / "history.json"):
+        if history := _read_history_if_good(experiment_dir / phase / "history.json"):
             begin = 1 if not curves else 1 + len(curves[0].figures["loss"])
             figures = {
                 name: [finite_number(epoch.get(name)) for epoch in history] for name in CURVES
@@ -61,7 +61,7 @@ def read_training_curves(experiment_dir: Path, phases: Sequence[str]) -> list[Tr
     return curves
 
 
-def _read_if_good(path: Path) -> list[dict[str, float]]:
+def _read_history_if_good(path: Path) -> list[dict[str, float]]:
     try:
         return read_history(path) if path.is_file() else []
     except ValueError as error:
@@ -99,7 +99,7 @@ def training_figure(name: str, curves: Sequence[TrainingCurve], styles: Mapping[
     figure.subplots(rows, 2, sharex=True)
     for axes, key in zip(figure.axes, shown, strict=False):
         for curve in curves:
-            _draw_curve(axes, key, curve, styles[curve.phase])
+            _draw_epochs(axes, key, curve, styles[curve.phase])
         _set_axes(axes, key)
     for axes in figure.axes[2 * rows - 2 :]:
         axes.set_xlabel("epoch")
@@ -113,7 +113,7 @@ def _has_value(values: Sequence[float | None]) -> bool:
     return any(value is not None for value in values)
 
 
-def _draw_curve(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> None:
+def _draw_epochs(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> None:
     values = curve.figures[key]
     if not _has_value(values):
         return
