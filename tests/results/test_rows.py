@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ def test_figures_and_intervals() -> None:
         ("[]", r".*list of rows"),
         ('{"phase": "x"}', r".*list of rows"),
         (json.dumps([make_row(), 1]), "row 2 "),
-        (json.dumps([make_row(eer_percent="2")]), r"row 1 .*min_dcf"),
-        (json.dumps([make_row(min_dcf={"0.01": 1})]), r"row 1 .*min_dcf"),
+        (json.dumps([make_row(eer_percent="2")]), r"row 1 .*eer_percent"),
+        (json.dumps([make_row(num_target=None)]), r"row 1 .*num_target"),
     ],
 )
 def test_broken_results_are_named(text: str | None, message: str, tmp_path: Path) -> None:
@@ -38,7 +39,9 @@ def test_broken_results_are_named(text: str | None, message: str, tmp_path: Path
         read_results(path)
 
 
-def test_good_results_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", [make_row(), make_row(min_dcf={"0.01": 1.0})])
+def test_good_results_come_back(row: dict[str, Any], tmp_path: Path) -> None:
+    """Also from a day on which there were fewer metrics."""
     path = tmp_path / "results.json"
-    path.write_text(json.dumps([make_row()]))
-    assert read_results(path) == [make_row()]
+    path.write_text(json.dumps([row]))
+    assert read_results(path) == [row]

@@ -69,7 +69,6 @@ METRICS: tuple[Metric, ...] = (
         convention=ACCURACY_CONVENTION,
     ),
 )  # fmt: skip
-REQUIRED = tuple(metric for metric in METRICS if isinstance(metric, RateMetric))  # of every row
 METRIC_CONVENTIONS = tuple(dict.fromkeys(metric.convention for metric in METRICS))
 
 

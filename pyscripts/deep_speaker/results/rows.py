@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from deep_speaker.kaldi.tables import missing_input
-from deep_speaker.metrics.registry import METRIC_CONVENTIONS, REQUIRED
+from deep_speaker.metrics.registry import METRIC_CONVENTIONS, main_metric
 from deep_speaker.system.files import read_utf8
 
 ResultRow = dict[str, Any]
 NAME_KEYS = ("phase", "trials", "subset", "backend")
-COUNT_KEYS = ("num_target", "num_nontarget")
+FIGURE_KEYS = ("num_target", "num_nontarget", *main_metric("verification").keys)
 CONVENTIONS = (
     *METRIC_CONVENTIONS,
     "In brackets the 95 % interval, by resampling the test speakers.",
@@ -37,22 +37,19 @@ def read_results(path: Path) -> list[ResultRow]:
         raise ValueError(f"{path}: expected a list of rows: run stage 6 anew")
     for number, row in enumerate(rows, 1):
         if not is_row(row):
-            keys = dict.fromkeys(
-                [*NAME_KEYS, *COUNT_KEYS, *(metric.keys[0] for metric in REQUIRED)]
-            )
             raise ValueError(
-                f"{path}: row {number} is not of the present form, {', '.join(keys)}: "
+                f"{path}: row {number} is not of the present form, "
+                f"{', '.join([*NAME_KEYS, *FIGURE_KEYS])}: "
                 "run stages 5 and 6 anew"
             )
     return rows
 
 
 def is_row(row: object) -> bool:
-    """Tell whether a row has its names, counts and all metrics that every row has."""
+    """Tell whether a row has its names, counts and main figure; further metrics may be newer."""
     if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in NAME_KEYS):
         return False
-    places = [*((key,) for key in COUNT_KEYS), *(metric.keys for metric in REQUIRED)]
-    return all(value_of(row, *keys) is not None for keys in places)
+    return all(value_of(row, key) is not None for key in FIGURE_KEYS)
 
 
 def nest(values: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
