@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 6: error rates of every phase and back end, as a table and as results.json."""
+"""Stage 6: compute error rates of every phase and back end; print a table, write results.json."""
 
 import argparse
 import logging

@@ -142,7 +142,7 @@ def test_scores_may_be_integers_and_float32_ones_are_not_rounded_further() -> No
     assert equal_error_rate(error_rates(near, [False, True])) == 0
 
 
-# What is refused
+# Refusals
 
 REFUSED = [
     ([1, 2], "tt", "2 target.* 0 nontarget"),

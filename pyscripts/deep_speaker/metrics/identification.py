@@ -1,4 +1,4 @@
-"""Identification: whose model is this utterance's nearest?"""
+"""Identification: the anchors whose own model or utterance is the best of all."""
 
 import numpy as np
 from numpy.typing import ArrayLike
