@@ -5,7 +5,7 @@
 #   1  filterbanks and voice activity (ark/scp); copies    data/<name>/{train,test}/feats.scp
 #   2  pre-training, by softmax for example                exp/<name>/<experiment>/pretraining
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
-#   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/xvectors_*
+#   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/<phase>/xvectors_*
 #   5  scores of the trials: cosine, LDA, PLDA, AS-norm    exp/<name>/<experiment>/scores
 #   6  EER, DCF, Cllr, with intervals; report.html         exp/<name>/<experiment>/results.json
 #
@@ -17,6 +17,7 @@
 #   ./run.sh --corpus folder --train-dir a/ --test-dir b/ --name mine
 #   ./run.sh --corpus librispeech,mine    # several at once: data/librispeech and data/mine, each
 #                                         # made before as above, with --stop-stage 0
+#   ./run.sh --set pretraining.loss.margin=0.2 --set seed=1    # results in <config>.<setting>...
 #   ./run.sh --config conf/resnetse34l.yaml --override conf/overrides/few_steps.yaml
 #   ./run.sh --config conf/resnetse34l.yaml --initial-model baseline_lite_ap.model --stage 4
 #
@@ -32,6 +33,7 @@ train_dir=                   # of corpora that take two folders: the training sp
 test_dir=                    # likewise: the test speakers
 config=conf/embedded.yaml    # the experiment: all hyper-parameters
 override=                    # files whose keys replace the config's; results in <config>.<override>
+set=()                       # a key of the config and its value, key=value; as often as wanted
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
 initial_model=               # weights of voxceleb_trainer, to train from, or with --stage 4 to judge
@@ -50,23 +52,12 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 . local/parse_options.sh
 . local/check_options.sh
 . ./path.sh
-. local/choose_experiment.sh
 
-log() { echo "$(date '+%F %T') $*" >&2; }
-run_stage() {
-  (( stage <= $1 && $1 <= stop_stage )) || return 1
-  log "Stage $1: $2"
-  stage_began=$SECONDS
-}
-finish_stage() {  # <stage> <folder>: note there how long it took, for the report
-  local before=0
-  [[ $resume = false || $1 != [23] ]] || before=$(sed -n "s/^stage_$1 //p" "$2/stage_seconds" 2>/dev/null || true)
-  { grep -sv "^stage_$1 " "$2/stage_seconds" || true
-    echo "stage_$1 $((SECONDS - stage_began + before))"; } | sort > "$2/stage_seconds.partial"
-  mv "$2/stage_seconds.partial" "$2/stage_seconds"
-}
+. local/run_stage.sh
+case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
+if (( stop_stage > 0 )); then . local/plan_run.sh; fi
 
-if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; then
+if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, trials"; then
   if [[ $corpus = *,* ]]; then
     IFS=, read -ra corpora <<< "$corpus"
     local/combine_corpora.py "$data" "${corpora[@]/#/data/}" "${jobs[@]}"
@@ -80,7 +71,7 @@ if run_stage 0 "Prepare corpus '$corpus': manifests, data directories, trials"; 
   finish_stage 0 "$data"
 fi
 
-if run_stage 1 "Compute filterbanks and voice activity"; then
+if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
   if [ "$train_set" = train_augmented ]; then
     rm -rf "${data:?}/$train_set"  # it points into what is replaced now
@@ -103,13 +94,17 @@ train_network() {
 }
 resume_option=; [ "$resume" = false ] || resume_option=--resume
 
-if run_stage 2 "Pre-train the network"; then
+if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
+  pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
+fi
+
+if run_stage 2 "$experiment" "Pre-train the network"; then
   train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
   keep_config
   finish_stage 2 "$experiment"
 fi
 
-if run_stage 3 "Fine-tune it"; then
+if run_stage 3 "$experiment" "Fine-tune it"; then
   if [[ $trained = *finetuning* ]]; then
     for phase in ${trained#pretraining}; do
       train_network "$phase" --initial-checkpoint "$experiment/pretraining/best.pt"
@@ -121,28 +116,31 @@ if run_stage 3 "Fine-tune it"; then
   fi
 fi
 
-if run_stage 4 "Extract embeddings"; then
+if run_stage 4 "$experiment" "Extract embeddings"; then
   extract() {
     pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
-      "$2" "$(xvectors "$1")" "$data/train" "$data/test"
+      "$2" "$experiment/$1" "$data/train" "$data/test"
   }
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
   pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
-  folders=(); for phase in $phases; do folders+=("$(xvectors "$phase")"/xvectors_{train,test}); done
+  folders=(); for phase in $phases; do folders+=("$experiment/$phase"/xvectors_{train,test}); done
   pyscripts/validate_data_dir.py "${folders[@]}"
+  for part in train test; do  # where scripts for Kaldi look for them: those of the last phase
+    rm -rf "${experiment:?}/xvectors_$part"
+    ln -s "$last/xvectors_$part" "$experiment/xvectors_$part"
+  done
   [ -e "$experiment/config.yaml" ] || keep_config
   finish_stage 4 "$experiment"
 fi
 
-if run_stage 5 "Score the trials"; then
-  systems=(); for phase in $phases; do systems+=("$phase=$(xvectors "$phase")"); done
-  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment/scores" \
-    "${systems[@]}"
+if run_stage 5 "$experiment" "Score the trials"; then
+  # shellcheck disable=SC2086  # a list of phases
+  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment" $phases
   finish_stage 5 "$experiment"
 fi
 
-if run_stage 6 "Compute error rates"; then
+if run_stage 6 "$experiment" "Compute error rates"; then
   # shellcheck disable=SC2086  # a list of phases
   pyscripts/compute_metrics.py "$data/test" "$experiment" $phases
   # shellcheck disable=SC2086  # likewise

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables of run.sh
-# Check run.sh's options before any work is done. Sets `name` and `prepare_words`.
+# Check run.sh's options before any work is done. Sets `name`, `data`, `jobs`, `prepare_words`.
 
 fail() { echo "run.sh: $*" >&2; exit 1; }
 (( stage <= stop_stage && stop_stage <= 6 )) ||
@@ -27,3 +27,5 @@ done
 words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
   fail "--prepare-options $prepare_options: a quotation does not end"
 prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
+jobs=(); [ -z "$nj" ] || jobs=(--nj "$nj")
+data=data/$name

@@ -2,7 +2,8 @@
 # Parse --name value and --name=value into the variables that the calling script assigns, flush
 # left, above the line that sources this file: . local/parse_options.sh
 #
-# Dashes and underscores in names are alike. An unknown option, or a value of another kind than
+# An option whose default is () may come again: each value is added to the array. Dashes and
+# underscores in names are alike. An unknown option, or a value of another kind than
 # the default (a whole number, or true and false), is an error. --help prints the script's header,
 # then the variables with their comments.
 
@@ -12,7 +13,7 @@ _declared() { sed '/parse_options\.sh/,$d' "$_script" | grep -E '^[a-z_]+='; }
 _help() {
   sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$_script"
   _declared | sed -E 's/^([a-z_]+)=([^#]*[^# ])? *(# *(.*))?$/--\1\t\2\t\4/' | awk -F'\t' '
-    { gsub("_", "-", $1); printf "  %-18s %-20s %s\n", $1, $2, $3 }'
+    { sub(/^\(\)$/, "", $2); gsub("_", "-", $1); printf "  %-18s %-20s %s\n", $1, $2, $3 }'
 }
 
 _fail() { echo "$_script: $*" >&2; exit 1; }
@@ -31,6 +32,12 @@ while [ $# -gt 0 ]; do
   fi
   [ $# -ge $_words ] || _fail "option $_name needs a value; see --help"
   shift $_words
+  if _declared | grep -q "^$_variable=()"; then
+    declare -n _array=$_variable
+    _array+=("$_value")
+    unset -n _array
+    continue
+  fi
   case ${!_variable} in
     true | false)
       case $_value in

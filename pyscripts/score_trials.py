@@ -3,20 +3,21 @@
 
 A list is a file `trials` or `trials_<name>` of lines 'enroll test target|nontarget'. `enroll` is an
 utterance, a speaker, or a model of several utterances, from lines 'model utterance...' in the file
-`enroll_spk2utt`. The scores go, as lines 'enroll test score' in the order of the list, to
-`<scores>/<phase>.<file name of the list>.<back end>`; those of pairs of held-out training speakers,
-which calibrate the others, to `<scores>/<phase>.calibration_trials.<back end>`.
+`enroll_spk2utt`. Reads the x-vectors of each phase, <experiment>/<phase>/xvectors_<set>. The scores
+go, as lines 'enroll test score' in the order of the list, to
+`<experiment>/scores/<phase>.<file name of the list>.<back end>`; those of pairs of held-out
+training speakers, which calibrate the others, to `<phase>.calibration_trials.<back end>` there.
 """
 
 import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker.config import read_experiment
-from deep_speaker.scoring.list_scoring import check_held_out, score_trials
+from deep_speaker.config import read_experiment, write_experiment
+from deep_speaker.config.folders import SCORES
+from deep_speaker.scoring.list_scoring import check_held_out, score_phase
 from deep_speaker.scoring.score_files import SCORING_CONFIG
 from deep_speaker.system import command
-from deep_speaker.system.files import read_utf8, replacing_file
 
 
 def main() -> None:
@@ -24,31 +25,22 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("train_dir", type=Path, help="data/<name>/train")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
-    parser.add_argument("scores", type=Path, help="folder to write")
-    parser.add_argument(
-        "systems",
-        nargs="+",
-        type=named_folder,
-        metavar="PHASE=FOLDER",
-        help="what to score, and the folder with xvectors_<name> of both data directories",
-    )
+    parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
+    parser.add_argument("phases", nargs="+", type=phase_name, help="of the x-vectors to score")
     options = parser.parse_args()
     experiment = read_experiment(options.config)
-    check_held_out(experiment, options.train_dir, [folder for _, folder in options.systems])
-    for phase, folder in options.systems:
-        logging.info("%s: %s", phase, folder)
-        prefix = options.scores / phase
-        score_trials(experiment, options.train_dir, options.test_dir, folder, prefix)
-    with replacing_file(options.scores / SCORING_CONFIG) as file:
-        file.write(read_utf8(options.config))
+    check_held_out(experiment, options.train_dir, options.experiment_dir, options.phases)
+    for phase in options.phases:
+        logging.info("%s", phase)
+        score_phase(experiment, options.train_dir, options.test_dir, options.experiment_dir, phase)
+    write_experiment(options.experiment_dir / SCORES / SCORING_CONFIG, options.config)
 
 
-def named_folder(text: str) -> tuple[str, Path]:
-    """An argparse type: `<name>=<folder>`."""
-    name, _, folder = text.partition("=")
-    if not name or not folder or "/" in name:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected <phase>=<folder>")
-    return name, Path(folder)
+def phase_name(text: str) -> str:
+    """An argparse type: the name of a folder."""
+    if not text or "/" in text:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the name of a phase, no path")
+    return text
 
 
 if __name__ == "__main__":

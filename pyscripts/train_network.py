@@ -10,18 +10,17 @@ import sys
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
-from deep_speaker.config.phases import PHASES
+from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
 from deep_speaker.training import ranks
-from deep_speaker.training.launching import launch
 from deep_speaker.training.run import train
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
-    parser.add_argument("--phase", choices=PHASES, required=True)
+    parser.add_argument("--phase", choices=TRAINED, required=True)
     parser.add_argument("--initial-checkpoint", type=Path, help="weights to start from")
     parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -34,9 +33,14 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
+    device = choose_device(options.device)
     if options.ranks > 1 and not ranks.is_launched():
+        from deep_speaker.training.launching import (
+            launch,  # slow to import, and not needed by a rank
+        )
+
         sys.exit(launch(options.ranks))
-    with ranks.start(choose_device(options.device)) as device:
+    with ranks.start(device) as device:
         train(
             read_experiment(options.config),
             options.phase,

@@ -23,11 +23,13 @@ max_num_jobs=4          # processes, at least 1
 corpus_dir=         # where the corpus lies
 shuffle=false       # true or false
 name=two            # a word
+set=()              # a key and its value, as often as wanted
 
 . {parse_options}
 
 hidden=1
-printf '%s\\n' "$max_num_jobs" "$corpus_dir" "$shuffle" "$name" "$hidden" "$#"
+printf '%s\\n' "$max_num_jobs" "$corpus_dir" "$shuffle" "$name" "$hidden" "$#" \\
+  ${{set[@]+"${{set[@]}}"}}
 """
 DEFAULTS = ["4", "", "false", "two", "1", "0"]
 
@@ -119,12 +121,14 @@ def test_help_is_the_header_and_the_variables(script: Path, tmp_path: Path, word
         "--corpus-dir",
         "--shuffle",
         "--name",
+        "--set",
     ]
     assert [text.split() for _, text in described] == [
         ["4", "processes,", "at", "least", "1"],
         ["where", "the", "corpus", "lies"],
         ["false", "true", "or", "false"],
         ["two", "a", "word"],
+        ["a", "key", "and", "its", "value,", "as", "often", "as", "wanted"],
     ]
 
 
@@ -193,3 +197,9 @@ def test_run_sh_goes_on_with_what_is_right(recipe: Path, words: list[str]) -> No
     done = run("run.sh", *words, cwd=recipe)
     assert (done.returncode, done.stdout) == (42, "the checks are passed\n")
     assert done.stderr == ""
+
+
+def test_an_option_that_may_come_again_keeps_all_its_values(script: Path) -> None:
+    done = run(script, "--set", "a=1", "--name", "x", "--set=b=[1, 2]", cwd=script.parent)
+    assert done.stdout.splitlines()[-2:] == ["a=1", "b=[1, 2]"]
+    assert run(script, cwd=script.parent).stdout.splitlines() == DEFAULTS

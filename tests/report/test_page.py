@@ -74,7 +74,6 @@ def test_the_list_s_name_is_escaped(made: Made) -> None:
 def test_all_that_is_optional_may_be_absent(made: Made) -> None:
     for phase in ("pretraining", "finetuning"):
         shutil.rmtree(made.experiment_dir / phase)
-    shutil.rmtree(made.experiment_dir / "xvectors_test")
     shutil.rmtree(made.data_dir.parent / "train")
     for path in (
         *made.experiment_dir.glob("scores/*calibration*"),
@@ -160,14 +159,13 @@ def test_a_broken_history_costs_its_curves(made: Made, caplog: pytest.LogCapture
 
 
 def test_fused_embeddings_are_drawn(made: Made) -> None:
-    for phase in ("pretraining", "finetuning"):
-        shutil.rmtree(made.experiment_dir / phase)
-    for path in made.experiment_dir.glob("scores/finetuning.*"):
+    for path in [made.experiment_dir / "finetuning", *made.experiment_dir.glob("scores/fine*")]:
         path.rename(path.with_name(path.name.replace("finetuning", "fusion")))
+    shutil.rmtree(made.experiment_dir / "pretraining")
     write_rows(made, ["fusion"])
     html = report(made, ["fusion"])
     assert 'id="map-' in html
-    assert "<h2>Test embeddings</h2>" in html  # whose they are is not known
+    assert "<h2>Test embeddings of fusion</h2>" in html
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.report import provenance
 from deep_speaker.report.provenance import (
     RECIPE,
-    STAGES,
     SetSize,
     num_parameters,
     recipe_commit,
@@ -43,7 +43,7 @@ def test_times_of_both_folders_by_stage(tmp_path: Path) -> None:
 
 def test_the_recipe_is_the_folder_of_run_sh_and_its_timed_stages_have_names() -> None:
     timed = re.findall(r"^ *finish_stage (\d)", (RECIPE / "run.sh").read_text(), re.MULTILINE)
-    assert sorted({int(number) for number in timed}) == list(range(len(STAGES)))
+    assert sorted({int(number) for number in timed}) == list(range(Stage.RESULTS))
 
 
 @pytest.mark.parametrize("line", ["stage_0 soon", "first 1"])

@@ -43,7 +43,7 @@ def test_calibration_trials_are_all_pairs_of_the_held_out_speakers(folder: Path)
     assert len(trials) == 40 * 39 / 2
     for trial in trials:
         assert trial.target == (TRAIN[trial.enroll] == TRAIN[trial.test])
-    unit = slow_vectors(folder / "x/xvectors_train")
+    unit = slow_vectors(folder / "p/xvectors_train")
     found = parse_scores(scores / "p.calibration_trials.cosine")
     assert list(found) == [trial[:2] for trial in trials]
     for (enroll, test), value in found.items():
@@ -93,18 +93,20 @@ def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothin
 
 def test_who_is_held_out_stands_with_the_x_vectors_whatever_the_config_says(folder: Path) -> None:
     names = sorted(set(TRAIN.values()))[:10]
-    write_held_out(folder / "x/xvectors_train", names)
+    write_held_out(folder / "p/xvectors_train", names)
     trials = read_trials(score(folder) / "calibration_trials")
     assert {TRAIN[trial.enroll] for trial in trials} == set(names) != held_out_of(TRAIN)
 
 
 def test_systems_that_held_out_others_are_refused(folder: Path) -> None:
-    shutil.copytree(folder / "x", folder / "y")
-    folders = [folder / "x", folder / "y"]
-    check_held_out(experiment_of("cosine"), folder / "train", folders)
-    write_held_out(folder / "y/xvectors_train", ["t0"])
-    with pytest.raises(ValueError, match=r"x and .*/y have .*: run stages 2 to 4 anew"):
-        check_held_out(experiment_of("cosine"), folder / "train", folders)
+    shutil.copytree(folder / "p", folder / "q")
+    arguments = experiment_of("cosine"), folder / "train", folder, ["p", "q"]
+    check_held_out(*arguments)
+    write_held_out(folder / "q/xvectors_train", ["t0"])
+    with pytest.raises(
+        ValueError, match=r"p/xvectors_train and .*/q/xvectors_train .*stages 2 to 4"
+    ):
+        check_held_out(*arguments)
 
 
 def test_trials_by_what_enrols_them_are_told_of(

@@ -45,7 +45,7 @@ def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> M
     write_table(made.data_dir / "spk2gender", sexes)
     centres = rng.normal(size=(len(speakers), 16))
     vectors = {key: centres[i // 4] + rng.normal(size=16) / 2 for i, key in enumerate(utt2spk)}
-    write_xvectors(made.experiment_dir / "xvectors_test", vectors, utt2spk)
+    write_xvectors(made.experiment_dir / "finetuning/xvectors_test", vectors, utt2spk)
     pairs = [(a, b, utt2spk[a] == utt2spk[b]) for a, b in combinations(utt2spk, 2)]
     anchors = [
         (f"{prefix}{s}-0", f"{prefix}{other}-1", s == other) for s in speakers for other in speakers
@@ -79,7 +79,7 @@ def write_histories(experiment_dir: Path) -> None:
             | ({"hard_share": 0.5} if phase == "finetuning" else {})
             for error in errors
         ]
-        (experiment_dir / phase).mkdir()
+        (experiment_dir / phase).mkdir(parents=True, exist_ok=True)
         (experiment_dir / phase / "history.json").write_text(json.dumps(history))
 
 

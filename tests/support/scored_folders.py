@@ -1,6 +1,7 @@
 """Data directories with x-vectors of two sets, stage 5 run on them, and slow scores."""
 
 import math
+import shutil
 from pathlib import Path
 
 import kaldiio
@@ -9,7 +10,7 @@ import numpy as np
 from deep_speaker.config import Experiment
 from deep_speaker.corpora.speaker_splits import split_speakers
 from deep_speaker.embeddings.xvectors import write_xvectors
-from deep_speaker.scoring.list_scoring import score_trials
+from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.trials.lists import Trial, write_trials
 from support.tiny_data import make_experiment
 from support.tiny_xvectors import (
@@ -40,25 +41,27 @@ OWN = "test an utterance by which they enrol"  # a warning that random lists cau
 
 
 def make_folder(tmp_path: Path) -> Path:
-    """Make data directories train/ and test/, a trial list, and x-vectors of both sets in x/."""
+    """Make data directories train/ and test/, a trial list, and x-vectors of a phase p."""
     for name, utt2spk, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
         write_data_dir(tmp_path / name, utt2spk)
         vectors = make_vectors(utt2spk, seed)
-        write_xvectors(tmp_path / f"x/xvectors_{name}", vectors, utt2spk)
+        write_xvectors(tmp_path / f"p/xvectors_{name}", vectors, utt2spk)
     write_trials(tmp_path / "test/trials", random_trials(100))
     return tmp_path
 
 
 def score(folder: Path, *backends: str, phase: str = "p") -> Path:
     """Run the stage; return the folder of the scores."""
-    arguments = folder / "train", folder / "test", folder / "x", folder / "scores" / phase
-    score_trials(experiment_of(*(backends or ("cosine",))), *arguments)
+    if not (folder / phase).exists():
+        shutil.copytree(folder / "p", folder / phase)
+    experiment = experiment_of(*(backends or ("cosine",)))
+    score_phase(experiment, folder / "train", folder / "test", folder, phase)
     return folder / "scores"
 
 
 def replace_train(folder: Path, utt2spk: dict[str, str]) -> None:
     write_data_dir(folder / "train", utt2spk)
-    write_xvectors(folder / "x/xvectors_train", make_vectors(utt2spk, 0), utt2spk)
+    write_xvectors(folder / "p/xvectors_train", make_vectors(utt2spk, 0), utt2spk)
 
 
 def held_out_of(utt2spk: dict[str, str]) -> set[str]:

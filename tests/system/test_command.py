@@ -18,13 +18,13 @@ command.run(main)
 """
 
 
-def run(tmp_path: Path, error: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, error: str, **variables: str) -> subprocess.CompletedProcess[str]:
     program = tmp_path / "do_something.py"
     program.write_text(PROGRAM.format(error))
     package = Path(__file__).parents[2] / "pyscripts"
     return subprocess.run(
         [sys.executable, str(program), "--out", "a b"],
-        env={**os.environ, "PYTHONPATH": str(package)},
+        env={**os.environ, "PYTHONPATH": str(package), **variables},
         capture_output=True,
         text=True,
     )
@@ -57,6 +57,42 @@ def test_a_bug_shows_its_traceback_and_an_interruption_does_not(tmp_path: Path) 
     stopped = run(tmp_path, "KeyboardInterrupt")
     assert stopped.returncode == 130
     assert "Traceback" not in stopped.stderr
+
+
+BARS = """ValueError("wrong")
+
+import logging, sys, tqdm
+def main():
+    for _ in tqdm.tqdm(range(3), mininterval=0, leave=False):
+        pass
+    print("a table")
+    logging.info("a line")
+    raise ValueError("wrong")
+"""
+
+
+def test_what_a_stage_prints_goes_to_its_log_too_without_progress_bars(tmp_path: Path) -> None:
+    log = tmp_path / "exp/log/4"
+    done = run(tmp_path, BARS, STAGE_LOG=str(log))
+    assert "3/3" in done.stderr
+    lines = log.with_name("4.do_something.log").read_text().splitlines()
+    assert lines[0].startswith("# Started at ")
+    assert lines[1:-1] == [
+        "# do_something.py --out 'a b'",
+        "a table",
+        "do_something.py: a line",
+        "do_something.py: error: wrong",
+    ]
+    assert lines[-1].startswith("# Ended after ")
+
+
+def test_several_commands_of_a_stage_share_a_log_and_a_bug_is_in_it(tmp_path: Path) -> None:
+    log = tmp_path / "1"
+    for error in ("ValueError('first')", "IndexError('second')"):
+        run(tmp_path, error, STAGE_LOG=str(log))
+    text = log.with_name("1.do_something.log").read_text()
+    assert text.count("# Started") == text.count("# Ended") == 2
+    assert text.index("first") < text.index("Traceback") < text.index("IndexError: second")
 
 
 def test_positive_int_takes_whole_numbers_from_1() -> None:

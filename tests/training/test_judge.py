@@ -12,7 +12,7 @@ from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
-from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.judge import Judge
 from support.tiny_data import MELS, make_experiment, make_frames, write_features
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ def test_copies_of_held_out_speakers_are_not_judged(tmp_path: Path) -> None:
     )
     copies = {f"{key}-noise": key for key in frames}
     write_table(folder / "utt2uniq", {key: key for key in frames} | copies)
-    trials = HeldOutTrials(FeatureSource(folder, experiment), ["s00", "s03"], experiment)
+    trials = Judge(FeatureSource(folder, experiment), ["s00", "s03"], experiment)
     assert [part.utterance for part in trials.sections] == ["s00-0", "s00-1", "s03-0", "s03-1"]
 
 
@@ -50,7 +50,7 @@ def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
         values[:, int(key[1:3])] += 1.5
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
     speakers = ["s01", "s02", "s04"]
-    trials = HeldOutTrials(source, speakers, experiment)
+    trials = Judge(source, speakers, experiment)
     found, mean_cosine = trials.evaluate(FirstFrames().train(), CPU)
 
     kept = [f"{speaker}-{i}" for speaker in speakers for i in range(3)]
@@ -80,7 +80,7 @@ def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utteran
     for i in range(3):
         frames[f"s{i}-0"][:, i] = 1
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
-    trials = HeldOutTrials(source, ["s0", "s1", "s2"], experiment)
+    trials = Judge(source, ["s0", "s1", "s2"], experiment)
     assert len(trials.sections) == 3 * 5
     error, mean_cosine = trials.evaluate(FirstFrames(), CPU)
     assert error == 0

@@ -15,7 +15,7 @@ import train_network
 from deep_speaker.config import Experiment
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint
 from deep_speaker.training import recorder, setup
-from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.judge import Judge
 from deep_speaker.training.recorder import has_collapsed
 from deep_speaker.training.run import train
 from deep_speaker.training.trainer import Trainer
@@ -168,7 +168,7 @@ def test_an_interrupt_between_the_checkpoints_of_an_epoch_loses_no_best(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first epoch is the best; Ctrl-C comes when one of its two files is written."""
-    monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.1, 0.2, 0.3, 0.4]))
+    monkeypatch.setattr(Judge, "evaluate", scripted([0.1, 0.2, 0.3, 0.4]))
     save = recorder.save_checkpoint
     written = []
 
@@ -184,7 +184,7 @@ def test_an_interrupt_between_the_checkpoints_of_an_epoch_loses_no_best(
         run(data_dir, tmp_path / "run")
     assert sorted(written) == ["best.pt", "last.pt"]
     if not (tmp_path / "run.partial/last.pt").is_file():  # the epoch is done anew
-        monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.1, 0.2, 0.3, 0.4]))
+        monkeypatch.setattr(Judge, "evaluate", scripted([0.1, 0.2, 0.3, 0.4]))
     run(data_dir, tmp_path / "run", resume=True)
     assert load_checkpoint(tmp_path / "run/best.pt").epochs == 1
 
@@ -233,7 +233,7 @@ def test_resuming_with_another_config_is_refused(data_dir: Path, tmp_path: Path)
 def test_best_is_the_later_of_the_epochs_with_the_lowest_error(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.3, 0.1, 0.2, 0.1, 0.4]))
+    monkeypatch.setattr(Judge, "evaluate", scripted([0.3, 0.1, 0.2, 0.1, 0.4]))
     run(data_dir, tmp_path / "run", make_experiment(pretraining={"epochs": 5}))
     best = load_checkpoint(tmp_path / "run/best.pt")
     assert best.epochs == 4
@@ -251,7 +251,7 @@ def test_patience_counts_epochs_without_a_better_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     errors = [0.4, 0.5, 0.3, 0.35, 0.32, 0.2, 0.21, 0.22, 0.1]
-    monkeypatch.setattr(HeldOutTrials, "evaluate", scripted(errors))
+    monkeypatch.setattr(Judge, "evaluate", scripted(errors))
     experiment = make_experiment(
         pretraining={"epochs": 8, "steps_per_epoch": 1, "patience": patience}
     )
@@ -276,7 +276,7 @@ def test_the_mean_of_the_last_weights_competes_with_the_best(
     monkeypatch.setattr(Trainer, "train_epoch", noted)
     for mean_error, epochs in ((0.05, None), (0.2, 2)):
         states.clear()
-        monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.3, 0.1, 0.2, 0.4, mean_error]))
+        monkeypatch.setattr(Judge, "evaluate", scripted([0.3, 0.1, 0.2, 0.4, mean_error]))
         run(data_dir, tmp_path / "run", experiment)
         best = load_checkpoint(tmp_path / "run/best.pt").network
         for name, tensor in best.items():
@@ -300,7 +300,7 @@ def test_a_run_stopped_while_it_averages_ends_as_an_uninterrupted_one(
     errors = [0.3, 0.1, 0.2, 0.25]
 
     def run_to_the_average(output: Path) -> None:
-        monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([*errors, 0.05]))
+        monkeypatch.setattr(Judge, "evaluate", scripted([*errors, 0.05]))
         run(data_dir, output, experiment)
 
     run_to_the_average(tmp_path / "whole")
@@ -316,7 +316,7 @@ def test_a_run_stopped_while_it_averages_ends_as_an_uninterrupted_one(
         run_to_the_average(tmp_path / "stopped")
     left = {path.name for path in (tmp_path / "stopped.partial").glob("epoch_*")}
     assert "epoch_3.pt" in left
-    monkeypatch.setattr(HeldOutTrials, "evaluate", scripted([0.05]))
+    monkeypatch.setattr(Judge, "evaluate", scripted([0.05]))
     history = run(data_dir, tmp_path / "stopped", experiment, resume=True)
     assert len(history) == 4
     for name in ("best.pt", "last.pt"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deep_speaker.config import Experiment, networks
-from deep_speaker.config.phases import PHASES, phase_config, phases_of
+from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.training import trainer
 from deep_speaker.training.setup import build_trainer
@@ -39,32 +39,7 @@ def pretrained(data_dir: Path) -> Checkpoint:
     return built.checkpoint(1, [built.train_epoch(0, [])])
 
 
-def test_each_phase_takes_its_own_options() -> None:
-    assert phase_config(TINY, "pretraining") == TINY.pretraining
-    assert phase_config(TINY, "finetuning") == TINY.finetuning
-    control = phase_config(TINY, "pretraining_continued")
-    for key in ("loss", "chunk_frames", "speakers_per_batch", "augmentation"):
-        assert getattr(control, key) == getattr(TINY.pretraining, key)
-    for key in ("epochs", "steps_per_epoch", "patience", "schedule", "optimiser"):
-        assert getattr(control, key) == getattr(TINY.finetuning, key)
-
-
-def test_without_fine_tuning_there_is_one_phase() -> None:
-    alone = make_experiment(finetuning=None)
-    assert phases_of(alone) == ("pretraining",)
-    assert phases_of(TINY) == PHASES
-    for phase in PHASES[1:]:
-        with pytest.raises(ValueError, match=f"no finetuning section, so no phase {phase}"):
-            phase_config(alone, phase)
-
-
-def test_the_control_keeps_a_margin_that_has_risen() -> None:
-    loss = {"name": "aam_softmax", "margin": 0.2, "margin_from": 0.3, "margin_to": 0.6}
-    control = phase_config(make_experiment(pretraining={"loss": loss}), "pretraining_continued")
-    assert control.loss.model_dump() == loss | {"scale": 30, "margin_from": 0, "margin_to": 0}
-
-
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", TRAINED)
 def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
     phase: str, data_dir: Path, pretrained: Checkpoint
 ) -> None:
@@ -78,7 +53,7 @@ def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
     }
     assert {utterance.split("-")[0] for utterance in drawn} == set(built.speakers)
     assert built.speakers == pretrained.speakers
-    judged = {section.utterance for section in built.held_out.sections}
+    judged = {section.utterance for section in built.judge.sections}
     assert len(judged) == 3 * 5
     assert not judged & drawn
 

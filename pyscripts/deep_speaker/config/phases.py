@@ -1,65 +1,146 @@
-"""The phases of an experiment, and the training options of each."""
+"""The phases of an experiment: all that the recipe knows of one stands in its entry of `PHASES`.
 
-from collections.abc import Sequence
-from pathlib import Path
+A phase is a row of the results and a folder of the experiment, E/<name>, with its checkpoints and
+x-vectors. Floors are phases in which nothing is learnt; every trained one is measured against them.
+"""
 
-from deep_speaker.config import Experiment, MarginSoftmax, Training
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-PHASES = ("pretraining", "finetuning", "pretraining_continued")
+from deep_speaker.config.experiment import Experiment
+from deep_speaker.config.losses import MarginSoftmax
+from deep_speaker.config.stages import Stage
+from deep_speaker.config.training import Training
 
 
-def phases_of(experiment: Experiment) -> tuple[str, ...]:
-    """The phases that an experiment trains, in order; without fine-tuning just the first."""
-    return PHASES if experiment.finetuning else PHASES[:1]
+@dataclass(frozen=True)
+class Phase:
+    """What a phase is, how it is made, and how it looks.
+
+    Attributes:
+        stage: that makes it.
+        colour, line: of its curves, as matplotlib names them.
+        is_floor: whether nothing is learnt in it.
+        keeps_mean: of channel statistics, whether the mean is among them; None of networks.
+        checkpoint: by which stage 4 embeds, below the experiment's folder; None of statistics.
+        options: of its training; None where the experiment does not train it.
+        starts_from: the phase whose weights it goes on with; None: random ones.
+        paced_by: the phase whose steps it takes; None: its own.
+    """
+
+    name: str
+    stage: Stage
+    colour: str
+    line: str
+    is_floor: bool = False
+    keeps_mean: bool | None = None
+    checkpoint: str | None = None
+    options: Callable[[Experiment], Training | None] | None = None
+    starts_from: str | None = None
+    paced_by: str | None = None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it shows what another phase, which paces it, has to beat."""
+        return self.paced_by is not None
 
 
-def phase_config(experiment: Experiment, phase: str) -> Training:
-    """The training options of a phase.
+def _continue_pretraining(experiment: Experiment) -> Training | None:
+    """Return the loss and batches of pre-training, with the steps and rates of fine-tuning."""
+    finetuning, pretraining = experiment.finetuning, experiment.pretraining
+    if finetuning is None:
+        return None
+    keys = ("epochs", "steps_per_epoch", "patience", "average_epochs", "schedule", "optimiser")
+    changes = {key: getattr(finetuning, key) for key in keys}
+    if isinstance(pretraining.loss, MarginSoftmax):  # the margin has risen before
+        changes["loss"] = pretraining.loss.model_copy(update={"margin_from": 0, "margin_to": 0})
+    return pretraining.model_copy(update=changes)
 
-    `pretraining_continued` is what fine-tuning is to be compared with: the loss and batches of
-    pre-training, for the steps and with the learning rates of fine-tuning.
+
+# In the order of tables. Colours are Okabe and Ito's, which the colour-blind tell apart; floors
+# are grey.
+_ALL = (
+    Phase("statistics", Stage.EMBEDDINGS, "#4d4d4d", "--", is_floor=True, keeps_mean=True),
+    Phase("statistics_no_mean", Stage.EMBEDDINGS, "#8c8c8c", ":", is_floor=True, keeps_mean=False),
+    Phase(
+        "untrained", Stage.PRETRAINING, "#b59a6d", "-.",
+        is_floor=True, checkpoint="pretraining/initial.pt",
+    ),
+    Phase(
+        "initial_model", Stage.PRETRAINING, "#8a5fb0", "-", checkpoint="initial_model/best.pt"
+    ),
+    Phase(
+        "pretraining", Stage.PRETRAINING, "#0072b2", "-",
+        checkpoint="pretraining/best.pt",
+        options=lambda experiment: experiment.pretraining,
+    ),
+    Phase(
+        "finetuning", Stage.FINETUNING, "#d0480c", "-",
+        checkpoint="finetuning/best.pt",
+        options=lambda experiment: experiment.finetuning,
+        starts_from="pretraining",
+    ),
+    Phase(
+        "pretraining_continued", Stage.FINETUNING, "#009e73", "--",
+        checkpoint="pretraining_continued/best.pt",
+        options=_continue_pretraining,
+        starts_from="pretraining",
+        paced_by="finetuning",
+    ),
+)  # fmt: skip
+PHASES = {phase.name: phase for phase in _ALL}
+# Those that are trained; the random numbers of one follow from its place here: add at the end.
+TRAINED = tuple(phase.name for phase in _ALL if phase.options)
+FLOORS = tuple(phase.name for phase in _ALL if phase.is_floor)
+# What an experiment is for: the first of these that it has.
+FINAL = ("finetuning", "pretraining", "initial_model")
+
+
+def trained_phases(experiment: Experiment) -> tuple[str, ...]:
+    """Return the phases that an experiment trains, in order."""
+    return tuple(name for name in TRAINED if _options(experiment, name))
+
+
+def phase_options(experiment: Experiment, phase: str) -> Training:
+    """Return the training options of a phase.
 
     Raises:
-        ValueError: the experiment has no such phase.
+        ValueError: the experiment does not train it.
     """
-    if phase == "pretraining":
-        return experiment.pretraining
-    if experiment.finetuning is None:
-        raise ValueError(f"the experiment has no finetuning section, so no phase {phase}")
-    if phase == "finetuning":
-        return experiment.finetuning
-    keys = ("epochs", "steps_per_epoch", "patience", "average_epochs", "schedule", "optimiser")
-    changes = {key: getattr(experiment.finetuning, key) for key in keys}
-    loss = experiment.pretraining.loss
-    if isinstance(loss, MarginSoftmax):  # the margin has risen before
-        changes["loss"] = loss.model_copy(update={"margin_from": 0, "margin_to": 0})
-    return experiment.pretraining.model_copy(update=changes)
+    options = _options(experiment, phase)
+    if options is None:
+        names = ", ".join(trained_phases(experiment))
+        raise ValueError(f"the experiment has no phase {phase!r}, it trains {names}")
+    return options
 
 
-# Rows that nothing has been learnt for, which trained phases are measured against.
-FLOORS = ("statistics", "statistics_no_mean", "untrained")
-LAST_PHASES = ("finetuning", "pretraining", "initial_model")  # the first that there is
+def _options(experiment: Experiment, phase: str) -> Training | None:
+    known = PHASES.get(phase)
+    return known.options(experiment) if known and known.options else None
 
 
 def is_floor(phase: str) -> bool:
+    """Tell whether nothing is learnt in a phase; a name that is not known is of a system."""
     return phase in FLOORS
 
 
 def final_phase(phases: Sequence[str]) -> str:
-    """The phase that an experiment is for: fine-tuning, else pre-training, else imported weights.
+    """Return the phase that an experiment is for: fine-tuning, else pre-training, else imported.
 
     >>> final_phase(["statistics", "untrained", "pretraining", "pretraining_continued"])
     'pretraining'
     """
-    return next((phase for phase in LAST_PHASES if phase in phases), phases[-1])
+    return next((phase for phase in FINAL if phase in phases), phases[-1])
 
 
-def xvector_dir(experiment_dir: Path, phase: str) -> Path:
-    """The x-vectors of the test set that a final phase stands for.
+def all_phases(trained: Iterable[str], imported: bool) -> list[str]:
+    """Return the rows of an experiment: floors first, then what is imported and trained.
 
-    Trained phases have the experiment's own, others their own; a phase without any, such as one
-    of fused systems, the experiment's.
+    Weights that are imported take the place of random ones.
+
+    >>> all_phases(["pretraining"], imported=True)
+    ['statistics', 'statistics_no_mean', 'initial_model', 'pretraining']
     """
-    own = experiment_dir / phase / "xvectors_test"
-    shared = phase in LAST_PHASES[:2] or not own.is_dir()
-    return experiment_dir / "xvectors_test" if shared else own
+    left_out = "untrained" if imported else "initial_model"
+    wanted = {*FLOORS, "initial_model", *trained} - {left_out}
+    return [name for name in PHASES if name in wanted]

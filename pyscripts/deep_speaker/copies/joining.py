@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.stages import Stage
 from deep_speaker.features.normalisation import cmvn_statistics
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
-from deep_speaker.kaldi.tables import iterate_table, missing_input, read_table
+from deep_speaker.kaldi.tables import iterate_table, read_table
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -124,7 +125,7 @@ def read_record(data_dir: Path) -> dict[str, Any]:
     """
     path = data_dir / RECORD
     if not path.is_file():
-        raise ValueError(missing_input(path, 1))
+        raise ValueError(Stage.FEATURES.missing(path))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -141,13 +142,13 @@ def check_joined(data_dir: Path, experiment: Experiment) -> None:
     if record != options_record(experiment):
         raise ValueError(
             f"{data_dir} was made with other augmented_copies, or another seed, than the config's: "
-            "run stage 1 with this config (the same command with --stage 1)"
+            f"{Stage.FEATURES.with_this_config}"
         )
     for folder, found in made_of.items():
         if fingerprint(Path(folder)) != found:
             raise ValueError(
-                f"{folder} has changed since {data_dir} was made of it: run stage 1 with this "
-                "config (the same command with --stage 1)"
+                f"{folder} has changed since {data_dir} was made of it: "
+                f"{Stage.FEATURES.with_this_config}"
             )
 
 
@@ -156,7 +157,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     feats = folder / "feats.scp"
     if not feats.is_file():
-        raise ValueError(missing_input(feats, 1))
+        raise ValueError(Stage.FEATURES.missing(feats))
     for path in [feats, *sorted((folder / "conf").iterdir())]:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
 from deep_speaker.embeddings.xvectors import average, fill_xvectors, write_crops
@@ -93,7 +94,7 @@ def check_held_out(held_out: set[str], extractor: Extractor, utt2spk: Mapping[st
         if held_out != set(expected):
             raise ValueError(
                 f"{extractor.checkpoint} held out other speakers than the config's seed and "
-                "held_out do: train anew from stage 2, or name the config it was trained with"
+                f"held_out do: {Stage.PRETRAINING.again}, or name the config it was trained with"
             )
 
 
@@ -106,5 +107,5 @@ def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, s
         raise ValueError(
             f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
             f"among the {len(trained)} that trained the network: the data were "
-            "prepared anew since, so run from stage 2 on"
+            f"prepared anew since: {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.held_out import write_held_out
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
 from deep_speaker.kaldi.data_dir import write_spk2utt
@@ -93,7 +94,7 @@ def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
     table = ArchiveTable(folder / "xvector.scp")
     keys = list(table)
     if not keys:
-        raise ValueError(f"{table.scp}: empty: run stage 4 anew")
+        raise ValueError(f"{table.scp}: empty: {Stage.EMBEDDINGS.again}")
     matrix = np.empty((len(keys), len(table.rows(keys[0]))), dtype=np.float32)
     for key, row in zip(keys, matrix, strict=True):
         vector = table.rows(key)

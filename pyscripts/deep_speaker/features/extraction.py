@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, _write_shard, read_recordings
@@ -77,7 +78,7 @@ def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> s
         write_table(listed, earlier | bad | silent)
     else:
         listed.unlink(missing_ok=True)
-    remedy = f"mend or remove the files listed in {listed}, then run stage 0"
+    remedy = f"mend or remove the files listed in {listed}, then {Stage.PREPARATION.again}"
     check_bad_items(bad, len(keys), "utterances", remedy)
     _check_silent(folder, len(silent), len(keys))
     if (folder / "segments").is_file():  # an interrupted removal may have got no further than these

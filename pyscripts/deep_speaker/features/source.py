@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import normalise, voiced_statistics
 from deep_speaker.kaldi.archives import ArchiveTable
@@ -108,8 +109,8 @@ def check_features(data_dir: Path, experiment: Experiment) -> None:
         path = data_dir / "conf" / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise ValueError(
-                f"{path} is missing or differs from the experiment's options: run stage 1 with "
-                "this config (the same command with --stage 1)"
+                f"{path} is missing or differs from the experiment's options: "
+                f"{Stage.FEATURES.with_this_config}"
             )
 
 

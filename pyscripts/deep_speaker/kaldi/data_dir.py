@@ -6,9 +6,9 @@ from itertools import groupby, repeat
 from pathlib import Path
 from typing import IO
 
+from deep_speaker.config.stages import FEATURE_TABLES
 from deep_speaker.kaldi.audio import read_entry_info
 from deep_speaker.kaldi.tables import (
-    FEATURE_TABLES,
     iterate_table,
     read_optional_table,
     read_table,

@@ -6,19 +6,10 @@ That is the order of Python's strings too: UTF-8 keeps the order of code points.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deep_speaker.config.stages import missing_table
 from deep_speaker.system.files import replacing_file
 
 BLOCK_BYTES = 1 << 22  # of lines that are read together: some 100,000 trials
-# Tables keyed by utterance that stage 1 adds.
-FEATURE_TABLES = ("feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames")
-MADE_BY_STAGE = dict.fromkeys(FEATURE_TABLES, 1) | dict.fromkeys(
-    ("xvector.scp", "spk_xvector.scp", "xvector_crops.scp"), 4
-)
-
-
-def missing_input(path: Path, stage: int) -> str:
-    """What to say of an absent input, and which stage makes it."""
-    return f"{path} is missing: run stage {stage} first (the same command with --stage {stage})"
 
 
 def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
@@ -30,8 +21,7 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
         ValueError: the file is missing (with the stage that makes it), or a line has no value.
     """
     if not path.is_file():
-        stage = MADE_BY_STAGE.get(path.name, 0)
-        raise ValueError(missing_input(path, stage))
+        raise ValueError(missing_table(path))
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from deep_speaker.config import Experiment
-from deep_speaker.kaldi.tables import missing_input
+from deep_speaker.config.phases import PHASES
+from deep_speaker.config.stages import Stage
 from deep_speaker.networks.registry import EmbeddingNetwork, build_network
 from deep_speaker.system.files import replacing_file
 
@@ -49,8 +50,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError: it is missing, damaged, or not one of this project's.
     """
     if not path.is_file():
-        stage = 2 if path.parent.name == "pretraining" else 3
-        raise ValueError(missing_input(path, stage))
+        phase = PHASES.get(path.parent.name)
+        raise ValueError((phase.stage if phase else Stage.PRETRAINING).missing(path))
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**content)
@@ -68,8 +69,8 @@ def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
         if checkpoint.experiment[section] != wanted[section]:
             raise ValueError(
                 f"the config's {section} ({wanted[section]}) is not that of the {checkpoint.phase} "
-                f"checkpoint ({checkpoint.experiment[section]}): train anew from stage 2, or name "
-                "the config it was trained with"
+                f"checkpoint ({checkpoint.experiment[section]}): {Stage.PRETRAINING.again}, or "
+                "name the config it was trained with"
             )
 
 

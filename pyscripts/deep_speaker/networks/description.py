@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 
 
-class Layer(NamedTuple):
+class LayerSummary(NamedTuple):
     """A layer with the shape of its output (batch left out) and its parameters."""
 
     name: str
@@ -18,7 +18,7 @@ class Layer(NamedTuple):
     num_parameters: int
 
 
-def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[Layer]:
+def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[LayerSummary]:
     """List the layers in the order in which an utterance of `num_frames` passes them.
 
     Those without parts, and those with parameters outside their parts.
@@ -26,14 +26,14 @@ def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[Layer]:
     Raises:
         ValueError: the network takes more frames.
     """
-    layers: list[Layer] = []
+    layers: list[LayerSummary] = []
 
     def record(name: str, module: nn.Module) -> None:
         count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
 
         def hook(_: nn.Module, __: Any, outputs: Any) -> None:
             first = outputs if isinstance(outputs, Tensor) else outputs[0]
-            layers.append(Layer(name, type(module).__name__, tuple(first.shape[1:]), count))
+            layers.append(LayerSummary(name, type(module).__name__, tuple(first.shape[1:]), count))
 
         is_part = not list(module.children()) and not isinstance(module, nn.Sequential)
         if count or is_part:

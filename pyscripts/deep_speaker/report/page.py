@@ -6,7 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deep_speaker.config.phases import LAST_PHASES, final_phase, xvector_dir
+from deep_speaker.config.folders import xvector_dir
+from deep_speaker.config.phases import final_phase
+from deep_speaker.config.stages import Stage
 from deep_speaker.report.det_curves import MARKED_P_TARGET
 from deep_speaker.report.embedding_map import (
     MAX_SPEAKERS,
@@ -43,8 +45,7 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
     lists = find_trial_lists(data_dir)
     final = final_phase(phases)
     curves = read_training_curves(experiment_dir, phases)
-    xvectors = xvector_dir(experiment_dir, final)
-    embeddings = embedding_map(xvectors, data_dir)
+    embeddings = embedding_map(xvector_dir(experiment_dir, final, data_dir), data_dir)
     context = {
         "experiment": experiment_dir.resolve().name,
         "corpus": experiment_dir.resolve().parent.name,
@@ -60,7 +61,6 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         "training": training_figure("training", curves, phase_styles(phases)) if curves else None,
         "embeddings": embeddings,
         "map": embedding_figure("map", embeddings) if embeddings else None,
-        "map_of": final if final in (*LAST_PHASES[:2], xvectors.parent.name) else None,
         "map_limits": (MAX_SPEAKERS, MAX_UTTERANCES),
         "marked_cost": MARKED_P_TARGET,
         "conventions": CONVENTIONS,
@@ -90,7 +90,7 @@ def choose_rows(path: Path, phases: Sequence[str]) -> list[ResultRow]:
     if absent:
         raise ValueError(
             f"{path}: no rows of {', '.join(absent)}, only of {', '.join(sorted(found))}: "
-            "run stage 6 anew"
+            f"{Stage.RESULTS.again}"
         )
     chosen = [row for row in rows if row["phase"] in phases]
     return sorted(chosen, key=lambda row: phases.index(row["phase"]))

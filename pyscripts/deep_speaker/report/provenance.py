@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deep_speaker.config import Experiment, read_experiment
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_table, read_optional_table
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.system.command import available_cores
@@ -17,14 +18,6 @@ from deep_speaker.system.files import read_utf8
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
 RECIPE = Path(__file__).resolve().parents[3]
-STAGES = (
-    "corpus, trials",
-    "features",
-    "pre-training",
-    "fine-tuning, control",
-    "embeddings",
-    "scores",
-)  # stage 6 writes the report itself
 
 
 class SetSize(NamedTuple):
@@ -102,7 +95,8 @@ def sum_seconds(utt2dur: Path) -> float:
             total += float(seconds)
         except ValueError:
             raise ValueError(
-                f"{utt2dur}: {utterance} lasts {seconds!r}, which is no number: run stage 0 anew"
+                f"{utt2dur}: {utterance} lasts {seconds!r}, which is no number: "
+                f"{Stage.PREPARATION.again}"
             ) from None
     return total
 
@@ -119,7 +113,7 @@ def stage_times(*folders: Path) -> list[StageTime]:
                 raise ValueError(
                     f"{path}: expected 'stage_<number> <seconds>', got '{key} {value}': remove it"
                 ) from None
-            what = STAGES[number] if 0 <= number < len(STAGES) else ""
+            what = Stage(number).makes if number in set(Stage) else ""
             found[number] = StageTime(number, what, seconds)
     return sorted(found.values())
 

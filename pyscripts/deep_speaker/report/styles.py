@@ -1,8 +1,10 @@
-"""How phases look in all figures and tables of a report, and which of them is its last word."""
+"""How phases and back ends look in all plots of a report."""
 
 from collections.abc import Iterable
 from itertools import cycle
 from typing import NamedTuple
+
+from deep_speaker.config.phases import PHASES
 
 
 class Style(NamedTuple):
@@ -12,23 +14,19 @@ class Style(NamedTuple):
     line: str
 
 
-# Okabe and Ito's colours, which the colour-blind tell apart; floors are grey.
-STYLES = {
-    "statistics": Style("#4d4d4d", "--"),
-    "statistics_no_mean": Style("#8c8c8c", ":"),
-    "untrained": Style("#b59a6d", "-."),
-    "initial_model": Style("#8a5fb0", "-"),
-    "pretraining": Style("#0072b2", "-"),
-    "finetuning": Style("#d0480c", "-"),
-    "pretraining_continued": Style("#009e73", "--"),
-}
+# Of systems that are no phases of this recipe, and of back ends.
 OTHERS = ("#cc6699", "#a67c00", "#3aa6d8", "#8a5fb0", "#6b8e23", "#b22222")
 
 
 def phase_styles(names: Iterable[str]) -> dict[str, Style]:
     """A style for each name; the same phase always has the same."""
     spare = cycle(OTHERS)
-    return {name: STYLES.get(name) or Style(next(spare), "-") for name in names}
+    return {name: _style(name) or Style(next(spare), "-") for name in names}
+
+
+def _style(phase: str) -> Style | None:
+    known = PHASES.get(phase)
+    return Style(known.colour, known.line) if known else None
 
 
 def backend_styles(names: Iterable[str]) -> dict[str, Style]:

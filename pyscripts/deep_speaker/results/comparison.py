@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from deep_speaker.config.phases import is_floor
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.metrics.registry import main_metric
 from deep_speaker.results.cells import figure_cells
 from deep_speaker.results.lists import TableLine, list_kind, list_names, table_lines
@@ -64,10 +65,9 @@ def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
             logging.warning("left out: %s", error)
             continue
         if not any("interval_95" in row for row in rows):
+            remedy = stages_again(Stage.SCORES, Stage.RESULTS)
             logging.warning(
-                "%s: of an older form, without intervals: "
-                "run stages 5 and 6 of this experiment anew",
-                path,
+                "%s: of an older form, without intervals: %s, for this experiment", path, remedy
             )
         found.setdefault(path.parent.parent.name, {})[path.parent.name] = rows
     if not found:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deep_speaker.kaldi.tables import missing_input
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.metrics.registry import METRIC_CONVENTIONS, main_metric
 from deep_speaker.system.files import read_utf8
 
@@ -28,19 +28,19 @@ def read_results(path: Path) -> list[ResultRow]:
         ValueError: it is missing, broken, or of a form that is not known here.
     """
     if not path.is_file():
-        raise ValueError(missing_input(path, 6))
+        raise ValueError(Stage.RESULTS.missing(path))
     try:
         rows = json.loads(read_utf8(path))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}): run stage 6 anew") from error
+        raise ValueError(f"{path}: not JSON ({error}): {Stage.RESULTS.again}") from error
     if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{path}: expected a list of rows: run stage 6 anew")
+        raise ValueError(f"{path}: expected a list of rows: {Stage.RESULTS.again}")
     for number, row in enumerate(rows, 1):
         if not is_row(row):
             raise ValueError(
                 f"{path}: row {number} is not of the present form, "
                 f"{', '.join([*NAME_KEYS, *FIGURE_KEYS])}: "
-                "run stages 5 and 6 anew"
+                f"{stages_again(Stage.SCORES, Stage.RESULTS)}"
             )
     return rows
 

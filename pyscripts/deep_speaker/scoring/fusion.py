@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.held_out import read_noted
 from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors, write_xvectors
-from deep_speaker.kaldi.tables import missing_input, read_table
+from deep_speaker.kaldi.tables import read_table
 from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.scoring.calibration import fit_calibration, standardised_sum
 from deep_speaker.scoring.score_files import (
@@ -124,7 +125,7 @@ def _main_backend(prefix: Path, trial_lists: Sequence[Path]) -> str:
     found = [find_score_files(prefix, trial_list) for trial_list in trial_lists]
     common = [name for name in found[0] if all(name in files for files in found)]
     if not common:
-        raise ValueError(f"{prefix}: no back end has scored all trial lists: run stage 5 anew")
+        raise ValueError(f"{prefix}: no back end has scored all trial lists: {Stage.SCORES.again}")
     return common[0]
 
 
@@ -133,7 +134,7 @@ def _calibration_list(prefixes: Sequence[Path]) -> Path:
     for path in lists:
         if not path.is_file():
             raise ValueError(
-                f"{missing_input(path, 5)}; where held-out speakers cannot calibrate, fuse by "
+                f"{Stage.SCORES.missing(path)}; where held-out speakers cannot calibrate, fuse by "
                 "--method sum"
             )
         if read_utf8(path) != read_utf8(lists[0]):

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.folders import score_prefix, xvector_dir
+from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import split_utterances
 from deep_speaker.embeddings.held_out import read_held_out
 from deep_speaker.embeddings.xvectors import read_unit_vectors
@@ -28,29 +30,31 @@ from deep_speaker.trials.models import MODELS, read_models
 from deep_speaker.trials.table import find_rows
 
 
-def score_trials(
-    experiment: Experiment, train_dir: Path, test_dir: Path, xvectors: Path, prefix: Path
+def score_phase(
+    experiment: Experiment, train_dir: Path, test_dir: Path, experiment_dir: Path, phase: str
 ) -> None:
-    """Score every trial list of a test set, and pairs of held-out training speakers.
+    """Score every trial list of a test set, and pairs of held-out training speakers, by a phase.
 
     The back ends are fitted on the other training speakers. Where one cannot be fitted, or those
     held out are too few to calibrate by, a warning says so.
 
     Args:
-        xvectors: folder with `xvectors_<name>` of both data directories.
-        prefix: of the score files, see `score_files.score_file`.
+        experiment_dir: has the x-vectors of the phase, and gets its scores; see `folders`.
 
     Raises:
         ValueError: trials or models name what has no vector; Kaldi would skip them.
     """
-    train_xvectors, test_xvectors = (xvectors / f"xvectors_{d.name}" for d in (train_dir, test_dir))
+    prefix = score_prefix(experiment_dir, phase)
+    train_xvectors, test_xvectors = (
+        xvector_dir(experiment_dir, phase, data_dir) for data_dir in (train_dir, test_dir)
+    )
     vectors, utt2spk = read_train_vectors(train_xvectors, train_dir)
     keys = read_test_vectors(test_xvectors, test_dir)
     sizes = next(iter(vectors.values())).shape[0], keys.vectors.shape[1]
     if sizes[0] != sizes[1]:
         raise ValueError(
             f"{train_xvectors} has vectors of {sizes[0]} dimensions, {test_xvectors} of "
-            f"{sizes[1]}: run stage 4 anew"
+            f"{sizes[1]}: {Stage.EMBEDDINGS.again}"
         )
     names = read_held_out(train_xvectors, utt2spk, experiment)
     training, held_out = split_utterances(utt2spk, names)
@@ -69,17 +73,21 @@ def score_trials(
         remove_scores(trial_list, prefix, OWN_BACKENDS)
 
 
-def check_held_out(experiment: Experiment, train_dir: Path, folders: Iterable[Path]) -> None:
+def check_held_out(
+    experiment: Experiment, train_dir: Path, experiment_dir: Path, phases: Iterable[str]
+) -> None:
     """Refuse systems that held out different speakers: one list of trials calibrates them all."""
     utt2spk = read_table(train_dir / "utt2spk")
     first: tuple[Path, set[str]] | None = None
-    for folder in folders:
-        held_out = read_held_out(folder / f"xvectors_{train_dir.name}", utt2spk, experiment)
+    for phase in phases:
+        folder = xvector_dir(experiment_dir, phase, train_dir)
+        held_out = read_held_out(folder, utt2spk, experiment)
         first = first or (folder, held_out)
         if held_out != first[1]:
             raise ValueError(
-                f"{first[0]} and {folder} have x-vectors of systems that held out different "
-                "speakers (seed, held_out changed since): run stages 2 to 4 anew"
+                f"{first[0]} and {folder} are of systems that held out different "
+                "speakers (seed, held_out changed since): "
+                f"{stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
             )
 
 
@@ -92,7 +100,7 @@ def read_train_vectors(
     if lost:
         raise ValueError(
             f"{folder}: {len(lost)} utterances of {data_dir} have no vector, first {min(lost)!r}: "
-            "run stage 4 anew"
+            f"{Stage.EMBEDDINGS.again}"
         )
     return vectors, utt2spk
 
@@ -108,7 +116,8 @@ def read_test_vectors(folder: Path, data_dir: Path) -> XVectors:
     if lost:
         raise ValueError(
             f"{folder}: {len(lost)} utterances of the models in {data_dir / MODELS} have no "
-            f"vector, first {lost[0][0]!r} of {lost[0][1]!r}: mend that table, or run stage 4 anew"
+            f"vector, first {lost[0][0]!r} of {lost[0][1]!r}: mend that table, or "
+            f"{Stage.EMBEDDINGS.again}"
         )
     utt2spk = read_table(data_dir / "utt2spk")
     speakers = group_by_speaker({key: utt2spk[key] for key in vectors if key in utt2spk})
@@ -135,7 +144,7 @@ def score_list(
                 lost = block.enroll[i] if enroll[i] < 0 else block.test[i]
                 raise ValueError(
                     f"{trial_list}, line {block.first_line + i}: {lost!r} has no vector in the "
-                    "x-vector directory: mend the list, or run stage 4 anew"
+                    f"x-vector directory: mend the list, or {Stage.EMBEDDINGS.again}"
                 )
             num_own += int(keys.has_member(enroll, test).sum())
             for name, score in scorers.items():

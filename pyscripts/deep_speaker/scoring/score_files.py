@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import BACKENDS, read_experiment
-from deep_speaker.kaldi.tables import iterate_columns, missing_input
+from deep_speaker.config.stages import Stage
+from deep_speaker.kaldi.tables import iterate_columns
 from deep_speaker.trials.table import TrialTable, find_rows
 
 FORM = "enroll test score"
@@ -44,7 +45,7 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
         if "." not in path.name.removeprefix(begin)  # else of another list, or unfinished
     }
     if not found:
-        raise ValueError(missing_input(score_file(prefix, trial_list, "*"), 5))
+        raise ValueError(Stage.SCORES.missing(score_file(prefix, trial_list, "*")))
     order = dict.fromkeys([*_configured_backends(prefix.parent), *BACKENDS, *found])
     return {backend: found[backend] for backend in order if backend in found}
 
@@ -72,7 +73,7 @@ def read_scores(path: Path, trials: TrialTable) -> np.ndarray:
         ValueError: the file is missing, a line is not `enroll test score`, or a trial has none.
     """
     if not path.is_file():
-        raise ValueError(missing_input(path, 5))
+        raise ValueError(Stage.SCORES.missing(path))
     index = {name: row for row, name in enumerate(trials.names)}
     scores = np.empty(len(trials))
     start = 0
@@ -106,7 +107,7 @@ def _iterate_scores(
 
 def _remedy(path: Path) -> str:
     own = path.name.rpartition(".")[2] in BACKENDS
-    return "run stage 5 anew" if own else "mend this file of another program, or remove it"
+    return Stage.SCORES.again if own else "mend this file of another program, or remove it"
 
 
 def _is_number(text: str) -> bool:

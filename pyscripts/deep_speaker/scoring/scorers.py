@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deep_speaker.config import AS_NORM, Scoring
+from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.lda import speaker_means
 from deep_speaker.scoring.backends import Sides, Transform, fit_backend
 from deep_speaker.scoring.crop_distances import read_crops, score_by_crops
@@ -63,7 +64,7 @@ def fit_backends(
     if not has_crops and "crop_distance" in options.backends:
         logging.info("no crops there (as of the floors): cosine in place of crop_distance")
     if not utt2spk:
-        raise ValueError("no training utterances to fit back ends on: run stage 4 anew")
+        raise ValueError(f"no training utterances to fit back ends on: {Stage.EMBEDDINGS.again}")
     training = np.stack([vectors[key] for key in utt2spk])
     speakers, of_speaker = np.unique(list(utt2spk.values()), return_inverse=True)
     means = speaker_means(training, of_speaker)[0].astype(np.float32)

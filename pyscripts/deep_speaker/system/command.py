@@ -5,22 +5,77 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import IO, TextIO
 
 # What a user's files, options or machine can cause. Anything else is a bug: a traceback.
 EXPECTED_ERRORS = (ValueError, OSError)
+# Set by run.sh to <folder>/log/<stage>: a command's output also goes to <that>.<command>.log.
+LOG_VARIABLE = "STAGE_LOG"
+
+
+class Tee:
+    """A text stream that is written to a log as well, but for progress bars.
+
+    Anything else is asked of the stream itself.
+    """
+
+    def __init__(self, stream: TextIO, log: IO[str]) -> None:
+        self._stream, self._log = stream, log
+
+    def write(self, text: str) -> int:
+        if "\r" not in text:
+            self._log.write(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def logged(program: str) -> Iterator[None]:
+    """Write what the block prints to the log of the stage too, where run.sh names one."""
+    place = os.environ.get(LOG_VARIABLE)
+    if not place or os.environ.get("RANK", "0") != "0":  # of several ranks the first one speaks
+        yield
+        return
+    path = Path(f"{place}.{program.removesuffix('.py')}.log")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        # By lines, to the end of the file: commands of a stage and their workers may share it.
+        log = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
+        stack.enter_context(redirect_stdout(Tee(sys.stdout, log)))  # type: ignore[type-var]
+        stack.enter_context(redirect_stderr(Tee(sys.stderr, log)))  # type: ignore[type-var]
+        print("# Started at", time.strftime("%F %T"), file=log)
+        try:
+            yield
+        except Exception:
+            traceback.print_exc(file=log)
+            raise
+        finally:
+            print(f"# Ended after {time.monotonic() - began:.0f} s", file=log)
 
 
 def run(main: Callable[[], None]) -> None:
     """Log this command line, call `main`, and turn an expected error into one line and exit 1."""
     program = Path(sys.argv[0]).name
+    with logged(program):
+        _run(main, program)
+
+
+def _run(main: Callable[[], None], program: str) -> None:
     logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
     print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
     try:
         main()
     except EXPECTED_ERRORS as error:
-        sys.exit(f"{program}: error: {describe(error)}")
+        print(f"{program}: error: {describe(error)}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the previous result, if any, is kept", file=sys.stderr)
         sys.exit(130)

@@ -12,7 +12,7 @@ from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.networks.registry import EmbeddingNetwork
 
 
-class HeldOutTrials:
+class Judge:
     """All pairs of the held-out speakers' sections; see `FeatureSource.sections_by_speaker`."""
 
     def __init__(

@@ -79,7 +79,7 @@ class Recorder:
         trainer = self._trainer
         trainer.network.load_state_dict(average_states([each.network for each in checkpoints]))
         trainer.loss.load_state_dict(average_states([each.loss for each in checkpoints]))
-        error = trainer.judge()["held_out_eer_percent"]
+        error = trainer.judge_network()["held_out_eer_percent"]
         logging.info("mean of the last %d epochs: held-out EER %.4g %%", count, error)
         if error <= min(held_out_errors(history)):
             checkpoint = trainer.checkpoint(len(history), history)

@@ -94,7 +94,7 @@ def run_epochs(
         start = time.monotonic()
         figures = trainer.train_epoch(epoch, held_out_errors(history))
         if recorder:
-            figures |= trainer.judge()
+            figures |= trainer.judge_network()
         history.append(ranks.broadcast(figures))
         if recorder:
             recorder.keep(history, time.monotonic() - start)

@@ -2,20 +2,24 @@
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.phases import phase_config
+from deep_speaker.config.phases import PHASES, phase_options
+from deep_speaker.config.stages import Stage
 from deep_speaker.corpora.speaker_splits import split_speakers
 from deep_speaker.features.source import FeatureSource, Section
+from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.registry import build_loss, carry_over
 from deep_speaker.networks.checkpoints import Checkpoint, check_experiment
 from deep_speaker.networks.devices import to_device
 from deep_speaker.networks.registry import build_network, count_parameters
+from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.training import ranks
-from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import build_sampler
 from deep_speaker.training.schedules import build_optimiser
 from deep_speaker.training.trainer import Trainer
@@ -29,16 +33,12 @@ def build_trainer(
     device: torch.device,
 ) -> Trainer:
     """Gather what a phase trains; weights from `initial`, or random by the experiment's seed."""
-    training = phase_config(experiment, phase)
+    training = phase_options(experiment, phase)
     source = FeatureSource(data_dir, experiment)
     speakers, held_out = split_speakers(
         sorted(set(source.utt2spk.values())), experiment.held_out, experiment.seed
     )
-    utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
-    for utterance in source.versions:
-        speaker = source.utt2spk[utterance]
-        if speaker in utterances:
-            utterances[speaker].append(source.whole(utterance))
+    utterances = gather_utterances(source, speakers)
     sampler = build_sampler(utterances, training)
     network = build_network(experiment)
     check_sizes(experiment, phase, network.fewest_frames)
@@ -46,22 +46,12 @@ def build_trainer(
     loss = build_loss(training, dimension, len(speakers), experiment.seed)
     if initial is not None:
         check_experiment(initial, experiment)
-        network.load_state_dict(initial.network)
         if initial.speakers:  # published weights know none
             check_speakers(initial, speakers)
-        carried = carry_over(loss, initial.loss)
-        if phase == "pretraining_continued" and not carried and loss.state_dict():
-            raise ValueError(
-                f"the {initial.phase} checkpoint has another loss than {training.loss}: "
-                "name one of pretraining with this config"
-            )
+        start_from(initial, phase, network, loss)
     to_device(network, device)
     loss.to(device)
-    # A pass over the speech is counted in the batches of the phase that sets the epochs.
-    paced_by = experiment.finetuning if phase == "pretraining_continued" else training
-    assert paced_by is not None  # phase_config has seen to it
-    one_pass = build_sampler(utterances, paced_by).batches_per_epoch()
-    steps = paced_by.steps_per_epoch or math.ceil(one_pass / paced_by.batches_per_step)
+    steps = count_steps(experiment, phase, utterances)
     if ranks.rank() == 0:
         logging.info(
             "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
@@ -75,7 +65,7 @@ def build_trainer(
         source=source,
         speakers=speakers,
         sampler=sampler,
-        held_out=HeldOutTrials(source, held_out, experiment),
+        judge=Judge(source, held_out, experiment),
         network=network,
         parallel=ranks.parallel(network),
         loss=loss,
@@ -85,10 +75,46 @@ def build_trainer(
     )
 
 
+def gather_utterances(source: FeatureSource, speakers: Sequence[str]) -> dict[str, list[Section]]:
+    """Return the voiced part of every utterance of some speakers, without augmented copies."""
+    utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
+    for utterance in source.versions:
+        speaker = source.utt2spk[utterance]
+        if speaker in utterances:
+            utterances[speaker].append(source.whole(utterance))
+    return utterances
+
+
+def start_from(
+    initial: Checkpoint, phase: str, network: EmbeddingNetwork, loss: SpeakerLoss
+) -> None:
+    """Load a checkpoint's weights, those of its loss where a phase has the same.
+
+    Raises:
+        ValueError: a control, which is to continue with a loss, finds another one.
+    """
+    network.load_state_dict(initial.network)
+    carried = carry_over(loss, initial.loss)
+    if PHASES[phase].is_control and not carried and loss.state_dict():
+        raise ValueError(
+            f"the {initial.phase} checkpoint has another loss than {phase} continues with: name "
+            f"one of {PHASES[phase].starts_from} with this config"
+        )
+
+
+def count_steps(
+    experiment: Experiment, phase: str, utterances: Mapping[str, Sequence[Section]]
+) -> int:
+    """Count the steps of an epoch; a pass over the speech is in batches of the pacing phase."""
+    paced_by = phase_options(experiment, PHASES[phase].paced_by or phase)
+    one_pass = build_sampler(utterances, paced_by).batches_per_epoch()
+    return paced_by.steps_per_epoch or math.ceil(one_pass / paced_by.batches_per_step)
+
+
 def check_sizes(experiment: Experiment, phase: str, fewest_frames: int) -> None:
     """Refuse chunks, crops or pieces of fewer frames than the network takes."""
     extraction = experiment.extraction
-    sizes = {f"{phase}.chunk_frames": phase_config(experiment, phase).chunk_frames}
+    sizes = {f"{phase}.chunk_frames": phase_options(experiment, phase).chunk_frames}
     if extraction.method == "crops":
         sizes["extraction.crop_frames"] = extraction.crop_frames
     else:  # pieces of a long utterance have half as many at least
@@ -106,5 +132,5 @@ def check_speakers(checkpoint: Checkpoint, speakers: list[str]) -> None:
     if checkpoint.speakers != speakers:
         raise ValueError(
             f"the {checkpoint.phase} checkpoint was trained on {len(checkpoint.speakers)} other "
-            f"speakers than the {len(speakers)} of the data: run stage 2 anew"
+            f"speakers than the {len(speakers)} of the data: {Stage.PRETRAINING.again}"
         )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment, Training
-from deep_speaker.config.phases import PHASES
+from deep_speaker.config.phases import TRAINED
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.networks.checkpoints import Checkpoint, copy_state
@@ -20,7 +20,7 @@ from deep_speaker.networks.registry import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
 from deep_speaker.training import ranks
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
-from deep_speaker.training.judge import HeldOutTrials
+from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import SpeakerBatches
 from deep_speaker.training.schedules import learning_rate
 
@@ -40,7 +40,7 @@ class Trainer:
     source: FeatureSource
     speakers: list[str]
     sampler: SpeakerBatches
-    held_out: HeldOutTrials
+    judge: Judge
     network: EmbeddingNetwork
     parallel: nn.Module
     loss: SpeakerLoss
@@ -117,16 +117,16 @@ class Trainer:
 
     def _batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """A seed for torch, and batches that follow from the epoch: a resumed run repeats."""
-        key = (self.experiment.seed, PHASES.index(self.phase), epoch)
+        key = (self.experiment.seed, TRAINED.index(self.phase), epoch)
         drawn = self.sampler.epoch(
             self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
         )
         batches = make_batches(self.source, drawn, self.training, self.experiment, key)
         return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
-    def judge(self) -> dict[str, float]:
+    def judge_network(self) -> dict[str, float]:
         """The network's figures on the held-out speakers."""
-        error, mean_cosine = self.held_out.evaluate(self.network, self.device)
+        error, mean_cosine = self.judge.evaluate(self.network, self.device)
         return {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
 
     def restore(self, checkpoint: Checkpoint) -> None:

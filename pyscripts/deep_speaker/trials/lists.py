@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import (
     iterate_columns,
-    missing_input,
 )
 from deep_speaker.system.files import replacing_file
 
@@ -32,7 +32,7 @@ def iterate_trials(path: Path) -> Iterator[TrialBlock]:
         ValueError: the file is missing or empty, or a line is not `enroll test target|nontarget`.
     """
     if not path.is_file():
-        raise ValueError(missing_input(path, 0))
+        raise ValueError(Stage.PREPARATION.missing(path))
     first = 0
     for first, (enroll, test, labels) in iterate_columns(path, FORM):
         if not LABELS.issuperset(labels):
@@ -76,7 +76,7 @@ def find_trial_lists(folder: Path) -> dict[str, Path]:
             )
         lists[name] = path
     if not lists:
-        raise ValueError(missing_input(folder / "trials", 0))
+        raise ValueError(Stage.PREPARATION.missing(folder / "trials"))
     return lists
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import read_optional_table
 from deep_speaker.trials.lists import (
     IDENTIFICATION,
@@ -53,6 +54,6 @@ def _without(path: Path, unwanted: set[str]) -> list[Trial]:
             raise ValueError(
                 f"{path}: all {before} {kind} trials name bad utterances, or anchors or tests that "
                 f"lose their target to them: mend those listed in {path.parent / 'bad_utterances'} "
-                "and run stage 0, or remove this list"
+                f"and {Stage.PREPARATION.again}, or remove this list"
             )
     return kept

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.archives import Header, MappedFiles, read_header, read_values
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.validation.tables import Row, iterate_sorted, line_error, remake
@@ -92,7 +93,8 @@ def validate_features(folder: Path) -> tuple[int, int] | None:
     missing = [name for name in FEATURES if name not in there]
     if there and missing:
         raise ValueError(
-            f"{folder / missing[0]} is missing, though {there[0]} is there: run stage 1 anew, or "
+            f"{folder / missing[0]} is missing, though {there[0]} is there: "
+            f"{Stage.FEATURES.again}, or "
             f"remove {' and '.join(there)}"
         )
     total = columns = 0
@@ -114,15 +116,15 @@ def _check_frames(folder: Path) -> tuple[int, int]:
         rows, columns = item.header.rows, item.header.columns
         total += rows
         if rows != int(count):
-            raise item.error(f"{rows} frames, utt2num_frames has {count}: run stage 1 anew")
+            raise item.error(f"{rows} frames, utt2num_frames has {count}: {Stage.FEATURES.again}")
         check_finite(item)
         if decisions.header.rows != rows:
             raise decisions.error(
-                f"{decisions.header.rows} frames, the features have {rows}: run stage 1 anew"
+                f"{decisions.header.rows} frames, the features have {rows}: {Stage.FEATURES.again}"
             )
         values = decisions.values()
         if not ((values == 0) | (values == 1)).all():
-            raise decisions.error("values other than 0 and 1: run stage 1 anew")
+            raise decisions.error(f"values other than 0 and 1: {Stage.FEATURES.again}")
     return total, columns
 
 
@@ -140,6 +142,6 @@ def _check_sums(scp: Path, columns: int) -> None:
         if (item.header.rows, item.header.columns) != (2, columns + 1):
             raise item.error(
                 f"{item.header.rows} x {item.header.columns} sums, not 2 x {columns + 1}, those of "
-                "the features and their number: run stage 1 anew"
+                f"the features and their number: {Stage.FEATURES.again}"
             )
         check_finite(item)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from deep_speaker.kaldi.tables import BLOCK_BYTES, MADE_BY_STAGE, iterate_table, missing_input
+from deep_speaker.config.stages import MAKERS, missing_table
+from deep_speaker.kaldi.tables import BLOCK_BYTES, iterate_table
 
 Row = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line
-_STAGES = MADE_BY_STAGE | {"xvector_crops.scp": 4, "num_utts.ark": 4}
 # Control characters, and white space that Kaldi's readers and scripts do not agree upon. As
 # anything may stand in paths, only the keys of scp files are searched for it.
 _ODD = "[\0-\x08\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
@@ -59,7 +59,7 @@ def iterate_rows(path: Path) -> Iterator[Row]:
         ValueError: as `iterate_table`; it is empty, or of wrong characters.
     """
     if not path.is_file():
-        raise ValueError(missing_input(path, _STAGES.get(path.name, 0)))
+        raise ValueError(missing_table(path))
     if not path.stat().st_size:
         raise ValueError(f"{path}: empty: {remake(path)}")
     check_characters(path)
@@ -69,8 +69,7 @@ def iterate_rows(path: Path) -> Iterator[Row]:
 
 def remake(path: Path) -> str:
     """What to do about a table that cannot be mended by hand."""
-    stage = _STAGES.get(path.name)
-    return f"run stage {stage} anew" if stage else "make it anew"
+    return MAKERS[path.name].again if path.name in MAKERS else "make it anew"
 
 
 def iterate_sorted(path: Path) -> Iterator[Row]:

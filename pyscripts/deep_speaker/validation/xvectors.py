@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.validation.archives import check_columns, check_finite, iterate_items
 from deep_speaker.validation.data_dirs import check_speaker_lists, is_count
@@ -48,7 +49,8 @@ def _check_counts(folder: Path, utterances: int) -> None:
     total = sum(int(count) for _, count in iterate_table(counts))
     if total != utterances:
         raise ValueError(
-            f"{counts}: {total} utterances in all, {UTTERANCES} has {utterances}: run stage 4 anew"
+            f"{counts}: {total} utterances in all, {UTTERANCES} has {utterances}: "
+            f"{Stage.EMBEDDINGS.again}"
         )
 
 
@@ -59,9 +61,9 @@ def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
         count += 1
         size = size or item.header.rows
         if item.header.rows != size:
-            raise item.error(f"{item.header.rows} dimensions, not {size}: run stage 4 anew")
+            raise item.error(f"{item.header.rows} dimensions, not {size}: {Stage.EMBEDDINGS.again}")
         if not check_finite(item).any():
-            raise item.error("a vector of zeros has no direction: run stage 4 anew")
+            raise item.error(f"a vector of zeros has no direction: {Stage.EMBEDDINGS.again}")
     return count, size
 
 
@@ -72,6 +74,6 @@ def _check_crops(scp: Path, size: int) -> int:
         check_finite(item)
         crops = crops or item.header.rows
         if item.header.rows != crops:
-            raise item.error(f"{item.header.rows} crops, others {crops}: run stage 4 anew")
+            raise item.error(f"{item.header.rows} crops, others {crops}: {Stage.EMBEDDINGS.again}")
         total += crops
     return total

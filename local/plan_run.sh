@@ -1,0 +1,16 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # variables of run.sh
+# From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
+# `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
+
+experiment='' train_set='' initial_checkpoint='' start='' trained='' phases='' last=''
+options=(--config "$config" --name "$name" --stage "$stage")
+# shellcheck disable=SC2206  # a list of files
+[ -z "$override" ] || options+=(--override $override)
+for setting in "${set[@]}"; do options+=(--set "$setting"); done
+[ -z "$initial_model" ] || options+=(--initial-model "$initial_model")
+[ "$control" = true ] || options+=(--no-control)
+plan=$(pyscripts/plan_run.py "${options[@]}")
+while IFS='=' read -r variable value; do printf -v "$variable" %s "$value"; done <<< "$plan"
+[ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
+  fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"

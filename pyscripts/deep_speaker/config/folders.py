@@ -1,0 +1,31 @@
+"""Where things lie in the folder of an experiment, E = exp/<corpus>/<experiment>.
+
+E/resolved.yaml       the experiment as it is asked for now, whole
+E/config.yaml         that by which its networks were trained
+E/<phase>/            checkpoints, logs; xvectors_<set>/ of data/<corpus>/<set>
+E/scores/             <phase>.<trial list>.<back end>
+E/results.json, E/report.html
+E/log/                <stage>.<command>.log
+"""
+
+from pathlib import Path
+
+CONFIG = "config.yaml"
+RESOLVED = "resolved.yaml"
+SCORES = "scores"
+RESULTS = "results.json"
+REPORT = "report.html"
+
+
+def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:
+    """Return where the x-vectors of a data directory by a phase lie.
+
+    >>> xvector_dir(Path("exp/mine/small"), "finetuning", Path("data/mine/test")).as_posix()
+    'exp/mine/small/finetuning/xvectors_test'
+    """
+    return experiment_dir / phase / f"xvectors_{data_dir.name}"
+
+
+def score_prefix(experiment_dir: Path, phase: str) -> Path:
+    """Return how the paths of a phase's score files begin."""
+    return experiment_dir / SCORES / phase

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Resolve what run.sh was asked for, and print what its stages work on, as lines name=value.
+
+Writes the experiment, whole, to <experiment>/resolved.yaml once a stage needs it. Values:
+
+  data, experiment   the folders data/<name> and exp/<name>/<config>.<override>...<setting>...
+  config             the resolved experiment file
+  train_set          the folder of data/<name> that trains: train, or train_augmented
+  initial_model      the checkpoint of imported weights, if any
+  start              untrained, or initial_model: what training starts from
+  trained            the phases that are trained, in order
+  phases             all phases, floors first
+  last               the phase whose x-vectors are the experiment's
+"""
+
+import argparse
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from deep_speaker.config import Experiment, write_experiment
+from deep_speaker.config.folders import RESOLVED, xvector_dir
+from deep_speaker.config.phases import PHASES, all_phases, final_phase, trained_phases
+from deep_speaker.config.stages import Stage
+from deep_speaker.system import command
+
+
+def main() -> None:
+    options = parse_options()
+    data, experiment_dir = Path("data") / options.name, choose_folder(options)
+    config = experiment_dir / RESOLVED
+    experiment = write_experiment(config, options.config, options.override, options.set)
+    trained = choose_trained(options, experiment, experiment_dir)
+    imported = bool(options.initial_model)
+    start = "initial_model" if imported else "untrained"
+    if options.stage >= Stage.SCORES:
+        warn_of_stale(experiment_dir, trained, data / "test")
+    values = {
+        "data": data,
+        "experiment": experiment_dir,
+        "config": config,
+        "train_set": "train_augmented" if experiment.augmented_copies else "train",
+        "initial_checkpoint": experiment_dir / str(PHASES[start].checkpoint) if imported else "",
+        "start": start,
+        "trained": " ".join(trained),
+        "phases": " ".join(all_phases(trained, imported)),
+        "last": final_phase([start, *trained]),
+    }
+    for name, value in values.items():
+        print(f"{name}={value}")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, required=True, help="experiment file")
+    parser.add_argument("--override", type=Path, nargs="*", default=[], help="files laid on it")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="of one key; repeatable"
+    )
+    parser.add_argument("--name", required=True, help="of data/<name> and exp/<name>")
+    parser.add_argument("--initial-model", default="", help="file of published weights")
+    parser.add_argument("--stage", type=int, default=0, help="first stage to run")
+    parser.add_argument("--no-control", action="store_true", help="leave controls out")
+    return parser.parse_args()
+
+
+def choose_folder(options: argparse.Namespace) -> Path:
+    """Return the experiment's folder, named after all that makes it what it is."""
+    model = Path(options.initial_model).stem
+    parts = [path.stem for path in (options.config, *options.override)]
+    parts += [safe_name(text) for text in options.set] + ([model] if model else [])
+    return Path("exp") / options.name / ".".join(parts)
+
+
+def safe_name(setting: str) -> str:
+    """Map a setting to what a folder may be called, in Kaldi's specifiers too.
+
+    >>> safe_name("pretraining.loss={name: softmax, scale: 20}")
+    'pretraining.loss=name_softmax,_scale_20'
+    """
+    key, _, value = setting.partition("=")
+    words = [re.sub(r"[^\w.,+-]+", "_", text.strip()).strip("_") for text in (key, value)]
+    return "=".join(words)
+
+
+def choose_trained(
+    options: argparse.Namespace, experiment: Experiment, experiment_dir: Path
+) -> list[str]:
+    """Return the phases to work on: of imported weights that are only judged, those there are."""
+    trained = [
+        phase
+        for phase in trained_phases(experiment)
+        if not (options.no_control and PHASES[phase].is_control)
+    ]
+    if options.initial_model and options.stage >= Stage.EMBEDDINGS:
+        trained = [p for p in trained if (experiment_dir / str(PHASES[p].checkpoint)).exists()]
+    return trained
+
+
+def warn_of_stale(experiment_dir: Path, trained: Sequence[str], data_dir: Path) -> None:
+    """Warn about networks that were trained after their x-vectors were made."""
+    for phase in trained:
+        checkpoint = experiment_dir / str(PHASES[phase].checkpoint)
+        xvectors = xvector_dir(experiment_dir, phase, data_dir)
+        if not (checkpoint.exists() and xvectors.exists()):
+            continue
+        if checkpoint.stat().st_mtime_ns > xvectors.stat().st_mtime_ns:
+            logging.warning(
+                "%s was trained after its x-vectors were made: run stage %d too",
+                phase, Stage.EMBEDDINGS,
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    command.run(main)

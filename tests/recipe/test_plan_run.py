@@ -1,0 +1,108 @@
+"""From the options of run.sh to what its stages work on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import plan_run
+from deep_speaker.config import read_experiment
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def plan(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> "Plan":
+    return Plan(monkeypatch, capsys)
+
+
+class Plan:
+    """Runs the command, and parses what it prints as run.sh does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: str, config: str = "embedded") -> dict[str, str]:
+        config_words = ["--config", str(CONF / f"{config}.yaml"), "--name", "mine"]
+        self._monkeypatch.setattr("sys.argv", ["plan_run.py", *config_words, *words])
+        plan_run.main()
+        lines = self._capsys.readouterr().out.splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+
+def test_the_default_experiment(plan: Plan, folder: Path) -> None:
+    values = plan()
+    assert values == {
+        "data": "data/mine",
+        "experiment": "exp/mine/embedded",
+        "config": "exp/mine/embedded/resolved.yaml",
+        "train_set": "train",
+        "initial_checkpoint": "",
+        "start": "untrained",
+        "trained": "pretraining finetuning pretraining_continued",
+        "phases": "statistics statistics_no_mean untrained pretraining finetuning "
+        "pretraining_continued",
+        "last": "finetuning",
+    }
+    assert read_experiment(folder / values["config"]) == read_experiment(CONF / "embedded.yaml")
+
+
+def test_overrides_and_settings_name_the_folder_and_make_the_config(
+    plan: Plan, folder: Path
+) -> None:
+    override = ["--override", str(CONF / "overrides/few_steps.yaml")]
+    settings = ["--set", "seed=3", "--set", "pretraining.loss={name: softmax, scale: 20}"]
+    values = plan(*override, *settings, config="xvector")
+    assert values["experiment"] == (
+        "exp/mine/xvector.few_steps.seed=3.pretraining.loss=name_softmax,_scale_20"
+    )
+    experiment = read_experiment(folder / values["config"])
+    assert (experiment.seed, experiment.pretraining.epochs) == (3, 1)
+    assert experiment.pretraining.loss.model_dump()["scale"] == 20
+    assert values["trained"] == values["last"] == "pretraining"
+
+
+def test_copies_and_controls(plan: Plan) -> None:
+    copies = ["--override", str(CONF / "overrides/rooms_and_noise.yaml")]
+    values = plan(*copies, "--no-control")
+    assert values["train_set"] == "train_augmented"
+    assert values["trained"] == "pretraining finetuning"
+
+
+def test_imported_weights_are_judged_beside_what_was_trained_from_them(
+    plan: Plan, folder: Path
+) -> None:
+    words = ("--initial-model", "models/lite.model")
+    values = plan(*words, config="resnetse34l")
+    assert values["experiment"] == "exp/mine/resnetse34l.lite"
+    assert values["initial_checkpoint"] == "exp/mine/resnetse34l.lite/initial_model/best.pt"
+    assert (values["start"], values["trained"]) == ("initial_model", "pretraining")
+    judged = plan(*words, "--stage", "4", config="resnetse34l")
+    assert (judged["trained"], judged["last"]) == ("", "initial_model")
+    (folder / values["experiment"] / "pretraining").mkdir()
+    (folder / values["experiment"] / "pretraining/best.pt").touch()
+    assert plan(*words, "--stage", "4", config="resnetse34l")["last"] == "pretraining"
+
+
+def test_networks_trained_after_their_x_vectors_are_named(
+    plan: Plan, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for phase, age in (("pretraining", 10), ("finetuning", -10)):
+        of_phase = folder / "exp/mine/embedded" / phase
+        (of_phase / "xvectors_test").mkdir(parents=True)
+        (of_phase / "best.pt").touch()
+        made = (of_phase / "best.pt").stat().st_mtime + age
+        os.utime(of_phase / "xvectors_test", (made, made))
+    plan("--stage", "4")
+    assert not caplog.records
+    plan("--stage", "5")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("finetuning ")
