@@ -1,9 +1,12 @@
-"""Exact arithmetic for comparisons of embeddings."""
+"""One thread, and exact arithmetic for comparisons of embeddings."""
 
 import pytest
 
 from deep_speaker.embeddings import extraction, inference
 from deep_speaker.networks import devices
+from support.threads import one_thread
+
+__all__ = ["one_thread"]
 
 
 @pytest.fixture

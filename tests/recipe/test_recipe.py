@@ -28,7 +28,8 @@ PHASES = [
     "pretraining_continued",
 ]
 BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
-TINY_CORPUS = "--num-train-speakers 10 --num-test-speakers 4 --num-utterances 4"
+# With enough held-out speakers to calibrate by.
+TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
 EMBEDDED = ("--nj", "2", "--prepare-options", TINY_CORPUS)  # with tiny.yaml as conf/embedded.yaml
 
 
@@ -73,7 +74,7 @@ def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> Non
     for folder in (data / "train", data / "test"):
         assert validate(folder) == "valid"
         assert {"feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames"} <= set(read_all(folder))
-    xvectors = sorted(finished[0].folder.glob("exp/embedded/embedded/**/xvectors_t*"))
+    xvectors = sorted(finished[0].folder.glob("exp/embedded/embedded/*/xvectors_t*"))
     assert len(xvectors) == 2 * len(PHASES)
     names = {"num_utts.ark", "spk2utt"} | {
         f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")
@@ -124,7 +125,6 @@ def test_blocks_of_the_pages_work(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
 
 
 def test_each_command_logs_beside_what_it_makes(finished: tuple[Recipe, str]) -> None:
@@ -186,7 +186,7 @@ def test_scores_of_networks_trained_since_are_told_of(
     (tmp_path / "exp/embedded/embedded/pretraining/best.pt").touch()
     printed = recipe.run(*EMBEDDED, "--stage", "6")
     told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
-    assert [line.split()[2] for line in told] == ["pretraining"]
+    assert [line.split()[1] for line in told] == ["pretraining"]
 
 
 @pytest.mark.parametrize(
@@ -310,6 +310,7 @@ def test_names_and_options_of_several_corpora_are_checked_before_any_work(
     assert told in line
 
 
+@pytest.mark.slow
 def test_published_weights_are_judged_and_trained_from(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
@@ -318,21 +319,23 @@ def test_published_weights_are_judged_and_trained_from(
     state = {f"__S__.{key}": tensor for key, tensor in make_state("resnetse34l").items()}
     torch.save(state, tmp_path / "lite.model")
     options = ("--config", "conf/resnetse34l.yaml", "--initial-model", "lite.model", "--nj", "2")
-    recipe.run(*options, "--stage", "1", "--stop-stage", "1")
+    (tmp_path / "few_crops.yaml").write_text("extraction: {num_crops: 2, crop_frames: 60}")
+    few_crops = (*options, "--override", "few_crops.yaml")
+    recipe.run(*few_crops, "--stage", "1", "--stop-stage", "1")
 
     def phases(folder: str) -> dict[str, str]:
         """The main back end of each."""
         rows = json.loads((recipe.folder / f"exp/embedded/{folder}/results.json").read_text())
         return {row["phase"]: row["backend"] for row in reversed(rows)}
 
-    recipe.run(*options, "--stage", "4")
+    recipe.run(*few_crops, "--stage", "4")
     floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}
     judged = floors | {"initial_model": "crop_distance"}
-    assert phases("resnetse34l.lite") == judged
-    few_steps = (*options, "--override", "conf/overrides/few_steps.yaml")
+    assert phases("resnetse34l.few_crops.lite") == judged
+    few_steps = (*options, "--override", "few_crops.yaml conf/overrides/few_steps.yaml")
     printed = recipe.run(*few_steps, "--stage", "2")
     assert "has no fine-tuning" in printed
-    trained = "resnetse34l.few_steps.lite"
+    trained = "resnetse34l.few_crops.few_steps.lite"
     assert phases(trained) == judged | {"pretraining": "crop_distance"}
     folder = recipe.folder / "exp/embedded" / trained
     initial, imported = (

@@ -25,7 +25,7 @@ from deep_speaker.config.losses import (
     Triplet,
 )
 from deep_speaker.config.networks import Network, Pooling
-from deep_speaker.config.reading import override_experiment, read_experiment
+from deep_speaker.config.reading import read_experiment, write_experiment
 from deep_speaker.config.scoring import AS_NORM, BACKENDS, Backend, Scoring
 from deep_speaker.config.training import (
     AnySchedule,
@@ -44,5 +44,5 @@ __all__ = [
     "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
     "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
     "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
-    "Training", "Triplet", "VoiceActivity", "override_experiment", "read_experiment",
+    "Training", "Triplet", "VoiceActivity", "read_experiment", "write_experiment",
 ]  # fmt: skip
