@@ -62,6 +62,7 @@ def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Reci
     assert all(phase in printed for phase in PHASES)
 
 
+@pytest.mark.slow
 def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     recipe = Recipe(tmp_path, tiny=True)
     for stage in range(7):
@@ -106,19 +107,31 @@ def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str
         assert [line.split()[0] for line in lines] == [f"stage_{stage}" for stage in stages]
 
 
+RUN_BLOCKS = [block for block in iterate_blocks() if block.mark == "run"]
+
+
 @pytest.mark.parametrize(
-    "block", [block for block in iterate_blocks() if block.mark == "run"], ids=str
+    "block", [block for block in RUN_BLOCKS if "fuse_scores.py" not in block.text], ids=str
 )
 def test_blocks_of_the_pages_work(
     block: Block, finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
     """Those marked `run`, in the recipe's folder after the default run."""
-    recipe = Recipe(tmp_path, tiny=True)
+    run_block(copy_finished(finished, tmp_path), block)
+
+
+def copy_finished(finished: tuple[Recipe, str], folder: Path) -> Recipe:
+    """Return another copy of the recipe, with the data and experiments of the finished one."""
+    recipe = Recipe(folder, tiny=True)
     for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+        shutil.copytree(finished[0].folder / name, folder / name, symlinks=True)
+    return recipe
+
+
+def run_block(recipe: Recipe, block: Block) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.text],
-        cwd=tmp_path,
+        cwd=recipe.folder,
         env=os.environ | {"VIRTUAL_ENV": sys.prefix},
         capture_output=True,
         text=True,
@@ -149,40 +162,21 @@ def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
         assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
 
 
-def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
-    recipe = Recipe(tmp_path, tiny=True)
-    for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
-    experiment = "exp/embedded/embedded"
-
-    def call(command: str) -> str:
-        return subprocess.run(
-            [sys.executable, *f"pyscripts/{command}".split()],
-            cwd=tmp_path, check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
-
-    for part in ("train", "test"):
-        systems = [f"{experiment}/{phase}/xvectors_{part}" for phase in PHASES[3:5]]
-        fused = f"fusion/embeddings/xvectors_{part}"
-        call(f"fuse_xvectors.py data/embedded/{part} {fused} {' '.join(systems)}")
-    directories = "data/embedded/train data/embedded/test fusion"
-    call(f"score_trials.py --config tests/support/tiny.yaml {directories} embeddings")
-    of_phases = [f"{experiment}/scores/{phase}" for phase in ("finetuning", "pretraining")]
-    fused = f"data/embedded/test fusion/scores/scores {' '.join(of_phases)}"
-    call(f"fuse_scores.py --method sum {fused}")
-    printed = call("compute_metrics.py data/embedded/test fusion embeddings scores")
-    rows = json.loads((tmp_path / "fusion/results.json").read_text())
+@pytest.mark.slow
+def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    (block,) = [block for block in RUN_BLOCKS if "fuse_scores.py" in block.text]
+    recipe = copy_finished(finished, tmp_path)
+    run_block(recipe, block)
+    rows = json.loads((tmp_path / "exp/embedded/fusion/results.json").read_text())
     found = {(row["phase"], row["backend"]) for row in rows}
     assert found == {("scores", "fusion"), *(("embeddings", backend) for backend in BACKENDS)}
-    assert "embeddings" in printed
+    assert (tmp_path / "exp/embedded/fusion/report.html").is_file()
 
 
 def test_scores_of_networks_trained_since_are_told_of(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
-    recipe = Recipe(tmp_path, tiny=True)
-    for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+    recipe = copy_finished(finished, tmp_path)
     (tmp_path / "exp/embedded/embedded/pretraining/best.pt").touch()
     printed = recipe.run(*EMBEDDED, "--stage", "6")
     told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
@@ -216,9 +210,7 @@ def test_missing_input_names_the_stage_that_makes_it(
 def test_a_trial_with_an_unknown_utterance_is_named(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
-    recipe = Recipe(tmp_path, tiny=True)
-    for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+    recipe = copy_finished(finished, tmp_path)
     with (recipe.folder / "data/embedded/test/trials").open("a") as file:
         file.write("emb0000-001 nobody-007 nontarget\n")
     printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
@@ -255,6 +247,7 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, s
     return recipe, recipe.run(*options, "--control", "false")
 
 
+@pytest.mark.slow
 def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]) -> None:
     recipe, printed = finished_folder
     assert "broken.wav: unreadable" in printed
@@ -263,6 +256,7 @@ def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]
     assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
 
 
+@pytest.mark.slow
 def test_several_corpora_train_together_and_have_rows_of_their_own(
     finished_folder: tuple[Recipe, str], tmp_path: Path
 ) -> None:

@@ -1,4 +1,9 @@
-"""Experiment files: the sections, each in its module, and their reader."""
+"""Experiment files: every hyper-parameter, typed; the phases and stages of an experiment.
+
+Takes YAML files with a base, overrides and settings of single keys; gives an `Experiment`, and one
+line per mistake. Start with `experiment` (the sections), then `reading`; `phases`, `stages` and
+`folders` each name in one place what the recipe knows of them.
+"""
 
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
