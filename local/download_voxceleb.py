@@ -143,7 +143,7 @@ def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
         with replacing_directory(target) as partial, ZipFile(whole) as archive_file:
             archive_file.extractall(partial)
     except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        told = command.describe(error)
+        told = command.describe_error(error)
         raise ValueError(f"{whole}: damaged ({told}): remove it and fetch it again") from error
     return True
 

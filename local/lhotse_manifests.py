@@ -121,7 +121,7 @@ def read_manifest(kind: str, path: Path) -> Iterator[Any]:
             if not isinstance(item, (item_class, type(None))):
                 raise TypeError(f"it holds a {type(item).__name__}")
         except Exception as error:  # Lhotse raises whatever a wrong line leads to
-            described = f"{type(error).__name__}: {command.describe(error)}"
+            described = f"{type(error).__name__}: {command.describe_error(error)}"
             raise ValueError(f"{path}: not a manifest of {kind} ({described})") from error
         if item is None:
             return

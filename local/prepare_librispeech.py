@@ -136,7 +136,7 @@ def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utte
     try:
         recording, supervision = parse_utterance(folder, line, {})
     except Exception as error:  # Lhotse tries several libraries, each with errors of its own
-        return name, command.describe(error).split(" Details:")[0]
+        return name, command.describe_error(error).split(" Details:")[0]
     info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
     speaker, entry = supervision.speaker, wav_entry(path, info)
     return name, Utterance(name, speaker, entry, info, sexes.get(speaker), supervision.text)

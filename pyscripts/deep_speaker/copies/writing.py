@@ -35,7 +35,7 @@ from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.command import describe
+from deep_speaker.system.command import describe_error
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.sorting import sort_lines
@@ -187,7 +187,7 @@ def make_copies(plan: Plan, utterances: list[Utterance]) -> list[Copy | tuple[st
                 cut = cut_of_copy(original, kind, sources, plan.options, plan.sampling_rate, rng)
                 made.append(_write_copy(cut, original, kind, copy_id, speaker, plan))
             except LOADING_ERRORS as error:
-                made.append((copy_id, describe(error)))
+                made.append((copy_id, describe_error(error)))
     return made
 
 
