@@ -156,7 +156,7 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     _write(FeatureSet, features, manifest_path(data_dir, "features"))
 
 
-def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
+def remove_from_manifests(data_dir: Path, unwanted: set[str]) -> None:
     """Drop utterances from the supervisions of a data directory, and recordings without any."""
     recordings, supervisions = (
         manifest_path(data_dir, kind) for kind in ("recordings", "supervisions")

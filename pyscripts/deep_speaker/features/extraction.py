@@ -9,7 +9,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.shards import ARCHIVES, Recording, Shard, _write_shard, read_recordings
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, write_shard, read_recordings
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.tables import read_optional_table, write_table
@@ -39,7 +39,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     num_jobs = min(num_jobs, len(recordings))
     parts = [recordings[job::num_jobs] for job in range(num_jobs)]
     with replacing_directory(folder / "fbank") as partial_folder:
-        write = partial(_write_shard, partial_folder, folder / "fbank", experiment)
+        write = partial(write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
         unwanted = _report(folder, shards, recordings)
         for scp in ARCHIVES.values():  # they point into the arks that are replaced now
@@ -54,8 +54,8 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     )
     if unwanted:  # wav.scp last: an interrupted removal is then made good by the next run
         remove_from_trials(folder, unwanted)
-        manifests.remove_utterances(folder, unwanted)
-        data_dir.remove_utterances(folder, unwanted)
+        manifests.remove_from_manifests(folder, unwanted)
+        data_dir.remove_from_tables(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
 

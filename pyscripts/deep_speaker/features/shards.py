@@ -56,7 +56,7 @@ def read_recordings(folder: Path) -> list[Recording]:
     return list(recordings.values())
 
 
-def _write_shard(
+def write_shard(
     partial_folder: Path,
     final_folder: Path,
     experiment: Experiment,
