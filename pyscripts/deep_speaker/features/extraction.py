@@ -9,7 +9,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.shards import ARCHIVES, Recording, Shard, write_shard, read_recordings
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.tables import read_optional_table, write_table

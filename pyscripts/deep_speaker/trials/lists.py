@@ -7,9 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.tables import (
-    iterate_columns,
-)
+from deep_speaker.kaldi.tables import iterate_columns
 from deep_speaker.system.files import replacing_file
 
 FORM = "enroll test target|nontarget"
