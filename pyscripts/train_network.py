@@ -14,7 +14,6 @@ from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
 from deep_speaker.training import ranks
-from deep_speaker.training.launching import launch
 from deep_speaker.training.run import train
 
 
@@ -34,9 +33,14 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
+    device = choose_device(options.device)
     if options.ranks > 1 and not ranks.is_launched():
+        from deep_speaker.training.launching import (
+            launch,  # slow to import, and not needed by a rank
+        )
+
         sys.exit(launch(options.ranks))
-    with ranks.start(choose_device(options.device)) as device:
+    with ranks.start(device) as device:
         train(
             read_experiment(options.config),
             options.phase,

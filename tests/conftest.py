@@ -1,4 +1,4 @@
-"""Fixtures that several files of tests share."""
+"""Options and fixtures that several files of tests share."""
 
 from pathlib import Path
 
@@ -12,6 +12,17 @@ from support.voxceleb_trees import (
     VOX2_TEST,
     write_tree,
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also run what takes more than minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The real run.sh, from audio to results, on a corpus of seconds."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,9 +14,10 @@ import soundfile
 import torch
 
 from support.kaldi_checks import read_all, read_by_kaldiio, validate
+from support.pages import Block, iterate_blocks
 from support.published_networks import make_state
+from support.recipe import Recipe
 
-ROOT = Path(__file__).parents[2]
 SPEECH_CORPORA = os.environ.get("SPEECH_CORPORA")
 PHASES = [
     "statistics",
@@ -29,63 +29,19 @@ PHASES = [
 ]
 BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
 TINY_CORPUS = "--num-train-speakers 10 --num-test-speakers 4 --num-utterances 4"
-EMBEDDED = ("--config", "tests/support/tiny.yaml", "--nj", "2", "--prepare-options", TINY_CORPUS)
-
-
-class Recipe:
-    """A copy of the recipe in a folder of its own; it uses the environment the tests run in."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("run.sh", "path.sh", "requirements.txt"):
-            shutil.copy(ROOT / name, folder / name)
-        for name in ("local", "pyscripts", "conf"):
-            shutil.copytree(ROOT / name, folder / name)
-        (folder / "tests/support").mkdir(parents=True)
-        shutil.copy(ROOT / "tests/support/tiny.yaml", folder / "tests/support")
-
-    def run(self, *options: str, expect: int = 0) -> str:
-        """Run run.sh, check its exit status, and return all it printed."""
-        result = subprocess.run(
-            ["./run.sh", *options],
-            cwd=self.folder,
-            env=os.environ | {"VIRTUAL_ENV": sys.prefix},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == expect, result.stdout
-        assert "Traceback" not in result.stdout
-        return result.stdout
-
-    def digests(self) -> dict[str, str]:
-        """Digests of all results that two runs shall share: tables, arks, scores, results."""
-        patterns = (
-            "data/*/test/trials*",
-            "data/*/*/*/*.ark",
-            "exp/*/*/**/*.ark",
-            "exp/*/*/scores/*",
-        )
-        paths = [path for pattern in patterns for path in self.folder.glob(pattern)]
-        paths += self.folder.glob("exp/*/*/results.json")
-        assert len(paths) > 20
-        return {
-            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(paths)
-        }
+EMBEDDED = ("--nj", "2", "--prepare-options", TINY_CORPUS)  # with tiny.yaml as conf/embedded.yaml
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
     """The recipe after one whole run, and what it printed."""
-    recipe = Recipe(tmp_path_factory.mktemp("recipe"))
+    recipe = Recipe(tmp_path_factory.mktemp("recipe"), tiny=True)
     return recipe, recipe.run(*EMBEDDED)
 
 
 def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
     recipe, printed = finished
-    rows = json.loads((recipe.folder / "exp/embedded/tiny/results.json").read_text())
+    rows = json.loads((recipe.folder / "exp/embedded/embedded/results.json").read_text())
     found = [(row["phase"], row["trials"], row["subset"], row["backend"]) for row in rows]
     assert sorted(found) == sorted(
         (phase, trials, subset, backend)
@@ -106,7 +62,7 @@ def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Reci
 
 
 def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
-    recipe = Recipe(tmp_path)
+    recipe = Recipe(tmp_path, tiny=True)
     for stage in range(7):
         recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage))
     assert recipe.digests() == finished[0].digests()
@@ -117,7 +73,7 @@ def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> Non
     for folder in (data / "train", data / "test"):
         assert validate(folder) == "valid"
         assert {"feats.scp", "vad.scp", "utt_cmvn.scp", "utt2num_frames"} <= set(read_all(folder))
-    xvectors = sorted(finished[0].folder.glob("exp/embedded/tiny/**/xvectors_t*"))
+    xvectors = sorted(finished[0].folder.glob("exp/embedded/embedded/**/xvectors_t*"))
     assert len(xvectors) == 2 * len(PHASES)
     names = {"num_utts.ark", "spk2utt"} | {
         f"{k}xvector.{e}" for k in ("", "spk_") for e in ("ark", "scp")
@@ -127,7 +83,7 @@ def test_kaldi_s_own_code_reads_every_table(finished: tuple[Recipe, str]) -> Non
 
 
 def test_xvectors_have_unit_length(finished: tuple[Recipe, str]) -> None:
-    folder = finished[0].folder / "exp/embedded/tiny/xvectors_test"
+    folder = finished[0].folder / "exp/embedded/embedded/xvectors_test"
     vectors = read_by_kaldiio(folder / "xvector.scp")
     assert len(vectors) == 16
     for vector in vectors.values():
@@ -139,21 +95,65 @@ def test_xvectors_have_unit_length(finished: tuple[Recipe, str]) -> None:
 
 def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str]) -> None:
     recipe, printed = finished
-    report = (recipe.folder / "exp/embedded/tiny/report.html").read_text()
+    report = (recipe.folder / "exp/embedded/embedded/report.html").read_text()
     assert "report.html" in printed
     for word in [*PHASES, *BACKENDS, "speakers_per_batch", "torch", "data_seed"]:
         assert word in report
     assert not re.search(r"""(src|href)=["']?https?:""", report)
-    for folder, stages in (("data/embedded", "01"), ("exp/embedded/tiny", "2345")):
+    for folder, stages in (("data/embedded", "01"), ("exp/embedded/embedded", "2345")):
         lines = (recipe.folder / folder / "stage_seconds").read_text().splitlines()
         assert [line.split()[0] for line in lines] == [f"stage_{stage}" for stage in stages]
 
 
-def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
-    recipe = Recipe(tmp_path)
+@pytest.mark.parametrize(
+    "block", [block for block in iterate_blocks() if block.mark == "run"], ids=str
+)
+def test_blocks_of_the_pages_work(
+    block: Block, finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    """Those marked `run`, in the recipe's folder after the default run."""
+    recipe = Recipe(tmp_path, tiny=True)
     for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name)
-    experiment = "exp/embedded/tiny"
+        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=tmp_path,
+        env=os.environ | {"VIRTUAL_ENV": sys.prefix},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_each_command_logs_beside_what_it_makes(finished: tuple[Recipe, str]) -> None:
+    folder = finished[0].folder
+    logs = {path.name for path in folder.glob("exp/embedded/embedded/log/*.log")}
+    assert {"2.train_network.log", "4.extract_embeddings.log", "6.compute_metrics.log"} <= logs
+    assert {path.name for path in folder.glob("data/embedded/log/*.log")} == {
+        "0.prepare_embedded.log", "0.validate_data_dir.log",
+        "1.compute_features.log", "1.validate_data_dir.log",
+    }  # fmt: skip
+    text = (folder / "exp/embedded/embedded/log/3.train_network.log").read_text()
+    assert text.count("# train_network.py") == 2  # fine-tuning, and its control
+    assert "finetuning epoch 2/2" in text
+
+
+def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
+    finished: tuple[Recipe, str],
+) -> None:
+    experiment = finished[0].folder / "exp/embedded/embedded"
+    for part in ("train", "test"):
+        link = experiment / f"xvectors_{part}"
+        assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
+
+
+def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path, tiny=True)
+    for name in ("data", "exp"):
+        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+    experiment = "exp/embedded/embedded"
 
     def call(command: str) -> str:
         return subprocess.run(
@@ -180,10 +180,10 @@ def test_two_phases_fuse_into_further_rows(finished: tuple[Recipe, str], tmp_pat
 def test_scores_of_networks_trained_since_are_told_of(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
-    recipe = Recipe(tmp_path)
+    recipe = Recipe(tmp_path, tiny=True)
     for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name)
-    (tmp_path / "exp/embedded/tiny/pretraining/best.pt").touch()
+        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
+    (tmp_path / "exp/embedded/embedded/pretraining/best.pt").touch()
     printed = recipe.run(*EMBEDDED, "--stage", "6")
     told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
     assert [line.split()[2] for line in told] == ["pretraining"]
@@ -202,7 +202,7 @@ def test_scores_of_networks_trained_since_are_told_of(
 def test_missing_input_names_the_stage_that_makes_it(
     finished: tuple[Recipe, str], tmp_path: Path, stage: int, remedy: str
 ) -> None:
-    recipe = Recipe(tmp_path)
+    recipe = Recipe(tmp_path, tiny=True)
     if stage > 1:  # what all stages after 1 need is there
         (recipe.folder / "data").symlink_to(finished[0].folder / "data")
     if stage == 2:
@@ -216,9 +216,9 @@ def test_missing_input_names_the_stage_that_makes_it(
 def test_a_trial_with_an_unknown_utterance_is_named(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
-    recipe = Recipe(tmp_path)
+    recipe = Recipe(tmp_path, tiny=True)
     for name in ("data", "exp"):
-        shutil.copytree(finished[0].folder / name, recipe.folder / name)
+        shutil.copytree(finished[0].folder / name, recipe.folder / name, symlinks=True)
     with (recipe.folder / "data/embedded/test/trials").open("a") as file:
         file.write("emb0000-001 nobody-007 nontarget\n")
     printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
@@ -313,7 +313,7 @@ def test_names_and_options_of_several_corpora_are_checked_before_any_work(
 def test_published_weights_are_judged_and_trained_from(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:
-    recipe = Recipe(tmp_path)
+    recipe = Recipe(tmp_path, tiny=True)
     shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
     state = {f"__S__.{key}": tensor for key, tensor in make_state("resnetse34l").items()}
     torch.save(state, tmp_path / "lite.model")

@@ -7,22 +7,26 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
-import os, sys, time, torch
+import os, signal, sys, time, torch
 from deep_speaker.system import command
-from deep_speaker.training import ranks as distributed
+from deep_speaker.training import ranks
 from deep_speaker.training.launching import launch
 def main():
-    if not distributed.is_launched():
+    if not ranks.is_launched():
         sys.exit(launch(2))
-    with distributed.start(torch.device("cpu")):
+    with ranks.start(torch.device("cpu")):
         open(f"{os.environ['RANK']}.pid", "w").write(str(os.getpid()))
         if sys.argv[1] == "sleep":
             time.sleep(60)
-        if distributed.rank() == int(sys.argv[1]):
-            raise ValueError(f"mistake of rank {distributed.rank()}")
+        if sys.argv[1] == "killed" and ranks.rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if sys.argv[1] == str(ranks.rank()):
+            raise ValueError(f"mistake of rank {ranks.rank()}")
         for _ in range(10):
-            distributed.gather(torch.zeros(1))
+            ranks.gather(torch.zeros(1))
 command.run(main)
 """
 
@@ -49,14 +53,25 @@ def test_the_mistake_of_one_rank_is_told(tmp_path: Path) -> None:
         assert printed.count("error") == 1
 
 
-def test_ranks_end_with_the_command(tmp_path: Path) -> None:
+def test_a_killed_rank_is_told(tmp_path: Path) -> None:
+    process = start(tmp_path, "killed")
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in printed
+    assert printed.splitlines()[-1].startswith("rank 1: Signal 9 (SIGKILL)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ranks_end_with_the_command(number: signal.Signals, tmp_path: Path) -> None:
     process = start(tmp_path, "sleep")
     paths = [tmp_path / f"{rank}.pid" for rank in range(2)]
     deadline = time.monotonic() + 60
     while not all(path.is_file() and path.read_text() for path in paths):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    _, printed = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in printed
     for path in paths:
         assert not Path("/proc", path.read_text()).exists()

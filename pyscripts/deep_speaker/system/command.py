@@ -40,7 +40,7 @@ class Tee:
 def logged(program: str) -> Iterator[None]:
     """Write what the block prints to the log of the stage too, where run.sh names one."""
     place = os.environ.get(LOG_VARIABLE)
-    if not place:
+    if not place or os.environ.get("RANK", "0") != "0":  # of several ranks the first one speaks
         yield
         return
     path = Path(f"{place}.{program.removesuffix('.py')}.log")

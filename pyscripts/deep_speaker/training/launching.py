@@ -1,67 +1,58 @@
-"""Several ranks of one command on this machine, as torchrun starts them."""
+"""Several ranks of one command on this machine, which torch's launcher starts and ends."""
 
+import logging
 import os
 import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from deep_speaker.system.command import available_cores
-from deep_speaker.training.ranks import ENDED_BY_ANOTHER
-
-SECONDS_TO_END = 5
 
 
 def launch(num_ranks: int) -> int:
-    """Run this command line as several ranks; returns the exit status.
+    """Run this command line as several ranks, and return the exit status.
 
     The first rank speaks; of another one only its last line is shown, where that one fails.
     """
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    environment = os.environ | {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(num_ranks),
-        "OMP_NUM_THREADS": str(max(1, available_cores() // num_ranks)),
-    }
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with ExitStack() as stack:
-        logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(num_ranks)]
-        ranks: list[subprocess.Popen] = []
-        stack.callback(_end, ranks)
-        for i, log in enumerate(logs):
-            of_rank = environment | {"RANK": str(i), "LOCAL_RANK": str(i)}
-            command = [sys.executable, *sys.argv]
-            ranks.append(subprocess.Popen(command, env=of_rank, stderr=log if i else None))
-        status, failed = _wait(ranks)
-        if failed:
-            logs[failed].seek(0)
-            print(f"rank {failed}:", *logs[failed].readlines()[-1:], file=sys.stderr)
-        return status
+    # Of a failure, the launcher logs many lines; without a network, ranks warn of host names.
+    logging.disable()
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, available_cores() // num_ranks))
+    with TemporaryDirectory() as logs:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=num_ranks,
+            rdzv_backend="c10d",
+            rdzv_endpoint="127.0.0.1:0",
+            local_addr="127.0.0.1",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(logs, dict.fromkeys(range(1, num_ranks), Std.ERR)),
+        )
+        try:
+            elastic_launch(config, sys.executable)(*sys.argv)
+        except SignalException as error:
+            return 128 + error.sigval
+        except ChildFailedError as error:
+            return _tell(error, Path(logs))
+    return 0
 
 
-def _wait(ranks: Sequence[subprocess.Popen]) -> tuple[int, int]:
-    """The exit status of all together, and which rank it is of where it is not 0."""
-    while not any(statuses := [rank.poll() for rank in ranks]):
-        if all(status == 0 for status in statuses):
-            return 0, 0
-        with suppress(KeyboardInterrupt):  # the ranks were interrupted as well
-            time.sleep(0.1)
-    for rank in ranks:
-        with suppress(subprocess.TimeoutExpired):
-            rank.wait(SECONDS_TO_END)  # the same mistake may end all: let them speak
-    failed = [(rank.poll() or 0, i) for i, rank in enumerate(ranks) if rank.poll()]
-    own = [(status, i) for status, i in failed if status != ENDED_BY_ANOTHER]
-    return (own or failed)[0]
-
-
-def _end(ranks: Sequence[subprocess.Popen]) -> None:
-    for rank in ranks:
-        rank.terminate()
-    for rank in ranks:
-        rank.wait()
+def _tell(error: ChildFailedError, logs: Path) -> int:
+    """Show why a rank failed unless the first one has said so; return its exit status."""
+    number, failure = min(
+        error.failures.items(),
+        # The launcher itself ends by SIGTERM those that did not fail.
+        key=lambda item: (item[1].exitcode == -signal.SIGTERM, item[1].exitcode < 0, item[0]),
+    )
+    if failure.exitcode < 0:
+        print(f"rank {number}: {failure.message}", file=sys.stderr)
+    elif number > 0:
+        log = next(logs.glob(f"*/*/{number}/stderr.log")).read_text(errors="replace")
+        print(f"rank {number}:", *log.splitlines()[-1:], file=sys.stderr)
+    return failure.exitcode

@@ -11,7 +11,8 @@ already, and their mean is just that.
 """
 
 import os
-import sys
+import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -22,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 Value = TypeVar("Value")
-# The exit status of a rank that ended because another one did.
-ENDED_BY_ANOTHER = 75
+# A rank that misses another one waits so long for the launcher to end it, then tells its error.
+SECONDS_TO_BE_ENDED = 30
 
 
 def world_size() -> int:
@@ -66,12 +67,22 @@ def start(device: torch.device) -> Iterator[torch.device]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield device
-    except RuntimeError as error:
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
-            sys.exit(ENDED_BY_ANOTHER)
+    except Exception as error:
+        _await_the_launcher(error)
         raise
     finally:
         dist.destroy_process_group()
+
+
+def _await_the_launcher(error: Exception) -> None:
+    """Let a rank tell its own mistake whole, and one that only misses another rank tell nothing.
+
+    The launcher ends all ranks by SIGTERM as soon as one of them has ended.
+    """
+    lost_connection = isinstance(error, RuntimeError) and "gloo" in str(error)
+    if lost_connection or isinstance(error, dist.DistError):
+        time.sleep(SECONDS_TO_BE_ENDED)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class _Gather(torch.autograd.Function):
