@@ -27,7 +27,7 @@ from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import scratch_directory
 from deep_speaker.system.processes import map_in_threads
 from lhotse_manifests import CLASSES, Source, Supervision, read_part
-from prepare_kaldi import fit_segments, make_locator
+from relative_paths import make_locator
 
 NAME = re.compile(r"(.*?)(recordings|supervisions|cuts)(.*?)\.jsonl(\.gz)?")
 COVERS = 0.002  # seconds by which a supervision of the whole may be shorter: Lhotse rounds
@@ -139,7 +139,7 @@ def read_parts(
                 yield Utterance(key, speaker, *audio, known_sex, item.text, segment)
         check_bad_items(bad, total, "supervisions", f"mend the audio that {folder} names")
 
-    return fit_segments(good())
+    return corpora.fit_segments(good())
 
 
 def make_finder(folder: Path) -> Callable[[Source], Audio]:
