@@ -3,10 +3,10 @@
 
 Either --train-dir and --test-dir, or --corpus-dir: with train/ and test/ in it, or a data directory
 itself, whose speakers are split by seed and share. wav.scp may hold paths and commands; relative
-paths are those below the current directory or, where it has no such file, below one of the folders
-around the data directory. The test directory's own trial lists `trials` and `trials_*`, in any
-form that --trial-lists takes, are used instead of drawn ones, and so are the models of its
-`enroll_spk2utt`, of lines `<model> <utterance> ...`.
+paths start at the current directory or, if there is no such file, at a folder around the data
+directory. The trial lists `trials` and `trials_*` of the test directory, in any form that
+--trial-lists takes, replace drawn ones; they may name the models of its `enroll_spk2utt`, of lines
+`<model> <utterance> ...`.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def check_data_dir(folder: Path) -> None:
 
 
 def read_data_dir(folder: Path, num_jobs: int) -> Iterator[Utterance]:
-    """The utterances of a data directory that Kaldi accepts, their audio where it can be found."""
+    """Yield the utterances of a data directory that Kaldi accepts, relative paths made absolute."""
     return corpora.fit_segments(read_utterances(folder, num_jobs, make_locator(folder)))
 
 

@@ -41,10 +41,7 @@ def cut_of_copy(
 def reverberate(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
-    """Put it into a room: convolve it with an impulse response from the direct sound on.
-
-    The power stays the same.
-    """
+    """Reverberate by a room's impulse response from the direct sound on, and keep the power."""
     room = as_recording(choose(sources.reverberation, rng))
     if room.sampling_rate != cut.sampling_rate:
         room = room.resample(cut.sampling_rate)

@@ -24,7 +24,7 @@ def cmvn_sums(frames: np.ndarray) -> np.ndarray:
     return sums
 
 
-def mean_and_deviation(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cmvn_mean_and_deviation(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of frames by their `cmvn_sums`: float32, shape (bins,)."""
     count = sums[0, -1]
     mean = sums[0, :-1] / count

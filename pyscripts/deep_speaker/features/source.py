@@ -9,7 +9,7 @@ import numpy as np
 from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.normalisation import mean_and_deviation, normalise
+from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import group_by_speaker
@@ -56,7 +56,7 @@ class FeatureSource:
 
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
-        mean, deviation = mean_and_deviation(self._cmvn.rows(section.utterance))
+        mean, deviation = cmvn_mean_and_deviation(self._cmvn.rows(section.utterance))
         return normalise(self.read_stored(section), mean, deviation, self._normalisation)
 
     def read_stored(self, section: Section) -> np.ndarray:

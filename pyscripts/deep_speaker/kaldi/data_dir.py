@@ -8,12 +8,7 @@ from typing import IO
 
 from deep_speaker.config.stages import FEATURE_TABLES
 from deep_speaker.kaldi.audio import read_entry_info
-from deep_speaker.kaldi.tables import (
-    iterate_table,
-    read_optional_table,
-    read_table,
-    write_table,
-)
+from deep_speaker.kaldi.tables import iterate_table, read_optional_table, read_table, write_table
 from deep_speaker.kaldi.utterances import Segment, Utterance, group_by_speaker
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
