@@ -55,7 +55,7 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 
 . local/run_stage.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
-if (( stop_stage > 0 )); then . local/plan_run.sh; fi
+. local/plan_run.sh
 
 if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, trials"; then
   if [[ $corpus = *,* ]]; then

@@ -4,6 +4,7 @@
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
 
 experiment='' train_set='' initial_checkpoint='' start='' trained='' phases='' last=''
+(( stop_stage > 0 )) || return 0  # stage 0 needs no experiment
 options=(--config "$config" --name "$name" --stage "$stage")
 # shellcheck disable=SC2206  # a list of files
 [ -z "$override" ] || options+=(--override $override)

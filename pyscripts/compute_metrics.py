@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Stage 6: error rates of every phase and back end, as a table and as results.json."""
+"""Stage 6: compute error rates of every phase and back end; print a table, write results.json."""
 
 import argparse
 import logging
 from pathlib import Path
 
 from deep_speaker.results.computation import compute_rows, write_results
-from deep_speaker.results.text_table import format_table
+from deep_speaker.results.text_table import format_results
 from deep_speaker.system import command
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     rows = compute_rows(options.data_dir, options.experiment_dir / "scores", options.phases)
     results = options.experiment_dir / "results.json"
     write_results(results, rows)
-    print(format_table(rows))
+    print(format_results(rows))
     logging.info("written to %s", results)
 
 

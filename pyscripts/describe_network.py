@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
-from deep_speaker.networks.description import describe
+from deep_speaker.networks.description import describe_layers
 from deep_speaker.networks.registry import build_network
 from deep_speaker.system import command
 
@@ -21,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     experiment = read_experiment(options.config)
     frames = options.frames or experiment.pretraining.chunk_frames
-    print(describe(build_network(experiment), frames))
+    print(describe_layers(build_network(experiment), frames))
 
 
 if __name__ == "__main__":

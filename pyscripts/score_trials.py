@@ -13,12 +13,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker.config import read_experiment
+from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import SCORES
 from deep_speaker.scoring.list_scoring import check_held_out, score_phase
 from deep_speaker.scoring.score_files import SCORING_CONFIG
 from deep_speaker.system import command
-from deep_speaker.system.files import read_utf8, replacing_file
 
 
 def main() -> None:
@@ -34,8 +33,7 @@ def main() -> None:
     for phase in options.phases:
         logging.info("%s", phase)
         score_phase(experiment, options.train_dir, options.test_dir, options.experiment_dir, phase)
-    with replacing_file(options.experiment_dir / SCORES / SCORING_CONFIG) as file:
-        file.write(read_utf8(options.config))
+    write_experiment(options.experiment_dir / SCORES / SCORING_CONFIG, options.config)
 
 
 def phase_name(text: str) -> str:

@@ -21,6 +21,8 @@ import torch
 from deep_speaker.metrics.detection_costs import min_dcf
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.metrics.intervals import SpeakerBootstrap
+from deep_speaker.metrics.metric import RateMetric, ScoredTrials
+from deep_speaker.metrics.registry import METRICS
 from deep_speaker.scoring.backends import fit_backend
 from deep_speaker.scoring.crop_distances import crop_distance_scores
 from deep_speaker.scoring.groups import XVectors
@@ -77,7 +79,9 @@ def main() -> None:
         with timed("stage 6: intervals, preparation for a list"):
             bootstrap = SpeakerBootstrap(speakers[enroll], speakers[test], trials.is_target)
         with timed("stage 6: intervals of a row"):
-            bootstrap.intervals(scores)
+            scored = ScoredTrials(scores, trials.is_target)
+            of_rates = [metric for metric in METRICS if isinstance(metric, RateMetric)]
+            bootstrap.intervals(scored, of_rates)
         compare_loop(enroll, test, size, seconds, rng)
 
 

@@ -7,7 +7,14 @@ from sklearn.metrics import roc_curve
 
 from deep_speaker.metrics.detection_costs import min_dcf
 from deep_speaker.metrics.error_rates import error_rates
-from deep_speaker.report.det_curves import MAX_POINTS, det_curve, thin
+from deep_speaker.report.det_curves import (
+    MAX_POINTS,
+    det_curve,
+    det_figure,
+    format_percent,
+    thin,
+)
+from support.plots import make_panel, texts
 
 
 def test_points_by_hand() -> None:
@@ -45,3 +52,25 @@ def test_a_perfect_system_has_its_ends() -> None:
     chosen = thin(rates)
     assert rates.miss[chosen].tolist() == [0, 0, 1]
     assert det_curve(rates).min_dcf_point == (0, 0)
+
+
+def test_det_curves_are_drawn_on_probit_axes(drawn: list) -> None:
+    panel = make_panel()
+    curves = panel.curves
+    svg = det_figure("det", [panel])
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line for line in axes.lines}
+    (label,) = [label for label in lines if "finetuning" in label]
+    assert label.startswith(format_percent(curves["finetuning"].eer))
+    x, y = lines[label].get_data()
+    inside = (x > -3) & (x < 3) & (y > -3) & (y < 3)
+    assert norm.cdf(x[inside]) == pytest.approx(curves["finetuning"].false_alarm[inside])
+    assert norm.cdf(y[inside]) == pytest.approx(curves["finetuning"].miss[inside])
+    diagonal = axes.lines[0].get_data()
+    assert list(diagonal[0]) == list(diagonal[1])
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    (x,), (y,) = dots[1].get_data()
+    assert (norm.cdf(x), norm.cdf(y)) == pytest.approx(
+        curves["finetuning"].min_dcf_point, abs=0.011
+    )
+    assert {"false alarms, %", "misses, %", "Phases", "0.5", "20"} <= set(texts(svg))

@@ -9,7 +9,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.report import embedding_map as module
-from deep_speaker.report.embedding_map import choose_utterances, embedding_map, project
+from deep_speaker.report.embedding_map import (
+    choose_utterances,
+    embedding_figure,
+    embedding_map,
+    project,
+    speaker_colours,
+)
+from support.plots import make_map, texts
 
 
 def test_speakers_and_utterances_are_chosen_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +53,17 @@ def test_the_map_of_a_test_set(tmp_path: Path) -> None:
     few = {"a-0": "a", "b-0": "b"}
     write_xvectors(tmp_path / "few", {key: rng.normal(size=8) for key in few}, few)
     assert embedding_map(tmp_path / "few", tmp_path) is None
+
+
+def test_the_map_names_speakers_and_sexes(drawn: list) -> None:
+    found = set(texts(embedding_figure("map", make_map(40, "fm"))))
+    assert found == {"0", "…name-of-1", "2", "…name-of-3", "female", "male"}
+    points = np.concatenate([each.get_offsets() for each in drawn[0].axes[0].collections])
+    assert len(points) == 40
+
+
+def test_colours_of_speakers_differ() -> None:
+    colours = speaker_colours(40)
+    gaps = np.abs(colours[:, None] - colours[None]).sum(axis=2) + 3 * np.eye(40)
+    assert gaps.min() > 0.05
+    assert ((colours >= 0) & (colours <= 1)).all()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from deep_speaker.metrics import detection_costs
-from deep_speaker.report import det_curves, list_section
-from deep_speaker.report.list_section import LLR, SCORE, calibrated, report_list
+from deep_speaker.report import det_curves, phase_scores
+from deep_speaker.report.calibrated_scores import LLR, SCORE, calibrate
+from deep_speaker.report.list_section import list_section
 from deep_speaker.results.rows import read_results
 from support.report_experiments import PHASES, Made, make_reported
 
@@ -20,22 +21,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def test_llrs_are_an_affine_map_of_the_scores() -> None:
     scores = np.array([-1.0, 2.0])
-    shown, unit = calibrated(scores, {"scale": 3.0, "offset": 0.5})
+    shown, unit = calibrate(scores, {"scale": 3.0, "offset": 0.5})
     assert (shown.tolist(), unit) == ([-2.5, 6.5], LLR)
     for absent in (None, {}, {"scale": 3.0}):
-        shown, unit = calibrated(scores, absent)
+        shown, unit = calibrate(scores, absent)
         assert (shown.tolist(), unit) == ([-1.0, 2.0], SCORE)
 
 
 def test_thresholds_and_dots_are_of_the_first_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detection_costs, "P_TARGETS", (0.2, 0.1, 0.3))
-    assert runpy.run_path(list_section.__file__)["MARKED"] == (0.2, 0.1)
-    assert runpy.run_path(det_curves.__file__)["P_TARGET"] == 0.2
+    assert runpy.run_path(phase_scores.__file__)["BAYES_P_TARGETS"] == (0.2, 0.1)
+    assert runpy.run_path(det_curves.__file__)["MARKED_P_TARGET"] == 0.2
 
 
 def test_the_worst_trials_are_those_of_the_final_phase(made: Made) -> None:
     rows = read_results(made.experiment_dir / "results.json")
-    report = report_list(
+    report = list_section(
         "trials", made.data_dir / "trials", made.experiment_dir / "scores", PHASES, rows
     )
     assert report.final is not None
@@ -62,7 +63,7 @@ def test_the_worst_trials_are_those_of_the_final_phase(made: Made) -> None:
     assert report.tables.keys() == {"all", "same_sex"}
 
 
-def test_infinite_scores_are_told_of(made: Made, tmp_path: Path) -> None:
+def test_infinite_scores_are_noted(made: Made, tmp_path: Path) -> None:
     scores = tmp_path / "scores"
     scores.mkdir()
     for phase in ("pretraining", "finetuning"):
@@ -72,17 +73,18 @@ def test_infinite_scores_are_told_of(made: Made, tmp_path: Path) -> None:
     (scores / "pretraining.trials.cosine").write_text(
         "".join([f"{' '.join(lines[0].split()[:2])} -inf\n", *lines[1:]])
     )
-    report = report_list(
+    report = list_section(
         "trials", made.data_dir / "trials", scores, ["pretraining", "finetuning"], []
     )
-    assert report.notes == ["pretraining: 1 scores are infinite, and not drawn."]
+    (note,) = report.notes
+    assert note.startswith("pretraining: 1 ")
     everything = "".join(f"{' '.join(line.split()[:2])} inf\n" for line in lines)
     (scores / "finetuning.trials.cosine").write_text(everything)
-    report = report_list(
+    report = list_section(
         "trials", made.data_dir / "trials", scores, ["pretraining", "finetuning"], []
     )
     assert report.histograms is None
-    assert report.notes[1] == "finetuning: all scores are infinite, and not drawn."
+    assert report.notes[1].startswith("finetuning: all ")
 
 
 def test_a_list_for_identification_has_tables_alone(made: Made) -> None:
@@ -90,6 +92,6 @@ def test_a_list_for_identification_has_tables_alone(made: Made) -> None:
     named = [row | {"trials": "identification"} for row in rows if row["trials"] == "one_plus_99"]
     scores = made.experiment_dir / "scores"
     for path in (made.data_dir / "trials_one_plus_99", None):
-        report = report_list("identification", path, scores, PHASES, named)
+        report = list_section("identification", path, scores, PHASES, named)
         assert report.tables
         assert report.det is report.histograms is report.final is None

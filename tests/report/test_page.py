@@ -3,75 +3,19 @@
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import write_report as command
 from deep_speaker.kaldi.tables import write_table
-from deep_speaker.report import provenance
-from deep_speaker.report.page import headline, headline_lists, write_report
+from deep_speaker.report.page import write_report
+from support.html_pages import Page, read_report, report
 from support.report_experiments import PHASES, Made, make_reported, write_rows
-
-VOID = {"meta", "br", "link", "img", "hr", "input", "use", "path"}
-
-
-class Page(HTMLParser):
-    """Text, start tags and attributes of a page; fails where tags do not nest."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text, self.tags, self.open = "", set(), []  # type: ignore[var-annotated]
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += attributes
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += attributes
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    made = make_reported(tmp_path_factory.mktemp("whole"))
-    write_report(made.data_dir, made.experiment_dir, PHASES)
-    return made
-
-
-@pytest.fixture
-def made(whole: Made, tmp_path: Path) -> Made:
-    """A copy of the experiment, to be changed."""
-    root = whole.data_dir.parents[2]
-    shutil.copytree(root, tmp_path / "copy")
-    return Made(*(tmp_path / "copy" / folder.relative_to(root) for folder in whole))
-
-
-def read(made: Made) -> str:
-    return (made.experiment_dir / "report.html").read_text()
-
-
-def report(made: Made, phases: list[str] = PHASES) -> str:
-    write_report(made.data_dir, made.experiment_dir, phases)
-    return read(made)
 
 
 def test_it_holds_every_phase_back_end_and_section(whole: Made) -> None:
-    html = read(whole)
+    html = read_report(whole)
     page = Page(html)
     for word in [*PHASES, "cosine", "plda", "Same-sex trials", "1 h 02 min"]:
         assert word in page.text
@@ -86,7 +30,7 @@ def test_it_holds_every_phase_back_end_and_section(whole: Made) -> None:
 
 
 def test_nothing_is_fetched_or_run(whole: Made) -> None:
-    html = read(whole)
+    html = read_report(whole)
     page = Page(html)
     assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
     for name, value in page.attributes:
@@ -99,9 +43,9 @@ def test_nothing_is_fetched_or_run(whole: Made) -> None:
 
 
 def test_ids_of_elements_are_unique(whole: Made) -> None:
-    ids = [value for name, value in Page(read(whole)).attributes if name == "id"]
+    ids = [value for name, value in Page(read_report(whole)).attributes if name == "id"]
     assert len(ids) == len(set(ids)) > 20
-    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', read(whole)))
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', read_report(whole)))
     assert used <= set(ids)
 
 
@@ -114,7 +58,7 @@ def test_ids_are_escaped(tmp_path: Path) -> None:
     page = Page(report(made))
     assert len(re.findall(r'<b>&"\$x\$[a-f]-[0-3]/wav', page.text)) == 40
     assert '<b>&"$x$f' in page.text  # in the map
-    assert "<b>&" not in read(made)
+    assert "<b>&" not in read_report(made)
 
 
 def test_the_list_s_name_is_escaped(made: Made) -> None:
@@ -124,13 +68,12 @@ def test_the_list_s_name_is_escaped(made: Made) -> None:
     page = Page(report(made))
     assert '<i>"' in page.text
     assert page.tags.isdisjoint({'i"'})
-    assert 'id="<' not in read(made)
+    assert 'id="<' not in read_report(made)
 
 
 def test_all_that_is_optional_may_be_absent(made: Made) -> None:
     for phase in ("pretraining", "finetuning"):
         shutil.rmtree(made.experiment_dir / phase)
-    shutil.rmtree(made.experiment_dir / "xvectors_test")
     shutil.rmtree(made.data_dir.parent / "train")
     for path in (
         *made.experiment_dir.glob("scores/*calibration*"),
@@ -177,41 +120,18 @@ def test_lists_of_all_kinds(made: Made) -> None:
     assert html.count("<details><summary>Worst trials") == 2
 
 
-def test_the_headline_is_the_final_phase_beside_the_lowest_row_and_its_back_end_s_floor() -> None:
-    rows = [
-        {"trials": "trials", "subset": subset, "phase": phase, "backend": backend,
-         "eer_percent": error, "interval_95": {"eer_percent": [error / 2, 2 * error]}}
-        for subset, phase, backend, error in (
-            ("all", "statistics", "plda", 0.4),
-            ("all", "untrained", "cosine", 0.5),
-            ("all", "statistics", "cosine", 1.0),
-            ("same_sex", "pretraining", "cosine", 0.1),
-            ("all", "pretraining", "cosine", 3.0),
-            ("all", "pretraining", "plda", 2.0),
-        )
-    ]  # fmt: skip
-    found = headline(rows, "trials", "pretraining")
-    assert (found.main, found.lowest, found.floor) == (rows[4], rows[5], rows[1])
-    assert found.interval == "[1.50, 6.00]"
-    assert headline(rows[:5], "trials", "pretraining").lowest is None
-    others = [row | ({"backend": "lda"} if row is rows[4] else {}) for row in rows]
-    assert headline(others, "trials", "pretraining").floor == rows[0]
-    alone = headline(rows[1:2], "trials", "untrained")
-    assert (alone.main, alone.lowest, alone.floor) == (rows[1], None, None)
-
-
 @pytest.mark.parametrize(
     ("floors", "sentence"),
     [
-        ({"untrained": 30.0}, "The floor by the same back end, untrained, has 30.00 %."),
-        ({"statistics": 0.0}, "Not below the floor by the same back end: statistics has 0.00 %. "
-                              "What tells these speakers apart may be the channel"),
-        ({"untrained": 0.0, "statistics": 9.0},
-         "Not below the floor by the same back end: untrained has 0.00 %."),
-        ({"statistics/plda": 90.0, "untrained/plda": 91.0},
-         "The lowest floor, statistics with plda, has 90.00 %."),
+        ({"untrained": 30.0}, r"The floor .*, untrained, .* 30\.00 %\."),
+        ({"statistics": 0.0}, r"Not below .*: statistics .* 0\.00 %\. .*channel"),
+        ({"untrained": 0.0, "statistics": 9.0}, r"Not below .*: untrained .* 0\.00 %\."),
+        (
+            {"statistics/plda": 90.0, "untrained/plda": 91.0},
+            r"The lowest floor, statistics with plda, .* 90\.00 %\.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_floor_of_the_headline_in_words(
     floors: dict[str, float], sentence: str, made: Made
 ) -> None:
@@ -227,24 +147,8 @@ def test_the_floor_of_the_headline_in_words(
     path.write_text(json.dumps(rows))
     phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
     text = " ".join(Page(report(made, phases)).text.split())
-    assert sentence in text
-    assert ("may be the channel" in text) == ("may be the channel" in sentence)
-
-
-def test_lists_for_verification_come_first_in_line() -> None:
-    rows = [{"trials": name} for name in ("one_plus_99", "ar", "identification", "ar")]
-    assert headline_lists(rows) == ["ar"]
-    assert headline_lists([{"trials": "identification"}]) == ["identification"]
-
-
-def test_a_config_of_another_day_costs_the_network_s_size(
-    made: Made, caplog: pytest.LogCaptureFixture
-) -> None:
-    (made.experiment_dir / "config.yaml").write_text("networc: {}\n")
-    text = Page(report(made)).text
-    assert "networc" in text
-    assert "parameters, without" not in text
-    assert "config.yaml" in caplog.text
+    assert re.search(sentence, text)
+    assert ("be the channel" in text) == ("channel" in sentence)
 
 
 def test_a_broken_history_costs_its_curves(made: Made, caplog: pytest.LogCaptureFixture) -> None:
@@ -254,46 +158,24 @@ def test_a_broken_history_costs_its_curves(made: Made, caplog: pytest.LogCapture
     assert "pretraining/history.json: not JSON" in caplog.text
 
 
-def test_the_config_that_scored_is_shown_where_it_is_another(made: Made) -> None:
-    text = (made.experiment_dir / "config.yaml").read_text()
-    scored = made.experiment_dir / "scores/config.yaml"
-    scored.write_text(text)
-    assert re.findall(r"<summary>(config.*)</summary>", report(made)) == ["config.yaml"]
-    scored.write_text(f"{text}# <of another day>\n")
-    html = report(made)
-    assert re.findall(r"<summary>(config.*)</summary>", html) == [
-        "config.yaml", "config.yaml of the scores (stage 5)"
-    ]  # fmt: skip
-    assert "# <of another day>" in Page(html).text
-
-
 def test_fused_embeddings_are_drawn(made: Made) -> None:
-    for phase in ("pretraining", "finetuning"):
-        shutil.rmtree(made.experiment_dir / phase)
-    for path in made.experiment_dir.glob("scores/finetuning.*"):
+    for path in [made.experiment_dir / "finetuning", *made.experiment_dir.glob("scores/fine*")]:
         path.rename(path.with_name(path.name.replace("finetuning", "fusion")))
+    shutil.rmtree(made.experiment_dir / "pretraining")
     write_rows(made, ["fusion"])
     html = report(made, ["fusion"])
     assert 'id="map-' in html
-    assert "<h2>Test embeddings</h2>" in html  # whose they are is not known
-
-
-def test_the_commit_is_shown(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    def commit_of(tree: Path) -> str:
-        return "abc123" if (tree / "run.sh").is_file() else ""
-
-    monkeypatch.setattr(provenance, "recipe_commit", commit_of)
-    assert "recipe git abc123" in Page(report(made)).text
+    assert "<h2>Test embeddings of fusion</h2>" in html
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("no results", "results.json is missing: run stage 6"),
-        ("a phase more", "no rows of other, only of"),
-        ("broken seconds", "expected 'stage_<number> <seconds>', got 'stage_0 soon'"),
-        ("broken duration", "a-0 lasts 'long', which is no number"),
-        ("scores lost", "finetuning.trials.cosine: .*276 trials"),
+        ("no results", r"results\.json .*stage 6"),
+        ("a phase more", r"results\.json: .*other"),
+        ("broken seconds", r"stage_seconds: .*'stage_0 soon'"),
+        ("broken duration", r"utt2dur: a-0 .*'long'"),
+        ("scores lost", r"finetuning\.trials\.cosine: .*276"),
     ],
 )
 def test_bad_input_is_named_and_the_old_report_stays(change: str, message: str, made: Made) -> None:
@@ -309,10 +191,10 @@ def test_bad_input_is_named_and_the_old_report_stays(change: str, message: str, 
     else:
         path = made.experiment_dir / "scores/finetuning.trials.cosine"
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    before = read(made)
+    before = read_report(made)
     with pytest.raises(ValueError, match=message):
         write_report(made.data_dir, made.experiment_dir, phases)
-    assert read(made) == before
+    assert read_report(made) == before
     assert not list(made.experiment_dir.glob("*.partial"))
 
 
@@ -322,4 +204,4 @@ def test_the_command(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["write_report.py", *folders, *PHASES])
     command.main()
     assert json.loads((made.experiment_dir / "results.json").read_text())
-    assert "finetuning" in read(made)
+    assert "finetuning" in read_report(made)

@@ -10,6 +10,7 @@ import pytest
 
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import write_table
+from deep_speaker.report import provenance
 from deep_speaker.report.provenance import (
     RECIPE,
     SetSize,
@@ -19,6 +20,8 @@ from deep_speaker.report.provenance import (
     stage_times,
     versions,
 )
+from support.html_pages import Page, report
+from support.report_experiments import Made
 from support.tiny_data import make_experiment
 
 
@@ -46,7 +49,7 @@ def test_the_recipe_is_the_folder_of_run_sh_and_its_timed_stages_have_names() ->
 @pytest.mark.parametrize("line", ["stage_0 soon", "first 1"])
 def test_a_broken_time_is_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "stage_seconds").write_text(f"{line}\n")
-    with pytest.raises(ValueError, match=f"stage_seconds: expected .*, got '{line}'"):
+    with pytest.raises(ValueError, match=rf"stage_seconds: .*'stage_<number> <seconds>'.*'{line}'"):
         stage_times(tmp_path)
 
 
@@ -79,3 +82,34 @@ def test_the_size_of_the_network() -> None:
     assert num_parameters(make_experiment()) < num_parameters(
         make_experiment(network={"embedding_dim": 16})
     )
+
+
+def test_a_config_of_another_day_costs_the_network_s_size(
+    made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    (made.experiment_dir / "config.yaml").write_text("networc: {}\n")
+    text = Page(report(made)).text
+    assert "networc" in text
+    assert "parameters, without" not in text
+    assert "config.yaml" in caplog.text
+
+
+def test_the_config_that_scored_is_shown_where_it_is_another(made: Made) -> None:
+    text = (made.experiment_dir / "config.yaml").read_text()
+    scored = made.experiment_dir / "scores/config.yaml"
+    scored.write_text(text)
+    assert re.findall(r"<summary>(config.*)</summary>", report(made)) == ["config.yaml"]
+    scored.write_text(f"{text}# <of another day>\n")
+    html = report(made)
+    assert re.findall(r"<summary>(config.*)</summary>", html) == [
+        "config.yaml", "config.yaml of the scores (stage 5)"
+    ]  # fmt: skip
+    assert "# <of another day>" in Page(html).text
+
+
+def test_the_commit_is_shown(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit_of(tree: Path) -> str:
+        return "abc123" if (tree / "run.sh").is_file() else ""
+
+    monkeypatch.setattr(provenance, "recipe_commit", commit_of)
+    assert "recipe git abc123" in Page(report(made)).text

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.report.training_curves import read_training_curves
+from deep_speaker.report.styles import phase_styles
+from deep_speaker.report.training_curves import (
+    TrainingCurve,
+    read_training_curves,
+    training_figure,
+)
 from support.report_experiments import write_histories
 
 
@@ -41,7 +46,6 @@ def test_a_broken_history_is_named_and_left_out(
     assert curve.phase == "pretraining"
     (message,) = caplog.messages
     assert message.startswith(f"{path}: ")
-    assert message.endswith("; the report goes without these curves")
     assert "\n" not in message
 
 
@@ -49,3 +53,34 @@ def test_no_epoch_is_no_curve(tmp_path: Path) -> None:
     (tmp_path / "pretraining").mkdir()
     (tmp_path / "pretraining/history.json").write_text("[]")
     assert read_training_curves(tmp_path, ["pretraining", "finetuning"]) == []
+
+
+def make_history(**figures: list[float | None]) -> TrainingCurve:
+    names = ("loss", "held_out_eer_percent", "hard_share", "learning_rate")
+    empty: list[float | None] = [None, None]
+    return TrainingCurve("pretraining", 1, {name: figures.get(name, empty) for name in names}, 1)
+
+
+@pytest.mark.parametrize(
+    ("history", "titles"),
+    [
+        (make_history(loss=[2.0, 1.0]), ["training loss"]),
+        (
+            make_history(loss=[0.0, 1.0], learning_rate=[0.1, 0.0]),
+            ["training loss", "learning rate"],
+        ),
+        (
+            make_history(loss=[2.0, None], held_out_eer_percent=[5.0, 4.0], hard_share=[0.5, 0.1]),
+            ["training loss", "EER of held-out speakers, %", "share of hard negatives"],
+        ),
+    ],
+)
+def test_only_figures_that_there_are_have_panels(
+    history: TrainingCurve, titles: list[str], drawn: list
+) -> None:
+    training_figure("t", [history], phase_styles(["pretraining"]))
+    visible = [axes for axes in drawn[0].axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in visible] == titles
+    x, y = visible[0].lines[0].get_data()
+    assert (list(x), y[0]) == ([1, 2], history.figures["loss"][0])
+    assert visible[0].get_yscale() == ("linear" if 0.0 in history.figures["loss"] else "log")

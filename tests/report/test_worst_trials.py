@@ -1,4 +1,4 @@
-"""The worst trials, and what is told of their sides."""
+"""The worst trials, and how their sides are described."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from deep_speaker.kaldi.data_dir import write_spk2utt
 from deep_speaker.kaldi.tables import write_table
-from deep_speaker.report.worst_trials import Side, read_sides, worst_trials
+from deep_speaker.report.worst_trials import Side, read_id_tables, worst_trials
 from deep_speaker.trials.models import write_models
 from deep_speaker.trials.table import read_trial_table
 
@@ -30,32 +30,32 @@ def data_dir(tmp_path: Path) -> Path:
 
 def test_the_worst_come_first(data_dir: Path) -> None:
     trials = read_trial_table(data_dir / "trials")
-    sides = read_sides(data_dir, trials.names)
+    tables = read_id_tables(data_dir, trials.names)
     scores = np.array([0.3, 0.1, 0.3, 0.7, 0.9])
-    targets = worst_trials(trials, scores, True, sides)
+    targets = worst_trials(trials, scores, True, tables)
     assert [(each.enroll.id, each.score) for each in targets] == [
         ("a-1", 0.1), ("m", 0.3), ("b", 0.3)
     ]  # fmt: skip
-    (worst,) = worst_trials(trials, scores, False, sides, count=1)
+    (worst,) = worst_trials(trials, scores, False, tables, count=1)
     assert (worst.enroll.id, worst.test.id, worst.score) == ("a-1", "b-1", 0.9)
     # Of equals the first.
-    assert [w.enroll.id for w in worst_trials(trials, np.ones(5), True, sides, 2)] == ["m", "a-1"]
+    assert [w.enroll.id for w in worst_trials(trials, np.ones(5), True, tables, 2)] == ["m", "a-1"]
 
 
-def test_what_is_told_of_utterances_models_and_speakers(data_dir: Path) -> None:
-    sides = read_sides(data_dir, ["a-1", "m", "b", "b-1"])
-    assert sides.describe("a-1") == Side(
+def test_utterances_models_and_speakers_are_described(data_dir: Path) -> None:
+    tables = read_id_tables(data_dir, ["a-1", "m", "b", "b-1"])
+    assert tables.describe("a-1") == Side(
         "a-1", "a", "f", 1.5, "sph2pipe rec.sph | (seconds 0.5 to 2)", 1
     )
-    assert sides.describe("m") == Side(
+    assert tables.describe("m") == Side(
         "m", "a", "f", 3.5, "sph2pipe rec.sph | (seconds 0.5 to 2)", 2
     )
-    assert sides.describe("b") == Side("b", "b", "", 7.0, "/b1.wav", 2)
-    assert sides.describe("b-1") == Side("b-1", "b", "", 3.0, "/b1.wav", 1)
+    assert tables.describe("b") == Side("b", "b", "", 7.0, "/b1.wav", 2)
+    assert tables.describe("b-1") == Side("b-1", "b", "", 3.0, "/b1.wav", 1)
 
 
 def test_tables_may_be_missing(data_dir: Path) -> None:
     for name in ("utt2dur", "spk2gender", "segments", "wav.scp"):
         (data_dir / name).unlink()
-    sides = read_sides(data_dir, ["a-1"])
-    assert sides.describe("a-1") == Side("a-1", "a", "", None, "", 1)
+    tables = read_id_tables(data_dir, ["a-1"])
+    assert tables.describe("a-1") == Side("a-1", "a", "", None, "", 1)

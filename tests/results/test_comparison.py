@@ -1,6 +1,7 @@
 """Experiments side by side: the Markdown by hand, and what is left out with a warning."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,29 +47,46 @@ def experiments(tmp_path: Path) -> Path:
 TABLE = """\
 ## toy
 
-| experiment | phase       | back end | EER % |         95 % | same-sex EER % | minDCF(0.01) | minDCF(0.05) | minDCF(0.001) | actDCF(0.01) |  Cllr | ACC % |
-|------------|-------------|----------|------:|-------------:|---------------:|-------------:|-------------:|--------------:|-------------:|------:|------:|
-| small      | finetuning  | plda     |  0.50 | [1.00, 3.25] |              - |        0.300 |        0.200 |         0.500 |        0.600 | 0.250 |     - |
-| large      | pretraining | cosine   |  1.00 | [1.00, 3.25] |              - |        0.300 |        0.200 |         0.500 |            - |     - |     - |
-| small      | pretraining | cosine   |  2.00 | [1.00, 3.25] |          12.35 |        0.300 |        0.200 |         0.500 |            - |     - | 90.00 |
+| experiment | phase | back end | EER % | 95 % | same-sex EER % \
+| minDCF(0.01) | minDCF(0.05) | minDCF(0.001) | actDCF(0.01) | Cllr | ACC % |
+|:-|:-|:-|-:|-:|-:|-:|-:|-:|-:|-:|-:|
+| small | finetuning | plda | 0.50 | [1.00, 3.25] | - | 0.300 | 0.200 | 0.500 | 0.600 | 0.250 | - |
+| large | pretraining | cosine | 1.00 | [1.00, 3.25] | - | 0.300 | 0.200 | 0.500 | - | - | - |
+| small | pretraining | cosine | 2.00 | [1.00, 3.25] | 12.35 \
+| 0.300 | 0.200 | 0.500 | - | - | 90.00 |
 
 10 target, 90 nontarget trials.
-"""  # noqa: E501
+"""
 IDENTIFICATION = """\
 ## toy, ar_identification
 
-| experiment | phase       | back end | rank-1 % | 95 % | rank-5 % | same-sex rank-1 % |
-|------------|-------------|----------|---------:|-----:|---------:|------------------:|
-| large      | finetuning  | cosine   |    80.00 |    - |    95.00 |                 - |
-| large      | pretraining | cosine   |    70.00 |    - |        - |                 - |
+| experiment | phase | back end | rank-1 % | 95 % | rank-5 % | same-sex rank-1 % |
+|:-|:-|:-|-:|-:|-:|-:|
+| large | finetuning | cosine | 80.00 | - | 95.00 | - |
+| large | pretraining | cosine | 70.00 | - | - | - |
 
 10 target, 90 nontarget trials.
 """
 
 
+def squeezed(text: str) -> str:
+    """Return a text with one space or dash in place of many."""
+    return re.sub(r"([ -])\1+", r"\1", text)
+
+
 def test_the_tables_by_hand(experiments: Path) -> None:
     conventions = "\n".join(f"- {line}" for line in CONVENTIONS)
-    assert compare_experiments(experiments) == "\n".join([TABLE, IDENTIFICATION, conventions])
+    text = squeezed(compare_experiments(experiments))
+    assert text == "\n".join([TABLE, IDENTIFICATION, conventions])
+
+
+def test_columns_are_aligned_and_pipes_escaped(tmp_path: Path) -> None:
+    write(tmp_path, "toy/a|b", [make_row(), make_row(phase="finetuning", eer_percent=100.0)])
+    lines = compare_experiments(tmp_path).splitlines()[2:6]
+    assert len({len(line) for line in lines}) == 1
+    places = [[match.start() for match in re.finditer(r"(?<!\\)\|", line)] for line in lines]
+    assert places[0] == places[1] == places[2] == places[3]
+    assert "a\\|b" in lines[2]
 
 
 def test_floors_that_experiments_share_have_one_line(tmp_path: Path) -> None:
@@ -83,7 +101,7 @@ def test_floors_that_experiments_share_have_one_line(tmp_path: Path) -> None:
 
 
 def test_one_list_alone(experiments: Path) -> None:
-    text = compare_experiments(experiments, "ar_identification")
+    text = squeezed(compare_experiments(experiments, "ar_identification"))
     assert text.startswith(IDENTIFICATION)
     assert "## toy\n" not in text
 
@@ -95,11 +113,11 @@ def test_the_partner_of_a_list_is_a_name_of_it_too(experiments: Path) -> None:
 
 
 def test_an_unknown_list_is_named_with_those_there_are(experiments: Path) -> None:
-    with pytest.raises(ValueError, match="list 'hard'; there are: ar_identification, trials"):
+    with pytest.raises(ValueError, match=r"'hard'.* ar_identification, trials"):
         compare_experiments(experiments, "hard")
 
 
-def test_broken_and_old_results_are_told_of(
+def test_broken_and_old_results_are_named(
     experiments: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(experiments, "toy/broken", [{"phase": "x"}])
@@ -109,24 +127,21 @@ def test_broken_and_old_results_are_told_of(
     assert text.count("broken") == 0
     messages = sorted(record.getMessage() for record in caplog.records)
     assert len(messages) == 2
-    assert "other/old/results.json: of an older form, without intervals" in messages[0]
-    assert "left out" in messages[1]
-    assert "toy/broken/results.json: row 1" in messages[1]
+    assert "other/old/results.json" in messages[0]
+    assert "toy/broken/results.json: row 1 " in messages[1]
 
 
-def test_other_trials_are_told_of(experiments: Path) -> None:
+def test_other_trials_are_counted_apart(experiments: Path) -> None:
     write(experiments, "toy/other", [make_row(num_target=9, interval_95={})])
-    assert (
-        "Not the same trials, so not to be compared: 10 target, 90 nontarget trials (large, small)"
-        "; 9 target, 90 nontarget trials (other)."
-    ) in compare_experiments(experiments, "trials")
+    text = compare_experiments(experiments, "trials")
+    assert re.search(r"10 target, 90 non.*\(large, small\).* 9 target, 90 non.*\(other\)", text)
 
 
 def test_no_results_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"exp: no <corpus>/<experiment>/results\.json: run"):
+    with pytest.raises(ValueError, match=r"exp: .*<corpus>/<experiment>/results\.json"):
         compare_experiments(tmp_path / "exp")
     write(tmp_path, "toy/broken", [])
-    with pytest.raises(ValueError, match="no good <corpus>"):
+    with pytest.raises(ValueError, match="no good"):
         compare_experiments(tmp_path)
 
 

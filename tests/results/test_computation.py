@@ -10,16 +10,15 @@ import compute_metrics
 from deep_speaker.kaldi import tables
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.results.computation import compute_rows, write_results
-from deep_speaker.results.text_table import format_table
-from deep_speaker.trials.models import write_models
+from deep_speaker.results.text_table import format_results
 from support.hand_scored import (
     TRIALS,
-    bootstrap_of,
+    intervals_of,
     make_data_dir,
-    rounded,
-    rows_of,
+    row_of,
     write_backend,
     write_scored,
+    write_scores,
 )
 
 
@@ -110,14 +109,14 @@ def test_a_subset_without_nontargets_has_no_row(data_dir: Path) -> None:
 
 
 def test_a_phase_without_scores_is_refused(data_dir: Path) -> None:
-    with pytest.raises(ValueError, match=r"untrained\.trials\.\* is missing: run stage 5"):
+    with pytest.raises(ValueError, match=r"untrained\.trials\.\* .*stage 5"):
         compute_rows(data_dir, data_dir.parent / "scores", ["good", "untrained"])
 
 
 def test_scores_that_are_not_numbers_are_refused(data_dir: Path) -> None:
     path = data_dir.parent / "scores/good.trials.cosine"
     path.write_text(path.read_text().replace("0.8", "nan"))
-    with pytest.raises(ValueError, match=r"good\.trials\.cosine: 1 of 6 scores are not numb"):
+    with pytest.raises(ValueError, match=r"good\.trials\.cosine: 1 of 6"):
         compute_rows(data_dir, data_dir.parent / "scores", ["good"])
 
 
@@ -153,7 +152,7 @@ def test_command_prints_the_table_and_writes_the_results(
     compute_metrics.main()
     rows = compute_rows(data_dir, data_dir.parent / "scores", ["reversed", "good"])
     assert json.loads((data_dir.parent / "results.json").read_text()) == rows
-    assert capsys.readouterr().out == format_table(rows) + "\n"
+    assert capsys.readouterr().out == format_results(rows) + "\n"
     assert np.isfinite([row["eer_percent"] for row in rows]).all()
 
 
@@ -199,21 +198,18 @@ def test_blocks_change_no_figure(
 @pytest.mark.parametrize("subset", ["all", "same_sex"])
 def test_intervals_resample_the_speakers_of_the_trials(subset: str, data_dir: Path) -> None:
     lines = TRIALS.splitlines()[: {"all": 6, "same_sex": 4}[subset]]
-    bootstrap, scores = bootstrap_of("\n".join(lines))
-    row = rows_of(data_dir, "trials", subset)
-    assert row["interval_95"] == rounded(bootstrap.intervals(scores))
+    row = row_of(data_dir, "trials", subset)
+    assert row["interval_95"] == intervals_of("\n".join(lines))
     low, high = row["interval_95"]["eer_percent"]
     assert 0 <= low < row["eer_percent"] < high <= 100
-    assert set(row["interval_95"]) == {"eer_percent", "min_dcf"}
-    assert set(row["interval_95"]["min_dcf"]) == {"0.01", "0.05", "0.001"}
 
 
 def test_the_interval_of_an_accuracy_by_hand(data_dir: Path) -> None:
     """Of a, b and c only a is found: in 8 of 27 replicates a is not drawn, in 1 nobody else is."""
-    row = rows_of(data_dir, "one_plus_99")
+    row = row_of(data_dir, "one_plus_99")
     assert row["interval_95"] == {"identification_accuracy_percent": [0, 100]}
     # Among men, a and b are both found, always.
-    row = rows_of(data_dir, "one_plus_99", "same_sex")
+    row = row_of(data_dir, "one_plus_99", "same_sex")
     assert row["interval_95"] == {"identification_accuracy_percent": None}
 
 
@@ -221,88 +217,6 @@ def test_figures_that_hardly_vary_have_no_interval(data_dir: Path) -> None:
     """None reads back from JSON."""
     perfect = "a1 a2 target 1\nb1 b2 target 1\nc1 c2 target 1\na1 b1 nontarget 0\n"
     write_scores(data_dir, "trials_easy", perfect + "a1 c1 nontarget 0\nb1 c1 nontarget 0\n")
-    row = rows_of(data_dir, "easy")
+    row = row_of(data_dir, "easy")
     assert row["interval_95"]["eer_percent"] is None
     assert row["eer_percent"] == 0
-
-
-# Models and identification
-
-MODELS = {"m": ["a1", "a2"], "n": ["b1"], "w": ["c1"]}
-# The tests are a3, b2 and c2; a3 is found, b2 is second, c2 ties with m.
-IDENTIFICATION = """\
-m a3 target 0.9
-n a3 nontarget 0.5
-w a3 nontarget 0.4
-m b2 nontarget 0.6
-n b2 target 0.5
-w b2 nontarget 0.1
-m c2 nontarget 0.3
-n c2 nontarget 0.1
-w c2 target 0.3
-"""
-
-
-def write_scores(data_dir: Path, name: str, text: str, phase: str = "good") -> None:
-    lines = [line.split() for line in text.splitlines()]
-    (data_dir / name).write_text("".join(f"{a} {b} {kind}\n" for a, b, kind, _ in lines))
-    scores = "".join(f"{a} {b} {score}\n" for a, b, _, score in lines)
-    (data_dir.parent / f"scores/{phase}.{name}.cosine").write_text(scores)
-
-
-@pytest.fixture
-def model_dir(data_dir: Path) -> Path:
-    """The lists of identification and of models of several utterances beside the default two."""
-    utt2spk = {f"{speaker}{i}": speaker for speaker in "abc" for i in "123"}
-    write_table(data_dir / "utt2spk", utt2spk)
-    write_models(data_dir, MODELS)
-    write_scores(data_dir, "trials_identification", IDENTIFICATION)
-    write_scores(data_dir, "trials_enrolment_2", IDENTIFICATION)
-    anchors = "m a3 target 0.9\nm b2 nontarget 0.6\nm c2 nontarget 0.3\n"
-    write_scores(data_dir, "trials_enrolment_2_one_plus_99", anchors)
-    return data_dir
-
-
-def test_identification_is_counted_per_test(model_dir: Path) -> None:
-    row = rows_of(model_dir, "identification")
-    assert row["identification_accuracy_percent"] == pytest.approx(100 / 3, abs=1e-4)
-    assert "rank5_accuracy_percent" not in row  # of three models
-    assert (row["num_target"], row["num_nontarget"]) == (3, 6)
-    # Without w, a3 is found and b2 is not; c2 meets no other woman.
-    row = rows_of(model_dir, "identification", "same_sex")
-    assert row["identification_accuracy_percent"] == 50
-    assert (row["num_target"], row["num_nontarget"]) == (3, 2)
-
-
-@pytest.mark.parametrize(("num_models", "shown"), [(5, False), (6, True), (7, True)])
-def test_rank_5_is_of_more_than_five_models(num_models: int, shown: bool, data_dir: Path) -> None:
-    """Test t1 is the last of all, t2 the fifth, t3 the first."""
-    ranks = {"t1": num_models, "t2": 5, "t3": 1}
-    lines = [
-        f"m{i} {test} {'target' if i == rank else 'nontarget'} {-i}\n"
-        for test, rank in ranks.items()
-        for i in range(1, num_models + 1)
-    ]
-    write_scores(data_dir, "trials_ar_identification", "".join(lines))
-    row = rows_of(data_dir, "ar_identification")
-    assert row["identification_accuracy_percent"] == pytest.approx(100 / 3, abs=1e-4)
-    assert row.get("rank5_accuracy_percent") == (
-        pytest.approx(200 / 3, abs=1e-4) if shown else None
-    )
-    assert set(row["interval_95"]) == {"identification_accuracy_percent"}
-
-
-def test_models_of_several_utterances_are_verified_like_any_other(model_dir: Path) -> None:
-    """n n (n t) n (n t) n t: above 0.4, a target of three and two nontargets of six are wrong."""
-    row = rows_of(model_dir, "enrolment_2")
-    assert row["eer_percent"] == pytest.approx(100 / 3, abs=1e-4)
-    assert "identification_accuracy_percent" not in row
-    partner = rows_of(model_dir, "enrolment_2_one_plus_99")
-    assert partner["identification_accuracy_percent"] == 100  # m's own scores above the others
-
-
-def test_intervals_of_models_resample_their_speakers(model_dir: Path) -> None:
-    """The model m is a's, n is b's and w is c's."""
-    lines = IDENTIFICATION.replace("m ", "a ").replace("n ", "b ").replace("w ", "c ")
-    bootstrap, scores = bootstrap_of(lines)
-    assert rows_of(model_dir, "enrolment_2")["interval_95"] == rounded(bootstrap.intervals(scores))

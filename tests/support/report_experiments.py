@@ -19,12 +19,16 @@ PHASES = list(NOISE)
 
 
 class Made(NamedTuple):
+    """The folders of a test set and of an experiment."""
+
     data_dir: Path
     experiment_dir: Path
 
 
 def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> Made:
-    """Six speakers of four utterances, `a`, `c` and `e` female; all pairs and the 1 + 99 partner.
+    """Make a finished experiment: all pairs of six speakers' utterances, and the 1 + 99 partner.
+
+    A speaker has four utterances; `a`, `c` and `e` are female.
 
     Args:
         prefix: of all ids.
@@ -41,7 +45,7 @@ def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> M
     write_table(made.data_dir / "spk2gender", sexes)
     centres = rng.normal(size=(len(speakers), 16))
     vectors = {key: centres[i // 4] + rng.normal(size=16) / 2 for i, key in enumerate(utt2spk)}
-    write_xvectors(made.experiment_dir / "xvectors_test", vectors, utt2spk)
+    write_xvectors(made.experiment_dir / "finetuning/xvectors_test", vectors, utt2spk)
     pairs = [(a, b, utt2spk[a] == utt2spk[b]) for a, b in combinations(utt2spk, 2)]
     anchors = [
         (f"{prefix}{s}-0", f"{prefix}{other}-1", s == other) for s in speakers for other in speakers
@@ -68,17 +72,18 @@ def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> M
 
 
 def write_histories(experiment_dir: Path) -> None:
+    """Write history.json of pre-training, of four epochs, and of fine-tuning, of two."""
     for phase, errors in {"pretraining": [9.0, 4.0, 4.0, 5.0], "finetuning": [3.0, 2.0]}.items():
         history = [
             {"loss": error / 10, "learning_rate": 0.1, "held_out_eer_percent": error}
             | ({"hard_share": 0.5} if phase == "finetuning" else {})
             for error in errors
         ]
-        (experiment_dir / phase).mkdir()
+        (experiment_dir / phase).mkdir(parents=True, exist_ok=True)
         (experiment_dir / phase / "history.json").write_text(json.dumps(history))
 
 
 def write_rows(made: Made, phases: list[str] = PHASES) -> None:
-    """What stage 6 writes before the report."""
+    """Write what stage 6 writes before the report: results.json."""
     rows = compute_rows(made.data_dir, made.experiment_dir / "scores", phases)
     write_results(made.experiment_dir / "results.json", rows)

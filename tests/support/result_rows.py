@@ -1,9 +1,10 @@
-"""Makers of rows of results."""
+"""Rows of results, made up."""
 
 from typing import Any
 
 
 def make_row(**changes: Any) -> dict[str, Any]:
+    """Make a row of all trials by one back end, without calibration or intervals."""
     return {
         "phase": "pretraining", "trials": "trials", "subset": "all", "backend": "cosine",
         "num_target": 10, "num_nontarget": 90, "eer_percent": 2.0,

@@ -25,12 +25,12 @@ ALL = ("cosine", "centred_cosine", "lda", "plda", "cosine_as_norm", "plda_as_nor
 
 
 def experiment_of(*backends: str) -> Experiment:
-    """Holds out 10 of 25 speakers, just enough to calibrate by."""
+    """Make an experiment that holds out 10 of 25 speakers, just enough to calibrate by."""
     return make_experiment(scoring={"backends": backends, "lda_dim": 4, "cohort_size": 4})
 
 
 def random_trials(count: int, seed: int = 1) -> list[Trial]:
-    """Pairs of utterances, and of speakers with utterances, in no order."""
+    """Draw pairs of utterances, and of speakers with utterances, in no order."""
     rng = np.random.default_rng(seed)
     keys = [*TEST, *dict.fromkeys(TEST.values())]
     pairs = rng.integers([len(keys), len(TEST)], size=(count, 2)).tolist()
@@ -41,7 +41,7 @@ OWN = "test an utterance by which they enrol"  # a warning that random lists cau
 
 
 def make_folder(tmp_path: Path) -> Path:
-    """Data directories train/ and test/, a trial list, and x-vectors of both sets by a phase p."""
+    """Make data directories train/ and test/, a trial list, and x-vectors of a phase p."""
     for name, utt2spk, seed in (("train", TRAIN, 0), ("test", TEST, 1)):
         write_data_dir(tmp_path / name, utt2spk)
         vectors = make_vectors(utt2spk, seed)
@@ -51,7 +51,7 @@ def make_folder(tmp_path: Path) -> Path:
 
 
 def score(folder: Path, *backends: str, phase: str = "p") -> Path:
-    """Run the stage; the folder of the scores."""
+    """Run the stage; return the folder of the scores."""
     if not (folder / phase).exists():
         shutil.copytree(folder / "p", folder / phase)
     experiment = experiment_of(*(backends or ("cosine",)))
@@ -75,6 +75,6 @@ def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def slow_vectors(directory: Path) -> dict[str, np.ndarray]:
-    """Unit vectors of utterances, read by others."""
+    """Read vectors of utterances without this library, at unit length."""
     vectors = dict(kaldiio.load_scp(str(directory / "xvector.scp")))
     return {key: vector.astype(float) / math.hypot(*vector) for key, vector in vectors.items()}

@@ -1,4 +1,9 @@
-"""Experiment files: the sections, each in its module, and their reader."""
+"""Experiment files: every hyper-parameter, typed; the phases and stages of an experiment.
+
+Takes YAML files with a base, overrides and settings of single keys; gives an `Experiment`, and one
+line per mistake. Start with `experiment` (the sections), then `reading`; `phases`, `stages` and
+`folders` each name in one place what the recipe knows of them.
+"""
 
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
@@ -25,7 +30,7 @@ from deep_speaker.config.losses import (
     Triplet,
 )
 from deep_speaker.config.networks import Network, Pooling
-from deep_speaker.config.reading import override_experiment, read_experiment
+from deep_speaker.config.reading import read_experiment, write_experiment
 from deep_speaker.config.scoring import AS_NORM, BACKENDS, Backend, Scoring
 from deep_speaker.config.training import (
     AnySchedule,
@@ -44,5 +49,5 @@ __all__ = [
     "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
     "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
     "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
-    "Training", "Triplet", "VoiceActivity", "override_experiment", "read_experiment",
+    "Training", "Triplet", "VoiceActivity", "read_experiment", "write_experiment",
 ]  # fmt: skip

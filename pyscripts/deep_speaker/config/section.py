@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-# Whole numbers are strict, so that `true` is not 1; others are not: YAML reads 3e-3 as text.
+# Whole numbers are strict, so that `true` is not 1; floats take whole ones too.
 Count = Annotated[int, Field(ge=1, strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Error rates of verification and identification.
+"""Error rates of verification, and where they are equal.
 
 Conventions: a higher score means more alike; a trial is accepted when its score reaches the
 threshold, so equal scores are accepted or rejected together. Rates are shares (0 to 1), costs are
@@ -21,15 +21,21 @@ class ErrorRates(NamedTuple):
     The first point accepts all trials, the last none. `thresholds`, of the type of the scores,
     rise: thresholds[i] is the lowest score still accepted at point i. The last is +inf, and
     stands for accepting nothing, not even a score of +inf.
+
+    Several curves with the same thresholds have rates of shape (points, curves).
     """
 
     miss: np.ndarray
     false_alarm: np.ndarray
     thresholds: np.ndarray
 
+    def as_curves(self) -> "ErrorRates":
+        """Return a single curve in the form of several: rates of shape (points, 1)."""
+        return ErrorRates(self.miss[:, None], self.false_alarm[:, None], self.thresholds)
+
 
 def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
-    """Error rates at all thresholds where the ROC turns; straight lines join them.
+    """Compute error rates at all thresholds where the ROC turns; straight lines join them.
 
     These are every target score, the first nontarget score above it, and the lowest score of all:
     between them only nontargets are rejected, one after the other. So the polyline is that
@@ -60,7 +66,7 @@ def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
 
 
 def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of the scores of targets and of nontargets, in the order of the trials.
+    """Copy the scores of targets and those of nontargets, in the order of the trials.
 
     Raises:
         ValueError: see `error_rates`.
@@ -83,12 +89,13 @@ def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, 
 
 
 def check_numbers(scores: np.ndarray) -> None:
+    """Refuse scores that are not numbers."""
     if np.isnan(scores).any():
         raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers")
 
 
 def equal_error_rate(rates: ErrorRates) -> float:
-    """The rate at which misses equal false alarms.
+    """Return the rate at which misses equal false alarms.
 
     The points of `rates` are joined by straight lines (as scikit-learn's ROC is); the EER is where
     that curve crosses the diagonal.
@@ -97,12 +104,13 @@ def equal_error_rate(rates: ErrorRates) -> float:
     >>> equal_error_rate(error_rates(scores, is_target))
     0.5
     """
-    return float(equal_error_rates(rates.miss[:, None], rates.false_alarm[:, None])[0])
+    return float(equal_error_rates(rates.as_curves())[0])
 
 
-def equal_error_rates(miss: np.ndarray, false_alarm: np.ndarray) -> np.ndarray:
-    """`equal_error_rate` of several curves of shape (points, curves): shape (curves,)."""
-    difference = miss - false_alarm  # rises from -1 to 1
+def equal_error_rates(rates: ErrorRates) -> np.ndarray:
+    """Return the `equal_error_rate` of each curve of rates (points, curves): shape (curves,)."""
+    miss = rates.miss
+    difference = miss - rates.false_alarm  # rises from -1 to 1
     curve = np.arange(difference.shape[1])
     after = np.argmax(difference >= 0, axis=0), curve
     before = after[0] - 1, curve

@@ -1,4 +1,4 @@
-"""Accuracy of identification: whose model is this utterance's nearest?"""
+"""Identification: the anchors whose own model or utterance is the best of all."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,30 +6,23 @@ from numpy.typing import ArrayLike
 from deep_speaker.metrics.error_rates import check_numbers
 
 
-def identification_accuracy(
+def identified_anchors(
     anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
-) -> float:
-    """Share of anchors whose best positive scores among their `rank` best (ties are failures).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the anchors whose best positive scores among their `rank` best (ties are failures).
 
     That is, above all of their negatives but `rank` - 1. Anchors without a positive or without a
-    negative do not count.
+    negative do not count. The share of those found is the accuracy.
 
     Args:
         anchors: what is asked for in each trial, integer codes or any other that can be sorted,
             shape (trials,).
 
+    Returns:
+        The distinct anchors that count, ascending, and whether each is identified.
+
     Raises:
         ValueError: no anchor has both a positive and a negative, or a score is not a number.
-    """
-    return float(identified_anchors(anchors, scores, is_target, rank)[1].mean())
-
-
-def identified_anchors(
-    anchors: ArrayLike, scores: ArrayLike, is_target: ArrayLike, rank: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct anchors with a positive and a negative, ascending, and which of them are identified.
-
-    Args and raises: see `identification_accuracy`.
     """
     scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
     check_numbers(scores)

@@ -3,7 +3,7 @@
 Trials of one speaker are not independent, so resampling trials gives intervals far too narrow. Here
 as many speakers as a list has are drawn with replacement: one drawn w times brings target trials
 w times, and a nontarget trial of two speakers counts the product of their numbers. The interval is
-the middle 95 % of the figure over such replicates.
+the middle 95 % of a metric over such replicates.
 
 Sources: Bolle et al. 2004 (the subsets bootstrap) and Poh et al. 2007 resample the persons of a
 biometric test; product weights for data with two crossed factors are Owen & Eckles' (2012,
@@ -20,25 +20,15 @@ one list may overlap although one is better in nearly every replicate, as the sa
 for both.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csc_array
 
-from deep_speaker.metrics.detection_costs import (
-    P_TARGETS,
-    bayes_threshold,
-    detection_cost,
-    llr_losses,
-)
-from deep_speaker.metrics.error_rates import (
-    ErrorRates,
-    equal_error_rates,
-    error_rates,
-    split_classes,
-)
-from deep_speaker.metrics.identification import identified_anchors
+from deep_speaker.metrics.error_rates import ErrorRates, split_classes
+from deep_speaker.metrics.metric import AnchorMetric, LlrMetric, Metric, RateMetric, ScoredTrials
 from deep_speaker.metrics.paired_trials import pair_trials
+from deep_speaker.metrics.replicates import count_replicates
 
 QUANTILES = (0.025, 0.975)
 # Replicates use all thresholds of a list, or so many pairs of them, closer where misses are few.
@@ -91,130 +81,119 @@ class SpeakerBootstrap:
         self._weights = np.ones((num_speakers + 1, num_replicates), dtype=np.float32)
         self._weights[:-1] = draws.T
 
-    def intervals(self, scores: np.ndarray, llrs: np.ndarray | None = None) -> dict[str, Any]:
-        """95 % intervals of the figures of `metrics`, unrounded.
+    def intervals(
+        self, trials: ScoredTrials, metrics: Sequence[Metric]
+    ) -> dict[tuple[str, ...], Interval]:
+        """Compute the 95 % intervals of metrics: by their keys, unrounded.
 
         None where the replicates hardly differ, as those of two speakers, or of scores without
         error; and of an infinite Cllr. Replicates without targets or nontargets are left out.
 
         Args:
-            scores: shape (trials,), see `error_rates`.
-            llrs: log likelihood ratios, likewise.
-
-        Returns:
-            An `Interval` for `eer_percent`; of `min_dcf` a dictionary by p(target), such as "0.01";
-            with LLRs `act_dcf`, likewise, and `cllr`.
+            trials: those of the bootstrap, with all that the metrics are functions of.
 
         Raises:
-            ValueError: see `error_rates`.
+            ValueError: see `error_rates`, and the functions of the metrics.
         """
-        counts = self._count_scores(scores)
-        sums = None if llrs is None else self._sum_llrs(llrs)
+        of_rates = [metric for metric in metrics if isinstance(metric, RateMetric)]
+        of_llrs = [metric for metric in metrics if isinstance(metric, LlrMetric)]
+        found: dict[tuple[str, ...], Interval] = {}
+        if of_rates or of_llrs:
+            figures = self._replicate(trials, of_rates, of_llrs)
+            for metric, values in zip([*of_rates, *of_llrs], figures, strict=True):
+                found[metric.keys] = _interval(values)
+        for metric in metrics:
+            if isinstance(metric, AnchorMetric):
+                found[metric.keys] = self._anchor_interval(trials, metric)
+        return {metric.keys: found[metric.keys] for metric in metrics}
+
+    def _replicate(
+        self, trials: ScoredTrials, of_rates: Sequence[RateMetric], of_llrs: Sequence[LlrMetric]
+    ) -> np.ndarray:
+        """Compute metrics of all replicates, the rates' before the LLRs': (metrics, replicates)."""
+        thresholds = choose_thresholds(trials.rates)
+        counts = self._count_scores(trials.scores, thresholds[:-1])
+        losses = self._sum_losses(trials.llrs, of_llrs)
+        parts = []
+        for weights in self._weights_in_parts():
+            replicates = count_replicates(counts, weights)
+            rates = replicates.rates(thresholds)
+            figures = [metric.factor * metric.function(rates) for metric in of_rates]
+            means = replicates.mean_losses(losses)
+            for metric, *of_classes in zip(of_llrs, *means, strict=True):
+                figures.append(metric.factor * metric.function.combine(*of_classes))
+            parts.append(np.stack(figures))
+        return np.concatenate(parts, axis=1)
+
+    def _weights_in_parts(self) -> Iterator[list[np.ndarray]]:
+        """Yield the weights of pairs per class, of some replicates at a time."""
         num_pairs = max(len(trials.first) for trials in self._classes)
         at_once = max(1, min(REPLICATES_AT_ONCE, WEIGHTS_AT_ONCE // num_pairs))
-        parts = [
-            self._figures(counts, sums, slice(start, start + at_once))
-            for start in range(0, self._weights.shape[1], at_once)
-        ]
-        found = iter([_interval(figures) for figures in np.concatenate(parts, axis=1)])
-        result: dict[str, Any] = {"eer_percent": next(found)}
-        for cost in ("min_dcf", "act_dcf")[: 1 if llrs is None else 2]:
-            result[cost] = {f"{p_target:g}": next(found) for p_target in P_TARGETS}
-        return result if llrs is None else result | {"cllr": next(found)}
+        for start in range(0, self._weights.shape[1], at_once):
+            of_speakers = self._weights[:, start : start + at_once]
+            yield [trials.weights(of_speakers) for trials in self._classes]
 
-    def _count_scores(self, scores: np.ndarray) -> list[csc_array]:
-        """Trials of each pair from one threshold to the next, per class."""
-        thresholds = choose_thresholds(error_rates(scores, self._is_target))
+    def _count_scores(self, scores: np.ndarray, thresholds: np.ndarray) -> list[csc_array]:
+        """Count the trials of each pair from one threshold to the next, per class."""
         parts = split_classes(scores, self._is_target)
         return [
             trials.count_bins(np.searchsorted(thresholds, part, side="right") - 1, len(thresholds))
             for trials, part in zip(self._classes, parts, strict=True)
         ]
 
-    def _sum_llrs(self, llrs: np.ndarray) -> list[np.ndarray]:
-        """Errors at each Bayes threshold, and losses, of each pair: (figures, pairs) per class."""
+    def _sum_losses(
+        self, llrs: np.ndarray | None, metrics: Sequence[LlrMetric]
+    ) -> list[np.ndarray]:
+        """Add up the losses of each pair: float32, shape (metrics, pairs), per class."""
+        if llrs is None or not metrics:
+            return [np.empty((0, len(trials.first)), np.float32) for trials in self._classes]
         targets, nontargets = split_classes(llrs, self._is_target)
-        thresholds = [bayes_threshold(p_target) for p_target in P_TARGETS]
-        values = (
-            [*(targets < threshold for threshold in thresholds), llr_losses(-targets)],
-            [*(nontargets >= threshold for threshold in thresholds), llr_losses(nontargets)],
+        losses = (
+            [metric.function.target_losses(targets) for metric in metrics],
+            [metric.function.nontarget_losses(nontargets) for metric in metrics],
         )
         sums = [
             np.stack([trials.sum_by_pair(row) for row in rows])
-            for trials, rows in zip(self._classes, values, strict=True)
+            for trials, rows in zip(self._classes, losses, strict=True)
         ]
         # 0 times infinity would warn, and be no number either.
         return [np.where(np.isinf(part), np.nan, part).astype(np.float32) for part in sums]
 
-    def _figures(
-        self, counts: list[csc_array], sums: list[np.ndarray] | None, replicates: slice
-    ) -> np.ndarray:
-        """Figures of some replicates, in the order of `intervals`: shape (figures, replicates)."""
-        weights = [trials.weights(self._weights[:, replicates]) for trials in self._classes]
-        rejected = [_cumulate(part @ weight) for part, weight in zip(counts, weights, strict=True)]
-        kept = np.logical_and(*(part[-1] > 0 for part in rejected))
-        totals = [part[-1, kept] for part in rejected]
-        miss, correct = (
-            part[:, kept] / total for part, total in zip(rejected, totals, strict=True)
-        )
-        figures = [100 * equal_error_rates(miss, 1 - correct)]
-        figures += [detection_cost(miss, 1 - correct, p).min(axis=0) for p in P_TARGETS]
-        if sums is not None:
-            of_targets, of_nontargets = (
-                (part @ weight)[:, kept] / total
-                for part, weight, total in zip(sums, weights, totals, strict=True)
-            )
-            figures += map(detection_cost, of_targets[:-1], of_nontargets[:-1], P_TARGETS)
-            figures.append((of_targets[-1] + of_nontargets[-1]) / 2)
-        return np.stack(figures)
+    def _anchor_interval(self, trials: ScoredTrials, metric: AnchorMetric) -> Interval:
+        """Compute the interval of a mean over anchors, by resampling the anchors' speakers.
 
-    def accuracy_interval(self, anchors: np.ndarray, scores: np.ndarray) -> Interval:
-        """95 % interval of the `identification_accuracy`, by resampling the anchors' speakers.
-
-        A share (0 to 1), unrounded. Whom an anchor is to be told from stays as it is.
-
-        Args:
-            anchors: see `identification_accuracy`.
-            scores: shape (trials,).
-
-        Raises:
-            ValueError: see `identification_accuracy`.
+        Whom an anchor is to be told from stays as it is.
         """
-        complete, identified = identified_anchors(anchors, scores, self._is_target)
-        with_positive, trial = np.unique(np.asarray(anchors)[self._is_target], return_index=True)
-        speaker = self._speaker[trial[np.isin(with_positive, complete)]]
+        assert trials.anchors is not None
+        counted, values = metric.function(trials.anchors, trials.scores, self._is_target)
+        anchors, trial = np.unique(trials.anchors[self._is_target], return_index=True)
+        speaker = self._speaker[trial[np.isin(anchors, counted)]]
         of_speakers = self._weights[:-1]
         num_anchors = np.bincount(speaker, minlength=len(of_speakers)) @ of_speakers
-        num_found = np.bincount(speaker, identified, len(of_speakers)) @ of_speakers
+        sums = np.bincount(speaker, values, len(of_speakers)) @ of_speakers
         kept = num_anchors > 0
-        return _interval(num_found[kept] / num_anchors[kept])
+        interval = _interval(sums[kept] / num_anchors[kept])
+        return interval and [metric.factor * end for end in interval]
 
 
 def choose_thresholds(rates: ErrorRates) -> np.ndarray:
-    """All thresholds but that of accepting nothing; or some, the lowest included.
+    """Choose all thresholds, or some: the lowest, that of accepting nothing, and between them.
 
     Some are the two ends of the ROC's steps at shares of misses whose spaces are as their binomial
     deviations (even arc sines). An error rate is then off by less than the space there, 0.05 % at
     10 % and 0.02 % at 2 %, and by far less where the ROC is smooth; a minDCF by less than 0.001.
     """
     if len(rates.miss) <= 2 * THRESHOLD_PAIRS:
-        return rates.thresholds[:-1]
+        return rates.thresholds
     steps = np.sin(np.linspace(0, np.pi / 2, THRESHOLD_PAIRS)) ** 2
     starts = np.searchsorted(rates.miss, steps)
     ends = np.searchsorted(rates.miss, steps, side="right") - 1
     chosen = np.unique(np.concatenate([starts, ends]))
-    return rates.thresholds[chosen[chosen < len(rates.thresholds) - 1]]
-
-
-def _cumulate(counts: np.ndarray) -> np.ndarray:
-    """What is rejected before each bin, and at last everything: float64, (bins + 1, replicates)."""
-    rejected = np.zeros((len(counts) + 1, counts.shape[1]))
-    np.cumsum(counts, axis=0, out=rejected[1:])
-    return rejected
+    return rates.thresholds[chosen]
 
 
 def _interval(figures: np.ndarray) -> Interval:
-    """The interval of figures of replicates, of which there may be none, or no numbers."""
+    """Return the interval of figures of replicates, of which there may be none, or no numbers."""
     if not len(figures):
         return None
     low, high = np.quantile(figures, QUANTILES).tolist()

@@ -15,13 +15,13 @@ class PairedTrials:
     second: np.ndarray  # likewise; where both are one speaker, the last row, which holds ones
 
     def weights(self, of_speakers: np.ndarray) -> np.ndarray:
-        """What each pair counts in each replicate: float32, shape (pairs, replicates)."""
+        """Return the weight of each pair in each replicate: float32, shape (pairs, replicates)."""
         weights = of_speakers[self.first]
         weights *= of_speakers[self.second]
         return weights
 
     def count_bins(self, bins: np.ndarray, num_bins: int) -> csc_array:
-        """Trials of each pair in each bin: shape (bins, pairs).
+        """Count the trials of each pair in each bin: shape (bins, pairs).
 
         By columns in memory: products with weights are then up to eight times faster. float32
         where it holds all counts exactly.
@@ -30,7 +30,7 @@ class PairedTrials:
         return coo_array((ones, (bins, self.pair)), (num_bins, len(self.first))).tocsc()
 
     def sum_by_pair(self, values: np.ndarray) -> np.ndarray:
-        """Sums over the trials of each pair: float64, shape (pairs,)."""
+        """Add up values over the trials of each pair: float64, shape (pairs,)."""
         return np.bincount(self.pair, values, minlength=len(self.first))
 
 

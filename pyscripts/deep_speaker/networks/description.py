@@ -3,12 +3,13 @@
 from typing import Any, NamedTuple
 
 import torch
+from tabulate import tabulate
 from torch import Tensor, nn
 
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 
 
-class Layer(NamedTuple):
+class LayerSummary(NamedTuple):
     """A layer with the shape of its output (batch left out) and its parameters."""
 
     name: str
@@ -17,22 +18,22 @@ class Layer(NamedTuple):
     num_parameters: int
 
 
-def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[Layer]:
-    """The layers in the order in which an utterance of `num_frames` passes them.
+def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[LayerSummary]:
+    """List the layers in the order in which an utterance of `num_frames` passes them.
 
     Those without parts, and those with parameters outside their parts.
 
     Raises:
         ValueError: the network takes more frames.
     """
-    layers: list[Layer] = []
+    layers: list[LayerSummary] = []
 
     def record(name: str, module: nn.Module) -> None:
         count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
 
         def hook(_: nn.Module, __: Any, outputs: Any) -> None:
             first = outputs if isinstance(outputs, Tensor) else outputs[0]
-            layers.append(Layer(name, type(module).__name__, tuple(first.shape[1:]), count))
+            layers.append(LayerSummary(name, type(module).__name__, tuple(first.shape[1:]), count))
 
         is_part = not list(module.children()) and not isinstance(module, nn.Sequential)
         if count or is_part:
@@ -52,22 +53,19 @@ def list_layers(network: EmbeddingNetwork, num_frames: int) -> list[Layer]:
     return layers
 
 
-def describe(network: EmbeddingNetwork, num_frames: int) -> str:
-    """A table of the layers, and the network's size and needs."""
+def describe_layers(network: EmbeddingNetwork, num_frames: int) -> str:
+    """Return a table of the layers, and the network's size and needs."""
     rows = [
         (layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.num_parameters:,}")
         for layer in list_layers(network, num_frames)
     ]
     head = ("layer", "kind", "output", "parameters")
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(4)]
-    table = [
-        "  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3].rjust(widths[3])])
-        for row in [head, *rows]
-    ]
+    aligned = ("left", "left", "left", "right")
+    table = tabulate([head, *rows], tablefmt="plain", colalign=aligned, disable_numparse=True)
     trainable = sum(value.numel() for value in network.parameters() if value.requires_grad)
     return "\n".join(
         [
-            *table,
+            table,
             f"parameters: {trainable}",
             f"embedding size: {network.embedding_dim}",
             f"fewest frames: {network.fewest_frames}",

@@ -1,4 +1,4 @@
-"""The plots of a report, as SVG elements for an HTML page; the only module that draws.
+"""Plots as SVG elements of an HTML page: their looks, and how they become text.
 
 The same data give the same text. One unit of a plot is one CSS pixel at its natural width.
 """
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PALE = "#222222", "#5f6368", "#e4e6e9", "#c3c8ce"
 DPI = 72  # points of an SVG, taken as pixels
-STYLE = {
+PLOT_SETTINGS = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "svg.hashsalt": "deep_speaker",
     "text.parse_math": False,  # ids may hold dollars
@@ -39,12 +39,16 @@ STYLE = {
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty plot of so many pixels."""
+    """Return an empty plot of so many pixels."""
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
-    """The plot as an SVG element whose ids start with `name`, and thus differ from others'."""
+    """Return a plot as an SVG element whose ids start with `name`, unlike those of others.
+
+    Args:
+        description: for those who cannot see it.
+    """
     name = re.sub(r"[^\w-]", lambda match: f"_{ord(match[0]):x}_", name, flags=re.ASCII)
     text = io.StringIO()
     metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_optional_table, read_table
 from deep_speaker.kaldi.utterances import group_by_speaker
-from deep_speaker.report.drawing import DPI, MUTED, STYLE, to_svg
+from deep_speaker.report.drawing import DPI, MUTED, PLOT_SETTINGS, to_svg
+from deep_speaker.report.speaker_labels import label_speakers
 
 MAX_SPEAKERS = 40
 MAX_UTTERANCES = 50  # of each
@@ -33,7 +34,7 @@ class EmbeddingMap(NamedTuple):
 
 
 def embedding_map(xvector_dir: Path, data_dir: Path) -> EmbeddingMap | None:
-    """The map of a test set; None where there are no embeddings, or too few to draw."""
+    """Make the map of a test set; None where there are no embeddings, or too few to draw."""
     scp = xvector_dir / "xvector.scp"
     if not scp.is_file():
         return None
@@ -51,7 +52,7 @@ def embedding_map(xvector_dir: Path, data_dir: Path) -> EmbeddingMap | None:
 
 
 def choose_utterances(spk2utt: dict[str, list[str]]) -> list[str]:
-    """Evenly over the sorted speakers, and over the utterances of each."""
+    """Choose evenly from the sorted speakers, and from the utterances of each."""
     return [
         utterance
         for speaker in spread(list(spk2utt), MAX_SPEAKERS)
@@ -60,7 +61,7 @@ def choose_utterances(spk2utt: dict[str, list[str]]) -> list[str]:
 
 
 def spread(items: Sequence[str], count: int) -> list[str]:
-    """At most `count` of some items, evenly.
+    """Choose at most `count` of some items, evenly.
 
     >>> spread(list("abcdefg"), 3)
     ['a', 'd', 'g']
@@ -70,7 +71,7 @@ def spread(items: Sequence[str], count: int) -> list[str]:
 
 
 def project(vectors: np.ndarray) -> np.ndarray:
-    """Two dimensions in which neighbours by cosine stay neighbours; the same in every run.
+    """Project into two dimensions, where neighbours by cosine stay neighbours; always the same.
 
     Args:
         vectors: shape (utterances, dim).
@@ -88,13 +89,33 @@ MARKERS = {"f": ("o", "female"), "m": ("^", "male"), "": ("s", "sex not known")}
 ONE_MARKER = {"": ("o", "")}
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(PLOT_SETTINGS)  # type: ignore[arg-type]
 def embedding_figure(name: str, embeddings: EmbeddingMap) -> str:
-    """Points coloured by speaker, with markers by sex where it is known."""
+    """Draw points coloured by speaker, with markers by sex where it is known."""
     figure = Figure(figsize=(1120 / DPI, 720 / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0.03, 1, 0.94))
     speakers = list(dict.fromkeys(embeddings.speakers))
     colours = dict(zip(speakers, speaker_colours(len(speakers)), strict=True))
+    _draw_points(axes, embeddings, colours)
+    if len(set(embeddings.sexes)) > 1:
+        axes.legend(loc="upper left")
+    axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.apply_aspect()  # now places are final
+    axes.spines[:].set_visible(False)
+    label_speakers(axes, embeddings.points, embeddings.speakers, colours)
+    return to_svg(figure, name, "Test embeddings in two dimensions")
+
+
+def speaker_colours(count: int) -> np.ndarray:
+    """Return colours around the wheel, neighbours far apart, in three values: shape (count, 3)."""
+    rows = np.arange(count)
+    hues = (rows * 0.61803398875) % 1  # the golden ratio
+    values = np.array([0.85, 0.55, 0.7])[rows % 3]
+    return hsv_to_rgb(np.stack([hues, np.full(count, 0.75), values], axis=1))
+
+
+def _draw_points(axes: Axes, embeddings: EmbeddingMap, colours: Mapping[str, np.ndarray]) -> None:
     of_points = np.array([colours[speaker] for speaker in embeddings.speakers])
     sexes = np.array(embeddings.sexes)
     for sex, (marker, label) in (MARKERS if any(embeddings.sexes) else ONE_MARKER).items():
@@ -105,85 +126,3 @@ def embedding_figure(name: str, embeddings: EmbeddingMap) -> str:
                 s=30, c=of_points[chosen], marker=marker, linewidths=0, alpha=0.8,
             )  # fmt: skip
             axes.scatter([], [], s=36, color=MUTED, marker=marker, label=label)
-    if len(set(embeddings.sexes)) > 1:
-        axes.legend(loc="upper left")
-    axes.set(xticks=[], yticks=[])
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.apply_aspect()  # now places are final
-    axes.spines[:].set_visible(False)
-    label_speakers(axes, embeddings, colours)
-    return to_svg(figure, name, "Test embeddings in two dimensions")
-
-
-def speaker_colours(count: int) -> np.ndarray:
-    """Colours around the wheel, neighbours far apart and of three values in turn: (count, 3)."""
-    rows = np.arange(count)
-    hues = (rows * 0.61803398875) % 1  # the golden ratio
-    values = np.array([0.85, 0.55, 0.7])[rows % 3]
-    return hsv_to_rgb(np.stack([hues, np.full(count, 0.75), values], axis=1))
-
-
-def label_speakers(axes: Axes, embeddings: EmbeddingMap, colours: Mapping[str, np.ndarray]) -> None:
-    """Each speaker's id beside his points, its end where it is long, where there is place."""
-    names = np.array(embeddings.speakers)
-    pixels = axes.transData.transform(embeddings.points)
-    taken: list[np.ndarray] = []  # boxes: left, bottom, right, top
-    for speaker, colour in colours.items():
-        label = speaker if len(speaker) <= 10 else f"…{speaker[-9:]}"
-        own = pixels[names == speaker]
-        middle = np.median(own, axis=0)
-        own = own[np.abs(own - middle).max(axis=1) < 60]  # strays shall not carry the label off
-        if not len(own):
-            own = middle[None]
-        size = np.array([6.4 * len(label), 13.0])
-        box = free_box(own.min(axis=0), own.max(axis=0), size, taken, pixels)
-        taken.append(box)
-        place = axes.transData.inverted().transform((box[:2] + box[2:]) / 2)
-        axes.text(
-            place[0], place[1], label, color=0.6 * colour, fontsize=11, ha="center", va="center"
-        )
-
-
-POINT_AREA = 30  # that a point takes, in square pixels
-GAP = 4  # pixels between a label and what it names
-
-
-def free_box(
-    low: np.ndarray, high: np.ndarray, size: np.ndarray, taken: Sequence[np.ndarray],
-    points: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """The place above, below, right or left of a cluster that covers least of what is there.
-
-    Args:
-        low: left and bottom of the cluster, in pixels.
-        high: right and top.
-        size: width and height of the label.
-        taken: labels that stand already: left, bottom, right, top of each.
-        points: shape (points, 2).
-
-    Returns:
-        Left, bottom, right, top.
-    """
-    middle, half = (low + high) / 2, size / 2
-    centres = [
-        (middle[0], high[1] + GAP + half[1]),
-        (middle[0], low[1] - GAP - half[1]),
-        (high[0] + GAP + half[0], middle[1]),
-        (low[0] - GAP - half[0], middle[1]),
-    ]
-
-    def covered(box: np.ndarray) -> float:
-        inside = ((points >= box[:2]) & (points <= box[2:])).all(axis=1).sum()
-        return sum(overlap(box, other) for other in taken) + POINT_AREA * float(inside)
-
-    return min((np.concatenate([c - half, c + half]) for c in np.array(centres)), key=covered)
-
-
-def overlap(box: np.ndarray, other: np.ndarray) -> float:
-    """The area that two boxes share.
-
-    >>> overlap(np.array([0, 0, 2, 2]), np.array([1, 1, 5, 4]))
-    1.0
-    """
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-    return float(np.prod(np.maximum(sides, 0)))

@@ -1,25 +1,27 @@
 """Where results come from: configuration, data, programs, time."""
 
+import logging
 import os
 import platform
 import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_table, read_optional_table
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.system.command import available_cores
+from deep_speaker.system.files import read_utf8
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
 RECIPE = Path(__file__).resolve().parents[3]
 
 
 class SetSize(NamedTuple):
-    """How large a data directory is; hours are None where durations are not known."""
+    """The size of a data directory; hours are None where durations are not known."""
 
     name: str
     num_speakers: int
@@ -28,13 +30,55 @@ class SetSize(NamedTuple):
 
 
 class StageTime(NamedTuple):
+    """The seconds of a stage."""
+
     stage: int
     what: str
     seconds: float
 
 
+def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
+    """Return all that the page says of data, network, programs and time."""
+    config = experiment_dir / "config.yaml"
+    experiment = _read_experiment_if_good(config)
+    sizes = [set_size(data_dir.parent / "train"), set_size(data_dir)]
+    return {
+        "configs": read_config_texts(experiment_dir),
+        "seed": experiment.seed if experiment else None,
+        "num_parameters": num_parameters(experiment) if experiment else None,
+        "sizes": [size for size in sizes if size],
+        "prepared": read_optional_table(data_dir.parent / "stage_0_options"),
+        "times": stage_times(data_dir.parent, experiment_dir),
+        "versions": versions(),
+    }
+
+
+def read_config_texts(experiment_dir: Path) -> dict[str, str]:
+    """Read the experiment file, by its title, and that of stage 5 where it is another."""
+    sources = {
+        "config.yaml": experiment_dir / "config.yaml",
+        "config.yaml of the scores (stage 5)": experiment_dir / "scores/config.yaml",
+    }
+    titles: dict[str, str] = {}
+    for title, path in sources.items():
+        if path.is_file():
+            titles.setdefault(read_utf8(path), title)
+    return {title: text for text, title in titles.items()}
+
+
+def _read_experiment_if_good(path: Path) -> Experiment | None:
+    """Read an experiment file; None, with a warning, where it is of a form of another day."""
+    if not path.is_file():
+        return None
+    try:
+        return read_experiment(path)
+    except ValueError as error:
+        logging.warning("%s: the report goes without the network's size", error)
+        return None
+
+
 def set_size(folder: Path) -> SetSize | None:
-    """The size of a data directory; None where there is none."""
+    """Return the size of a data directory; None where there is none."""
     if not (folder / "utt2spk").is_file():
         return None
     speakers = [speaker for _, speaker in iterate_table(folder / "utt2spk")]
@@ -44,6 +88,7 @@ def set_size(folder: Path) -> SetSize | None:
 
 
 def sum_seconds(utt2dur: Path) -> float:
+    """Add up the durations of utterances."""
     total = 0.0
     for utterance, seconds in iterate_table(utt2dur):
         try:
@@ -57,7 +102,7 @@ def sum_seconds(utt2dur: Path) -> float:
 
 
 def stage_times(*folders: Path) -> list[StageTime]:
-    """What the tables stage_seconds of folders say, `stage_<number> <seconds>`, by stage."""
+    """Read the tables stage_seconds of folders, `stage_<number> <seconds>`; sort them by stage."""
     found = {}
     for folder in folders:
         path = folder / "stage_seconds"
@@ -74,7 +119,7 @@ def stage_times(*folders: Path) -> list[StageTime]:
 
 
 def versions() -> dict[str, str]:
-    """The programs and the machine; packages that are not installed are left out."""
+    """Return the versions of programs and the machine; without packages that are not installed."""
     found = {"Python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -87,7 +132,7 @@ def versions() -> dict[str, str]:
 
 
 def recipe_commit(folder: Path) -> str | None:
-    """The commit of a git tree, with `-dirty` where files differ from it; None if it is none."""
+    """Return the commit of a git tree, `-dirty` where files differ from it; None if it is none."""
     git = shutil.which("git")
     if not git or not (folder / ".git").exists():
         return None
@@ -98,5 +143,5 @@ def recipe_commit(folder: Path) -> str | None:
 
 
 def num_parameters(experiment: Experiment) -> int:
-    """Of the network of an experiment, its loss excluded."""
+    """Count the parameters of the network of an experiment, its loss excluded."""
     return count_parameters(build_network(experiment))

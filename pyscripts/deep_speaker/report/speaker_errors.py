@@ -1,4 +1,4 @@
-"""Which speakers the errors are of, at the threshold of the equal error rate."""
+"""Errors by speaker, at the threshold of the equal error rate."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,15 +20,17 @@ class SpeakerErrors(NamedTuple):
 
     @property
     def miss_rate(self) -> float:
+        """Share of misses; 0 without target trials."""
         return self.misses / max(self.targets, 1)
 
     @property
     def false_alarm_rate(self) -> float:
+        """Share of false alarms; 0 without nontarget trials."""
         return self.false_alarms / max(self.nontargets, 1)
 
 
 def eer_threshold(rates: ErrorRates) -> float:
-    """The threshold whose miss and false-alarm rates are the nearest to each other.
+    """Return the threshold whose miss and false-alarm rates are the nearest to each other.
 
     A trial is accepted when its score reaches it.
     """
@@ -39,7 +41,7 @@ def eer_threshold(rates: ErrorRates) -> float:
 def speaker_errors(
     trials: TrialTable, speakers: Sequence[str], scores: np.ndarray, threshold: float
 ) -> list[SpeakerErrors]:
-    """The errors of every speaker, the sum of both rates falling.
+    """Count the errors of every speaker; return those with the highest rates first.
 
     A false alarm counts for both its speakers.
 

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from deep_speaker.config.phases import is_floor
-from deep_speaker.results.rows import (
-    COSTS,
-    RANK,
-    Row,
-    TableLine,
-    format_interval,
-    format_number,
-    interval_of,
-    value_of,
-)
-from deep_speaker.trials.lists import is_identification
+from deep_speaker.metrics.metric import Metric
+from deep_speaker.metrics.registry import shown_metrics
+from deep_speaker.results.cells import format_figure, format_interval
+from deep_speaker.results.lists import TableLine, list_kind
+from deep_speaker.results.rows import ResultRow, interval_of, value_of
 
 
 class Column(NamedTuple):
-    """A figure of the rows: its title, its place in them, its decimals, whether less is better."""
+    """A metric, and the rows whose figures stand below it."""
 
-    title: str
-    path: tuple[str, ...]
-    digits: int
-    less_is_better: bool = True
+    metric: Metric
+    rows: Sequence[ResultRow]
+
+    @property
+    def values(self) -> list[float | None]:
+        """The figures."""
+        return [value_of(row, *self.metric.keys) for row in self.rows]
+
+    @property
+    def intervals(self) -> list[tuple[float, float] | None]:
+        """The intervals of the figures."""
+        return [interval_of(row, *self.metric.keys) for row in self.rows]
 
 
 class Cell(NamedTuple):
@@ -44,6 +46,8 @@ class Strip(NamedTuple):
 
 
 class HtmlLine(NamedTuple):
+    """The line of a phase and back end."""
+
     phase: str
     backend: str
     floor: bool
@@ -54,93 +58,81 @@ class HtmlLine(NamedTuple):
 class HtmlTable(NamedTuple):
     """A table; `counts` tells the trials behind it."""
 
-    columns: list[Column]
+    columns: list[Metric]
     lines: list[HtmlLine]
     counts: str
     strip_title: str
 
 
-EER = Column("EER %", ("eer_percent",), 2)
-ACCURACY = Column("ACC %", ("identification_accuracy_percent",), 2, less_is_better=False)
-VERIFICATION = [
-    EER,
-    *(Column(f"minDCF({p})", ("min_dcf", p), 3) for p in COSTS),
-    Column(f"actDCF({COSTS[0]})", ("act_dcf", COSTS[0]), 3),
-    Column("Cllr", ("cllr",), 3),
-]
-IDENTIFICATION = [
-    ACCURACY._replace(title="rank-1 %"),
-    Column(f"rank-{RANK} %", (f"rank{RANK}_accuracy_percent",), 2, less_is_better=False),
-]
-
-
 def html_table(name: str, lines: Sequence[TableLine], subset: str) -> HtmlTable | None:
-    """The table of a list and subset; floors first. None where no line has such rows.
+    """Make the table of a list and subset, floors first; None where no line has such rows.
 
     Columns without any figure are left out.
     """
-    shown = [line for line in sorted_lines(lines) if any(pick_rows(line, subset))]
+    shown = [line for line in floors_first(lines) if any(pick_rows(line, subset))]
     if not shown:
         return None
-    own, partners = zip(*(pick_rows(line, subset) for line in shown), strict=True)
-    if is_identification(name):
-        columns = [(column, own) for column in IDENTIFICATION]
-    else:
-        columns = [*((column, own) for column in VERIFICATION), (ACCURACY, partners)]
-    columns = [(column, rows) for column, rows in columns if has_figure(column, rows)]
+    columns = find_columns(name, shown, subset)
     floors = [is_floor(line.phase) for line in shown]
-    cells = zip(*(make_cells(column, rows, floors) for column, rows in columns), strict=True)
-    strips = make_strips(*columns[0])
+    cells = zip(*(make_cells(column, floors) for column in columns), strict=True)
+    strips = make_strips(columns[0])
     return HtmlTable(
-        [column for column, _ in columns],
+        [column.metric for column in columns],
         [
             HtmlLine(line.phase, line.backend, floor, list(own_cells), strip)
             for line, floor, own_cells, strip in zip(shown, floors, cells, strips, strict=True)
         ],
-        describe_counts([row or partner for row, partner in zip(own, partners, strict=True)]),
+        count_trials([own or partner for own, partner in (pick_rows(x, subset) for x in shown)]),
         "95 % interval" if any(strips) else "",
     )
 
 
-def has_figure(column: Column, rows: Sequence[Row]) -> bool:
-    return any(value_of(row, *column.path) is not None for row in rows)
-
-
-def pick_rows(line: TableLine, subset: str) -> tuple[Row, Row]:
-    """The row of a subset and, of all trials, that of the partner of the 1 + 99 protocol."""
-    return (line.everything, line.one_plus_99) if subset == "all" else (line.same_sex, {})
-
-
-def sorted_lines(lines: Sequence[TableLine]) -> list[TableLine]:
+def floors_first(lines: Sequence[TableLine]) -> list[TableLine]:
+    """Sort lines, floors before trained phases."""
     return sorted(lines, key=lambda line: not is_floor(line.phase))
 
 
-def make_cells(column: Column, rows: Sequence[Row], floors: Sequence[bool]) -> list[Cell]:
-    values = [value_of(row, *column.path) for row in rows]
+def pick_rows(line: TableLine, subset: str) -> tuple[ResultRow, ResultRow]:
+    """Return the row of a subset and, of all trials, that of the partner of 1 + 99."""
+    return (line.everything, line.one_plus_99) if subset == "all" else (line.same_sex, {})
+
+
+def find_columns(name: str, lines: Sequence[TableLine], subset: str) -> list[Column]:
+    """Return the columns of a list's table that have any figure."""
+    own, partners = zip(*(pick_rows(line, subset) for line in lines), strict=True)
+    columns = [Column(metric, own) for metric in shown_metrics(list_kind(name))]
+    if list_kind(name) == "verification":
+        columns += [Column(metric, partners) for metric in shown_metrics("one_plus_99")]
+    return [column for column in columns if any(value is not None for value in column.values)]
+
+
+def make_cells(column: Column, floors: Sequence[bool]) -> list[Cell]:
+    """Return the figures of a column as text; the best is marked."""
+    metric, values = column.metric, column.values
     trained = [v for v, floor in zip(values, floors, strict=True) if v is not None and not floor]
-    best = (min if column.less_is_better else max)(trained, default=None)
-    shown = column in (EER, *IDENTIFICATION, ACCURACY)
+    best = (min if metric.less_is_better else max)(trained, default=None)
     return [
         Cell(
-            format_number(value, column.digits),
-            format_interval(interval_of(row, *column.path), column.digits) if shown else "",
+            format_figure(row, metric),
+            format_interval(interval, metric.digits) if metric.interval == "shown" else "",
             value is not None and value == best and not floor,
         )
-        for value, row, floor in zip(values, rows, floors, strict=True)
+        for row, value, interval, floor in zip(
+            column.rows, values, column.intervals, floors, strict=True
+        )
     ]
 
 
-def make_strips(column: Column, rows: Sequence[Row]) -> list[Strip | None]:
-    """EERs and their intervals on one logarithmic scale; of other figures none."""
-    found = [(interval_of(row, *column.path), value_of(row, *column.path)) for row in rows]
+def make_strips(column: Column) -> list[Strip | None]:
+    """Place errors and their intervals on one logarithmic scale; no other figures."""
     triples = [
-        (interval[0], value, interval[1]) if column == EER and interval and value is not None
-        else None
-        for interval, value in found
-    ]  # fmt: skip
+        (interval[0], value, interval[1]) if interval and value is not None else None
+        for interval, value in zip(column.intervals, column.values, strict=True)
+    ]
     positive = [number for triple in triples if triple for number in triple if number > 0]
-    if not positive or min(positive) == max(positive):
-        return [None] * len(rows)
+    is_error = column.metric.less_is_better and column.metric.interval == "shown"
+    if not is_error or not positive or min(positive) == max(positive):
+        return [None] * len(triples)
 
     def place(number: float) -> float:
         lowest = min(positive)
@@ -150,9 +142,10 @@ def make_strips(column: Column, rows: Sequence[Row]) -> list[Strip | None]:
     return [triple and Strip(*map(place, triple)) for triple in triples]
 
 
-def describe_counts(rows: Sequence[Row]) -> str:
-    """
-    >>> describe_counts([{"num_target": 760, "num_nontarget": 3800}])
+def count_trials(rows: Sequence[ResultRow]) -> str:
+    """Return the numbers of trials of rows in words.
+
+    >>> count_trials([{"num_target": 760, "num_nontarget": 3800}])
     '4,560 trials: 760 target, 3,800 nontarget'
     """
     counts = dict.fromkeys((row["num_target"], row["num_nontarget"]) for row in rows)

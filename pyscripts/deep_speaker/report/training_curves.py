@@ -1,4 +1,4 @@
-"""What training left in history.json, epoch by epoch."""
+"""Training as history.json tells it, epoch by epoch."""
 
 import json
 import logging
@@ -10,19 +10,22 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from deep_speaker.report.drawing import STYLE, new_figure, to_svg
+from deep_speaker.report.drawing import PLOT_SETTINGS, new_figure, to_svg
 from deep_speaker.report.styles import Style
 from deep_speaker.system.files import read_utf8
 
+HELD_OUT_EER = "held_out_eer_percent"
 # The figures that are drawn, where there are any, with their titles.
 CURVES = {
     "loss": "training loss",
-    "held_out_eer_percent": "EER of held-out speakers, %",
+    HELD_OUT_EER: "EER of held-out speakers, %",
     "hard_share": "share of hard negatives",
     "learning_rate": "learning rate",
 }
+LOG_SCALED = ("loss", HELD_OUT_EER)
 
 
 class TrainingCurve(NamedTuple):
@@ -41,22 +44,24 @@ class TrainingCurve(NamedTuple):
 
 
 def read_training_curves(experiment_dir: Path, phases: Sequence[str]) -> list[TrainingCurve]:
-    """The curves of the phases that have been trained; phases after the first start at its end.
+    """Read the curves of the phases that have been trained; later ones begin where the first ends.
 
-    Broken histories are logged and left out.
+    Warn about broken histories and leave them out.
     """
     curves: list[TrainingCurve] = []
     for phase in phases:
-        if history := _read_if_good(experiment_dir / phase / "history.json"):
+        if history := _read_history_if_good(experiment_dir / phase / "history.json"):
             begin = 1 if not curves else 1 + len(curves[0].figures["loss"])
-            figures = {name: [number(epoch.get(name)) for epoch in history] for name in CURVES}
-            errors = [math.inf if e is None else e for e in figures["held_out_eer_percent"]]
+            figures = {
+                name: [finite_number(epoch.get(name)) for epoch in history] for name in CURVES
+            }
+            errors = [math.inf if error is None else error for error in figures[HELD_OUT_EER]]
             best = max(i for i, error in enumerate(errors) if error == min(errors))
             curves.append(TrainingCurve(phase, begin, figures, best))
     return curves
 
 
-def _read_if_good(path: Path) -> list[dict[str, float]]:
+def _read_history_if_good(path: Path) -> list[dict[str, float]]:
     try:
         return read_history(path) if path.is_file() else []
     except ValueError as error:
@@ -64,13 +69,8 @@ def _read_if_good(path: Path) -> list[dict[str, float]]:
         return []
 
 
-def number(value: object) -> float | None:
-    """A finite number; None in place of anything else, such as a loss that is not one any more."""
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
-
-
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The figures of each epoch.
+    """Read the figures of each epoch.
 
     Raises:
         ValueError: the file does not hold a list of them.
@@ -84,32 +84,71 @@ def read_history(path: Path) -> list[dict[str, float]]:
     return history
 
 
-LOG_SCALED = ("loss", "held_out_eer_percent")
+def finite_number(value: object) -> float | None:
+    """Return a finite number; None in place of anything else, such as a loss that is NaN."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(PLOT_SETTINGS)  # type: ignore[arg-type]
 def training_figure(name: str, curves: Sequence[TrainingCurve], styles: Mapping[str, Style]) -> str:
-    """A panel per figure that any epoch has, against epochs since the weights were random."""
-    shown = [key for key in CURVES if any(any_value(curve.figures[key]) for curve in curves)]
+    """Draw a panel per figure that any epoch has, against epochs since the weights were random."""
+    shown = [key for key in CURVES if any(_has_value(curve.figures[key]) for curve in curves)]
     rows = -(-len(shown) // 2)
     figure = new_figure(1120, 40 + 230 * rows)
     figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.12)
     figure.subplots(rows, 2, sharex=True)
     for axes, key in zip(figure.axes, shown, strict=False):
         for curve in curves:
-            draw_training(axes, key, curve, styles[curve.phase])
-        axes.set_title(CURVES[key])
-        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        highest = axes.dataLim.ymax
-        axes.set_ylim(0, 1.06 * highest if highest > 0 else None)
-        if key in LOG_SCALED:
-            set_log_scale(axes)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.tick_params(labelbottom=True)
+            _draw_epochs(axes, key, curve, styles[curve.phase])
+        _set_axes(axes, key)
     for axes in figure.axes[2 * rows - 2 :]:
         axes.set_xlabel("epoch")
     for axes in figure.axes[len(shown) :]:
         axes.set_visible(False)
+    _add_legend(figure)
+    return to_svg(figure, name, "Training curves")
+
+
+def _has_value(values: Sequence[float | None]) -> bool:
+    return any(value is not None for value in values)
+
+
+def _draw_epochs(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> None:
+    values = curve.figures[key]
+    if not _has_value(values):
+        return
+    numbers = [np.nan if value is None else value for value in values]
+    epochs = np.arange(curve.first, curve.first + len(numbers))
+    axes.plot(epochs, numbers, style.line, color=style.colour, marker="o", markersize=3.5,
+              label=curve.phase)  # fmt: skip
+    if key == HELD_OUT_EER:
+        kept = epochs[curve.best], numbers[curve.best]
+        axes.plot(*kept, "o", markersize=9, color=style.colour, fillstyle="none", clip_on=False)
+
+
+def _set_axes(axes: Axes, key: str) -> None:
+    axes.set_title(CURVES[key])
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    highest = axes.dataLim.ymax
+    axes.set_ylim(0, 1.06 * highest if highest > 0 else None)
+    if key in LOG_SCALED:
+        _set_log_scale(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.tick_params(labelbottom=True)
+
+
+def _set_log_scale(axes: Axes) -> None:
+    """Make an axis logarithmic where all values allow it, with plain numbers on it."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines])
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    if lowest > 0:
+        axes.set(yscale="log", ylim=(lowest / 1.2, highest * 1.2))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _add_legend(figure: Figure) -> None:
+    """Name each phase once above the panels."""
     handles = {
         label: handle
         for axes in figure.axes
@@ -118,31 +157,3 @@ def training_figure(name: str, curves: Sequence[TrainingCurve], styles: Mapping[
     figure.legend(
         list(handles.values()), list(handles), loc="outside upper left", ncols=len(handles)
     )
-    return to_svg(figure, name, "Training curves")
-
-
-def any_value(values: Sequence[float | None]) -> bool:
-    return any(value is not None for value in values)
-
-
-def draw_training(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> None:
-    values = curve.figures[key]
-    if not any_value(values):
-        return
-    numbers = [np.nan if value is None else value for value in values]
-    epochs = np.arange(curve.first, curve.first + len(numbers))
-    axes.plot(epochs, numbers, style.line, color=style.colour, marker="o", markersize=3.5,
-              label=curve.phase)  # fmt: skip
-    if key == "held_out_eer_percent":
-        kept = epochs[curve.best], numbers[curve.best]
-        axes.plot(*kept, "o", markersize=9, color=style.colour, fillstyle="none", clip_on=False)
-
-
-def set_log_scale(axes: Axes) -> None:
-    """Logarithmic where all values allow it, with plain numbers on it."""
-    values = np.concatenate([line.get_ydata() for line in axes.lines])
-    lowest, highest = np.nanmin(values), np.nanmax(values)
-    if lowest > 0:
-        axes.set(yscale="log", ylim=(lowest / 1.2, highest * 1.2))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""The trials that a system gets most wrong, with what one needs to listen to them."""
+"""The trials that a system gets most wrong, with all that is needed to listen to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,14 +30,16 @@ class Side(NamedTuple):
 
 
 class WorstTrial(NamedTuple):
+    """A trial and its score, or log-likelihood ratio."""
+
     enroll: Side
     test: Side
     score: float
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Tables of a test directory by which ids are described."""
+class IdTables:
+    """Tables of a test directory, by which ids are described."""
 
     speakers: Mapping[str, str]
     sexes: Mapping[str, str]
@@ -47,6 +49,7 @@ class Sides:
     members: Mapping[str, Sequence[str]]
 
     def describe(self, name: str) -> Side:
+        """Describe an utterance, a model or a speaker."""
         utterances = self.members.get(name, [name])
         speaker = self.speakers[name]
         known = [float(self.seconds[key]) for key in utterances if key in self.seconds]
@@ -60,8 +63,8 @@ class Sides:
         return f"{entry} (seconds {' to '.join(part.split())})" if part else entry
 
 
-def read_sides(data_dir: Path, names: Sequence[str]) -> Sides:
-    """What a test directory says of the names of a trial list; tables may be missing."""
+def read_id_tables(data_dir: Path, names: Sequence[str]) -> IdTables:
+    """Read all that a test directory says of the names of a trial list; tables may be missing."""
     sexes, seconds, entries, segments, spk2utt = (
         read_optional_table(data_dir / name)
         for name in ("spk2gender", "utt2dur", "wav.scp", "segments", "spk2utt")
@@ -70,13 +73,13 @@ def read_sides(data_dir: Path, names: Sequence[str]) -> Sides:
     utterances = read_optional_table(data_dir / "utt2spk")
     members = {key: keys for key, keys in members.items() if key not in utterances}
     speakers = dict(zip(names, find_speakers(names, data_dir), strict=True))
-    return Sides(speakers, sexes, seconds, entries, segments, members)
+    return IdTables(speakers, sexes, seconds, entries, segments, members)
 
 
 def worst_trials(
-    trials: TrialTable, scores: np.ndarray, target: bool, sides: Sides, count: int = 10
+    trials: TrialTable, scores: np.ndarray, target: bool, tables: IdTables, count: int = 10
 ) -> list[WorstTrial]:
-    """The targets with the lowest scores, or the nontargets with the highest, worst first."""
+    """Return the targets with the lowest scores or the nontargets with the highest, worst first."""
     chosen = np.flatnonzero(trials.is_target == target)
     badness = scores[chosen] if target else -scores[chosen]
     last = np.partition(badness, min(count, len(badness)) - 1)[min(count, len(badness)) - 1]
@@ -84,8 +87,8 @@ def worst_trials(
     order = candidates[np.argsort(badness[candidates], kind="stable")][:count]
     return [
         WorstTrial(
-            sides.describe(trials.names[trials.enroll[i]]),
-            sides.describe(trials.names[trials.test[i]]),
+            tables.describe(trials.names[trials.enroll[i]]),
+            tables.describe(trials.names[trials.test[i]]),
             float(scores[i]),
         )
         for i in chosen[order].tolist()

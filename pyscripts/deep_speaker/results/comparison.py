@@ -2,25 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tabulate import tabulate
+
 from deep_speaker.config.phases import is_floor
 from deep_speaker.config.stages import Stage, stages_again
-from deep_speaker.results.rows import (
-    CONVENTIONS,
-    Row,
-    TableLine,
-    list_names,
-    read_results,
-    table_lines,
-    value_of,
-)
-from deep_speaker.results.text_table import identification_cells, verification_cells
-from deep_speaker.trials.lists import base_list, is_identification
-
-REMEDY = f"{stages_again(Stage.SCORES, Stage.RESULTS)}, for this experiment"
+from deep_speaker.metrics.registry import main_metric
+from deep_speaker.results.cells import figure_cells
+from deep_speaker.results.lists import TableLine, list_kind, list_names, table_lines
+from deep_speaker.results.rows import CONVENTIONS, ResultRow, read_results, value_of
+from deep_speaker.trials.lists import base_list
 
 
 class Compared(NamedTuple):
@@ -30,12 +24,13 @@ class Compared(NamedTuple):
     line: TableLine
 
     @property
-    def main(self) -> Row:
+    def main(self) -> ResultRow:
+        """The row of all trials; where there is none, the partner's."""
         return self.line.everything or self.line.one_plus_99
 
 
 def compare_experiments(folder: Path, trials: str | None = None) -> str:
-    """Tables of all `<folder>/<corpus>/<experiment>/results.json`, one per corpus and trial list.
+    """Return tables of all `<folder>/<corpus>/<experiment>/results.json`, by corpus and list.
 
     Args:
         trials: the only list to show; one of the 1 + 99 protocol stands for its own list.
@@ -43,34 +38,25 @@ def compare_experiments(folder: Path, trials: str | None = None) -> str:
     Raises:
         ValueError: there are no results, or none of this list.
     """
-    found = read_all(folder)
-    tables = []
-    names: set[str] = set()
-    for corpus, experiments in found.items():
-        lists = dict.fromkeys(name for rows in experiments.values() for name in list_names(rows))
-        names |= lists.keys()
-        for name in lists if trials is None else lists.keys() & {base_list(trials)}:
-            lines = [
-                Compared(experiment, line)
-                for experiment, rows in experiments.items()
-                for line in table_lines(rows, name)
-            ]
-            title = corpus if name == "trials" else f"{corpus}, {name}"
-            tables.append(f"## {title}\n\n{format_table(name, lines)}\n")
-    if not tables:
-        raise ValueError(
-            f"no results of the list {trials!r}; there are: {', '.join(sorted(names))}"
-        )
-    return "\n".join([*tables, *(f"- {line}" for line in CONVENTIONS)])
+    tables = [
+        (name, f"## {corpus if name == 'trials' else f'{corpus}, {name}'}\n\n{table}\n")
+        for corpus, experiments in read_all(folder).items()
+        for name, table in corpus_tables(experiments).items()
+    ]
+    chosen = [text for name, text in tables if trials is None or name == base_list(trials)]
+    if not chosen:
+        names = sorted({name for name, _ in tables})
+        raise ValueError(f"no results of the list {trials!r}; there are: {', '.join(names)}")
+    return "\n".join([*chosen, *(f"- {line}" for line in CONVENTIONS)])
 
 
-def read_all(folder: Path) -> dict[str, dict[str, list[Row]]]:
-    """Rows by corpus and experiment; broken files are logged and left out.
+def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
+    """Read rows by corpus and experiment; warn about broken files and leave them out.
 
     Raises:
         ValueError: none is left.
     """
-    found: dict[str, dict[str, list[Row]]] = {}
+    found: dict[str, dict[str, list[ResultRow]]] = {}
     paths = sorted(folder.glob("*/*/results.json"))
     for path in paths:
         try:
@@ -79,7 +65,10 @@ def read_all(folder: Path) -> dict[str, dict[str, list[Row]]]:
             logging.warning("left out: %s", error)
             continue
         if not any("interval_95" in row for row in rows):
-            logging.warning("%s: of an older form, without intervals: %s", path, REMEDY)
+            remedy = stages_again(Stage.SCORES, Stage.RESULTS)
+            logging.warning(
+                "%s: of an older form, without intervals: %s, for this experiment", path, remedy
+            )
         found.setdefault(path.parent.parent.name, {})[path.parent.name] = rows
     if not found:
         raise ValueError(
@@ -89,25 +78,38 @@ def read_all(folder: Path) -> dict[str, dict[str, list[Row]]]:
     return found
 
 
-def format_table(name: str, lines: Sequence[Compared]) -> str:
-    """The lines of a list, the best first, and the trials behind them."""
-    cells, sort_by = (
-        (identification_cells, "identification_accuracy_percent") if is_identification(name)
-        else (verification_cells, "eer_percent")
-    )  # fmt: skip
-    sign = -1 if is_identification(name) else 1
-    best = sorted(lines, key=lambda each: sign * (value_of(each.main, sort_by) or 0.0))
-    names = [
+def corpus_tables(experiments: Mapping[str, Sequence[ResultRow]]) -> dict[str, str]:
+    """Return a table of the experiments of a corpus for each trial list of theirs."""
+    names = dict.fromkeys(name for rows in experiments.values() for name in list_names(rows))
+    return {
+        name: format_comparison(
+            name,
+            [
+                Compared(experiment, line)
+                for experiment, rows in experiments.items()
+                for line in table_lines(rows, name)
+            ],
+        )
+        for name in names
+    }
+
+
+def format_comparison(name: str, lines: Sequence[Compared]) -> str:
+    """Return the lines of a list, the best first, and the trials behind them."""
+    kind = list_kind(name)
+    metric = main_metric(kind)
+    sign = 1 if metric.less_is_better else -1
+    best = sorted(lines, key=lambda each: sign * (value_of(each.main, *metric.keys) or 0.0))
+    rows = [
         {"experiment": each.experiment, "phase": each.line.phase, "back end": each.line.backend}
+        | figure_cells(each.line, kind)
         for each in best
     ]
-    rows = [first | cells(each.line) for first, each in zip(names, best, strict=True)]
-    rows = merge_floors(rows)
-    return f"{markdown(rows, num_names=3)}\n\n{describe_counts(best)}"
+    return f"{format_markdown(merge_floors(rows), num_names=3)}\n\n{describe_trials(best)}"
 
 
 def merge_floors(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Floors are the same for all experiments that split speakers alike: one line for them."""
+    """Merge floors, which are the same for all experiments that split speakers alike."""
     merged: dict[tuple[str, ...], dict[str, str]] = {}
     counts: Counter[tuple[str, ...]] = Counter()
     for row in rows:
@@ -121,35 +123,22 @@ def merge_floors(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
-    """A table whose first columns are names, to the left, and whose others are figures.
+def format_markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
+    """Return a table whose first columns are names, to the left, and whose others are figures.
 
-    >>> print(markdown([{"who": "a|b", "%": "1.5"}, {"who": "c", "%": "10.5"}], num_names=1))
-    | who  |    % |
-    |------|-----:|
-    | a\\|b |  1.5 |
-    | c    | 10.5 |
+    >>> print(format_markdown([{"who": "a|b", "%": "1.5"}, {"who": "c", "%": "10.5"}], num_names=1))
+    | who   |    % |
+    |:------|-----:|
+    | a\\|b  |  1.5 |
+    | c     | 10.5 |
     """
-    escaped = [[text.replace("|", "\\|") for text in row.values()] for row in rows]
-    lines = [list(rows[0]), *escaped]
-    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        [
-            cell.ljust(width) if i < num_names else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        for line in lines
-    ]
-    rule = "|".join(
-        "-" * (width + 2) if i < num_names else "-" * (width + 1) + ":"
-        for i, width in enumerate(widths)
-    )
-    header, *body = [f"| {' | '.join(line)} |" for line in aligned]
-    return "\n".join([header, f"|{rule}|", *body])
+    escaped = [{key: text.replace("|", "\\|") for key, text in row.items()} for row in rows]
+    aligned = ["left"] * num_names + ["right"] * (len(rows[0]) - num_names)
+    return tabulate(escaped, "keys", "pipe", colalign=aligned, disable_numparse=True)
 
 
-def describe_counts(lines: Sequence[Compared]) -> str:
-    """The numbers of trials; where experiments differ in them, which have which."""
+def describe_trials(lines: Sequence[Compared]) -> str:
+    """Return the numbers of trials; where experiments differ in them, also which have which."""
     counts: dict[tuple[int, int], dict[str, None]] = {}
     for each in lines:
         if each.main:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deep_speaker.report.embedding_map import GAP, free_box, overlap
+from deep_speaker.report.speaker_labels import GAP, cluster_box, free_box, shared_area
 
 LOW, HIGH, SIZE = np.array([0.0, 0.0]), np.array([10.0, 10.0]), np.array([20.0, 8.0])
 NOTHING = np.empty((0, 2))
@@ -25,4 +25,12 @@ def test_beside_where_both_are_taken() -> None:
 
 
 def test_boxes_apart_share_nothing() -> None:
-    assert overlap(np.array([0, 0, 1, 1]), np.array([2, 2, 3, 3])) == 0
+    assert shared_area(np.array([0, 0, 1, 1]), np.array([2, 2, 3, 3])) == 0
+
+
+def test_strays_do_not_widen_a_cluster() -> None:
+    near = np.array([[0.0, 0.0], [2.0, 1.0], [3.0, 5.0]])
+    low, high = cluster_box(np.concatenate([near, [[500.0, 0.0]]]))
+    assert (low.tolist(), high.tolist()) == ([0, 0], [3, 5])
+    apart = np.array([[0.0, 0.0], [500.0, 500.0]])
+    assert [corner.tolist() for corner in cluster_box(apart)] == [[250, 250], [250, 250]]

@@ -1,1 +1,0 @@
-"""Where labels stand in a plot, out of each other's way."""
