@@ -1,4 +1,4 @@
-"""Files written beside their place and renamed when whole: a stop leaves the old or nothing."""
+"""Files and folders that get their names only when whole: a stop leaves the old ones or none."""
 
 import shutil
 from collections.abc import Iterator

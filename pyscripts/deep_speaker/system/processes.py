@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
-# Forked workers share the imported libraries, which take seconds to import anew. Apple's
+# Forked workers share the imported libraries, which take seconds to import. Apple's
 # frameworks do not survive a fork.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held whole
-FILES_AHEAD = 32  # per thread, likewise; files take microseconds
+FILES_AHEAD = 32  # per thread, for the same reason; files take microseconds
 
 
 def map_in_processes(
@@ -25,8 +25,8 @@ def map_in_processes(
 ) -> Iterator[Output]:
     """Yield `function(item)` in the order of `items`.
 
-    With `functools.partial` a worker receives its fixed arguments anew with every item: keep
-    them small. An exception in a worker is raised here.
+    The fixed arguments of `functools.partial` go to a worker with every item: keep them small. An
+    exception in a worker is raised here.
 
     Raises:
         OSError: a worker was killed.

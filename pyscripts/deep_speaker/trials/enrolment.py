@@ -104,7 +104,7 @@ def draw_model_trials(
 def _draw_places(
     sizes: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `count` different places in rows of `sizes` places each: rows, and columns therein."""
+    """Draw `count` different places in rows of `sizes` places; return their rows and columns."""
     ends = np.cumsum(sizes)
     places = rng.choice(ends[-1], count, replace=False)
     rows = np.searchsorted(ends, places, side="right")
