@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 0 for several corpora at once: join data directories that stage 0 made of each alone.
+"""Stage 0 for several corpora at once: join the data directories that stage 0 made of each.
 
 Speaker and utterance ids get their corpus's name as prefix, `<corpus>_<id>`. The trial lists are
 each corpus's own, `trials_<corpus>` and `trials_<corpus>_one_plus_99`: nothing is drawn anew, so
@@ -41,14 +41,14 @@ def main() -> None:
 
 
 def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
-    """The data directories of corpora, by the names that become the prefixes of ids."""
+    """Return the data directories of corpora, by the names that become the prefixes of ids."""
     found: dict[str, Path] = {}
     for folder in folders:
         name = corpora.safe_id(folder.name)
         if name in found:
             raise ValueError(
                 f"{found[name]} and {folder} both give the prefix {name!r}: name each corpus once, "
-                "and apart (run.sh --name)"
+                "and differently (run.sh --name)"
             )
         if folder.resolve() == output.resolve():
             raise ValueError(f"{output} is one of the corpora to join: choose another --name")
@@ -59,6 +59,7 @@ def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
 
 
 def how_to_prepare(name: str) -> str:
+    """Return the command that prepares a corpus."""
     known = Path(__file__).with_name(f"prepare_{name}.py").is_file()
     corpus_option = f"--corpus {name}" if known else f"--corpus folder --name {name}"
     return f"./run.sh {corpus_option} --stop-stage 0, with the options that say where it lies"
@@ -108,7 +109,7 @@ def check_speakers(folders: dict[str, Path]) -> None:
 def read_lists(
     folders: dict[str, Path],
 ) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
-    """The corpora's trial lists, by their files' names in the joined test directory, and models."""
+    """Read the corpora's trial lists, by file names in the joined test directory, and models."""
     lists: dict[str, list[Trial]] = {}
     models: dict[str, list[str]] = {}
     for name, folder in folders.items():

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Fetch VoxCeleb1 and VoxCeleb2, unpack them, and convert M4A to WAV, for prepare_voxceleb.py.
 
-Each step is asked for, and left out where its result is there:
---download fetches the archives, in parts, from where it was stopped. The owners of VoxCeleb give
-out a user and password (in the environment, VOXCELEB_USER and VOXCELEB_PASSWORD), or a URL with a
-key (--url). --extract joins the parts, checks the MD5, also of archives put there by hand, and
-unpacks FOLDER/<archive>.zip to FOLDER/<archive>/. --convert writes a .wav beside every .m4a in
-FOLDER, which takes ffmpeg. --lists fetches the trial lists, iden_split.txt and the tables of
-speakers to FOLDER/meta.
+Options name the steps; a step is left out if its result is there.
+--download fetches the archives, in parts, and goes on where it was stopped. The owners of VoxCeleb
+give out a user and password (in the environment, VOXCELEB_USER and VOXCELEB_PASSWORD), or a URL
+with a key (--url). --extract joins the parts, checks the MD5, also of archives put there by hand,
+and unpacks FOLDER/<archive>.zip to FOLDER/<archive>/. --convert writes a .wav beside every .m4a in
+FOLDER, by ffmpeg. --lists fetches the trial lists, iden_split.txt and the tables of speakers to
+FOLDER/meta.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=command.resolved_path, help="where all of it goes")
+    parser.add_argument("folder", type=command.resolved_path, help="the folder to write")
     steps = ("download", "extract", "convert", "lists")
     for step in steps:
         parser.add_argument(f"--{step}", action="store_true", help="this step")
@@ -69,7 +69,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--url",
         default=ARCHIVES_URL,
-        help="of the archives, with {} for a file's name (%(default)s)",
+        help="URL of the archives, with {} for a file's name (%(default)s)",
     )
     parser.add_argument(
         "--user", default=os.environ.get("VOXCELEB_USER"), help="default: $VOXCELEB_USER"
@@ -84,7 +84,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def fetch_lists(folder: Path, md5sums: dict[str, str]) -> None:
-    """Fetch all small files of VoxCeleb's site that are not there yet."""
+    """Fetch all small files of VoxCeleb's site that the folder lacks."""
     folder.mkdir(exist_ok=True)
     opener = make_opener(LISTS_URLS[0], None, None)
     for name in LISTS:
@@ -93,13 +93,13 @@ def fetch_lists(folder: Path, md5sums: dict[str, str]) -> None:
 
 
 def list_parts(archive: str, md5sums: dict[str, str]) -> list[str]:
-    """The files in which an archive is published."""
+    """List the files in which an archive is published."""
     parts = sorted(name for name in md5sums if name.startswith(f"{archive}_part"))
     return parts or [f"{archive}.zip"]
 
 
 def fetch_archive(options: argparse.Namespace, archive: str, md5sums: dict[str, str]) -> None:
-    """Fetch the parts of an archive, unless it is there joined or extracted."""
+    """Fetch the parts of an archive, unless it is there as a whole or unpacked."""
     for whole in (options.folder / archive, options.folder / f"{archive}.zip"):
         if whole.exists():
             logging.info("%s is there", whole)
@@ -111,10 +111,10 @@ def fetch_archive(options: argparse.Namespace, archive: str, md5sums: dict[str, 
 
 
 def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
-    """Join the parts of an archive, where needed, and unpack it to a folder of its name.
+    """Join the parts of an archive, if needed, and unpack it to a folder of its name.
 
     Returns:
-        Whether there is anything of it.
+        False if nothing of it is there.
 
     Raises:
         ValueError: a part is missing, or the archive is not as published.
@@ -143,8 +143,8 @@ def extract(folder: Path, archive: str, md5sums: dict[str, str]) -> bool:
         with replacing_directory(target) as partial, ZipFile(whole) as archive_file:
             archive_file.extractall(partial)
     except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        told = command.describe(error)
-        raise ValueError(f"{whole}: damaged ({told}): remove it and fetch it again") from error
+        reason = command.describe_error(error)
+        raise ValueError(f"{whole}: damaged ({reason}): remove it and fetch it again") from error
     return True
 
 
@@ -160,7 +160,7 @@ def join(parts: list[Path], whole: Path, md5: str) -> None:
         if found.hexdigest() != md5:
             raise ValueError(
                 f"{whole.name}: its parts are damaged, their MD5 is {found.hexdigest()}, not "
-                f"{md5}: remove {parts[0].name} and its like, and fetch them again"
+                f"{md5}: remove {parts[0].name} and the others, and fetch them again"
             )
     for part in parts:
         part.unlink()

@@ -1,7 +1,7 @@
-"""Lhotse manifests of any size: supervisions and the recordings they are of, joined on disk.
+"""Lhotse manifests of any size: supervisions and their recordings, joined on disk.
 
-Read by Lhotse, which knows its formats of all versions, one item at a time; of an item only what
-stage 0 uses goes further.
+Lhotse reads them, as it knows its formats of all versions, one item at a time; of an item only what
+stage 0 uses is kept.
 """
 
 import json
@@ -25,7 +25,7 @@ CLASSES = {
 
 
 class Source(NamedTuple):
-    """Where a recording's audio comes from, a `file` or a `command`; its duration in seconds."""
+    """The source of a recording's audio, a `file` or a `command`; its duration in seconds."""
 
     type: str
     entry: str
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 class Supervision(NamedTuple):
-    """What someone says between two times of a recording, in seconds."""
+    """Speech of one speaker between two times of a recording, in seconds."""
 
     id: str
     recording: str
@@ -48,15 +48,15 @@ class Supervision(NamedTuple):
 
 
 def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervision, Source]]:
-    """The supervisions of a part, each with its recording's source.
+    """Read the supervisions of a part, each with its recording's source.
 
     Args:
         part: files by kind: `recordings` and `supervisions`, or `cuts`.
-        scratch: a file to write, gone at the end.
+        scratch: a file to write, removed at the end.
 
     Raises:
-        ValueError: a manifest is none, holds what cannot be used, or lacks a recording or has one
-            twice.
+        ValueError: a file is no manifest, holds items that cannot be used, lacks a recording or
+            has one twice.
     """
     if "supervisions" in part:
         return read_joined(part["recordings"], part["supervisions"], scratch)
@@ -64,6 +64,7 @@ def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervisio
 
 
 def read_cuts(path: Path) -> Iterator[tuple[Supervision, Source]]:
+    """Yield the supervisions of cuts, each with its recording's source."""
     for cut in read_manifest("cuts", path):
         if not isinstance(cut, DataCut) or not cut.has_recording:
             raise ValueError(f"{path}: cut {cut.id!r} is mixed or has no recording: save the audio")
@@ -76,7 +77,7 @@ def read_cuts(path: Path) -> Iterator[tuple[Supervision, Source]]:
 def read_joined(
     recordings: Path, supervisions: Path, scratch: Path
 ) -> Iterator[tuple[Supervision, Source]]:
-    """A recording and its supervisions become neighbours when their lines are sorted by its id."""
+    """Yield supervisions with their recordings' sources, by sorting both by the recording's id."""
     with scratch.open("w", encoding="utf-8") as file:
         for item in read_manifest("recordings", recordings):
             source = take_source(f"{recordings}: recording {item.id!r}", item)
@@ -93,7 +94,7 @@ def read_joined(
             if kind == "0":
                 if key == known:
                     raise ValueError(
-                        f"{recordings}: recording {json.loads(key)!r} stands there twice: keep one"
+                        f"{recordings}: recording {json.loads(key)!r} comes twice: keep one"
                     )
                 known, source = key, Source(*json.loads(values))
                 continue
@@ -101,14 +102,14 @@ def read_joined(
             if key != known:
                 raise ValueError(
                     f"{supervisions}: supervision {supervision.id!r} is of "
-                    f"{supervision.recording!r}, which {recordings} lacks"
+                    f"{supervision.recording!r}, which {recordings} lacks: add it"
                 )
             yield supervision, source
     scratch.unlink()
 
 
 def read_manifest(kind: str, path: Path) -> Iterator[Any]:
-    """The items of a manifest, one by one.
+    """Yield the items of a manifest.
 
     Raises:
         ValueError: the file holds something else.
@@ -121,7 +122,7 @@ def read_manifest(kind: str, path: Path) -> Iterator[Any]:
             if not isinstance(item, (item_class, type(None))):
                 raise TypeError(f"it holds a {type(item).__name__}")
         except Exception as error:  # Lhotse raises whatever a wrong line leads to
-            described = f"{type(error).__name__}: {command.describe(error)}"
+            described = f"{type(error).__name__}: {command.describe_error(error)}"
             raise ValueError(f"{path}: not a manifest of {kind} ({described})") from error
         if item is None:
             return
@@ -129,10 +130,10 @@ def read_manifest(kind: str, path: Path) -> Iterator[Any]:
 
 
 def take_source(where: str, recording: Recording) -> Source:
-    """The file or command of a recording that has its channel 0 first.
+    """Take the file or command of a recording that has its channel 0 first.
 
     Raises:
-        ValueError: there is none, or the recording is not taken as it is.
+        ValueError: there is none, or Lhotse would transform the audio.
     """
     if recording.transforms:
         raise ValueError(f"{where} is of transformed audio: save the audio, and manifests of it")
@@ -140,8 +141,8 @@ def take_source(where: str, recording: Recording) -> Source:
     if not found or found[0].type not in ("file", "command"):
         kinds = ", ".join(f"{s.type} of channels {s.channels}" for s in recording.sources)
         raise ValueError(
-            f"{where}: its audio is {kinds}; needed is a file or command with channel 0 first: "
-            "save the audio"
+            f"{where}: its audio is {kinds}, not a file or command with channel 0 first: save the "
+            "audio"
         )
     source = found[0]
     entry = f"{source.source.strip()} |" if source.type == "command" else str(source.source)
@@ -152,17 +153,17 @@ def take_source(where: str, recording: Recording) -> Source:
 def take_supervision(
     where: str, item: SupervisionSegment, start: float, recording: str
 ) -> Supervision:
-    """A supervision that starts at `start` of its recording.
+    """Take a supervision, which starts at `start` of its recording.
 
     Raises:
         ValueError: it has no speaker, or is of another channel than 0.
     """
     if not item.speaker:
-        raise ValueError(f"{where} has no speaker: verification needs one of each utterance")
+        raise ValueError(f"{where} has no speaker: name one for every utterance")
     if item.channel not in (0, [0]):
         raise ValueError(
-            f"{where} is of channel {item.channel}; only channel 0 is read: save the "
-            "others as recordings of their own"
+            f"{where} is of channel {item.channel}, and only channel 0 is read: save the others as "
+            "recordings of their own"
         )
     end = start + item.duration
     return Supervision(item.id, recording, item.speaker, start, end, item.gender, item.text)

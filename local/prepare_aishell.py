@@ -8,7 +8,7 @@ data_aishell/. --test-parts dev test tests on both. Ids are S0002 and S0002-BAC0
 """
 
 # Lhotse's recipe reads all headers in one thread before it gives the first, leaves out recordings
-# without a transcript, which serve here as well, and does not know the sexes.
+# without a transcript, which are of use here, and does not know the sexes.
 
 import argparse
 import logging
@@ -62,7 +62,7 @@ def check_unpacked(folder: Path) -> None:
 
 
 def find_audio(part: Path) -> list[Path]:
-    """The recordings of a part, <speaker>/<utterance>.wav."""
+    """Find the recordings of a part, <speaker>/<utterance>.wav."""
     paths = sorted(part.glob("S*/*.wav"))
     if not paths:
         raise ValueError(f"{part}: no S*/*.wav in it; --corpus-dir should hold {LAYOUT}")
@@ -70,7 +70,7 @@ def find_audio(part: Path) -> list[Path]:
 
 
 def read_sexes(path: Path) -> dict[str, str]:
-    """Speakers' sexes from speaker.info, whose lines read `0002 F`."""
+    """Read speakers' sexes from speaker.info, whose lines read `0002 F`."""
     if not path.is_file():
         logging.warning("%s is missing: no same-sex results", path)
         return {}
@@ -86,7 +86,7 @@ def read_sexes(path: Path) -> dict[str, str]:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """The words, by file name, of lines `BAC009S0002W0122 <words>`."""
+    """Read texts, by file name, of lines `BAC009S0002W0122 <words>`."""
     if not path.is_file():
         logging.warning("%s is missing: no texts", path)
         return {}
@@ -98,6 +98,7 @@ def read_texts(path: Path) -> dict[str, str]:
 def read_utterances(
     paths: list[Path], sexes: dict[str, str], texts: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
+    """Yield the utterances <speaker>-<file's name> of recordings."""
     for path, info in corpora.read_infos(paths, num_jobs):
         name, speaker = path.stem, path.parent.name
         entry = wav_entry(path, info)

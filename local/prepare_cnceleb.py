@@ -50,17 +50,18 @@ def main() -> None:
 
 
 def read_speakers(folder: Path) -> list[Path]:
-    """The folders of the listed speakers; a few that lack theirs are logged and left out."""
+    """List the folders of the listed speakers; log and leave out a few that have none."""
     path = folder / "dev/dev.lst"
     speakers = read_utf8(path).split()
     if not speakers:
         raise ValueError(f"{path}: empty; expected a speaker's id, as id00000, per line")
     bad = {name: "no such folder" for name in speakers if not (folder / "data" / name).is_dir()}
-    check_bad_items(bad, len(speakers), "speakers", f"{path} lists them, unpack all of data/")
+    check_bad_items(bad, len(speakers), "speakers", f"unpack all of data/ that {path} lists")
     return [folder / "data" / name for name in speakers if name not in bad]
 
 
 def find_speakers(data: Path) -> list[Path]:
+    """Find the folders of the speakers of CN-Celeb2."""
     folders = sorted(path for path in data.glob("id*") if path.is_dir())
     if not folders:
         raise ValueError(f"{data}: no speakers' folders id*/ in it; expected CN-Celeb2_flac/data/")
@@ -68,6 +69,7 @@ def find_speakers(data: Path) -> list[Path]:
 
 
 def find_audio(folder: Path) -> list[Path]:
+    """Find the recordings of enroll/ or test/."""
     paths = sorted(path for path in folder.glob("id*") if path.suffix.lower() in AUDIO_SUFFIXES)
     if not paths:
         raise ValueError(f"{folder}: no id*.flac or id*.wav in it")
@@ -75,7 +77,7 @@ def find_audio(folder: Path) -> list[Path]:
 
 
 def read_training(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
-    """The utterances <speaker>-<file's name> of speakers' folders."""
+    """Yield the utterances <speaker>-<file's name> of speakers' folders."""
     files = chain.from_iterable(sorted(folder.iterdir()) for folder in folders)
     paths = (path for path in files if path.suffix.lower() in AUDIO_SUFFIXES)
     for path, info in corpora.read_infos(paths, num_jobs):
@@ -84,7 +86,7 @@ def read_training(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
 
 
 def read_evaluation(paths: Iterator[Path], num_jobs: int) -> Iterator[Utterance]:
-    """The utterances of enroll/ and test/, whose file names are their ids."""
+    """Yield the utterances of enroll/ and test/, whose file names are their ids."""
     for path, info in corpora.read_infos(paths, num_jobs):
         yield Utterance(path.stem, path.stem.split("-")[0], wav_entry(path, info), info)
 

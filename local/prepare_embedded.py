@@ -2,8 +2,8 @@
 """Stage 0 for the embedded corpus: synthetic speakers, made here by espeak-ng voices.
 
 Every speaker is a random voice and every utterance a random session (microphone, room, noise,
-level), byte-identical for one --data-seed. The first speakers test, so that the test set stays
-when the number of training speakers changes. The audio lies in <output>/wav/<speaker>/.
+level), byte-identical for one --data-seed. The first speakers test, so that the test set stays the
+same for any number of training speakers. The audio lies in <output>/wav/<speaker>/.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
         )
     sexes = {speaker_id(i): draw_voice(options.data_seed, i).sex for i in range(num_speakers)}
     utterances = [
-        describe(utterance, audio / path.relative_to(partial), sexes, text)
+        make_utterance(utterance, audio / path.relative_to(partial), sexes, text)
         for utterance, path, text in made
     ]
     first_training_speaker = speaker_id(options.num_test_speakers)
@@ -53,10 +53,11 @@ def main() -> None:
     )
 
 
-def describe(utterance: str, path: Path, sexes: dict[str, str], text: str) -> Utterance:
+def make_utterance(key: str, path: Path, sexes: dict[str, str], text: str) -> Utterance:
+    """Return the utterance of a file that is written."""
     speaker = path.parent.name
     info = read_info(path)
-    return Utterance(utterance, speaker, wav_entry(path, info), info, sexes[speaker], text)
+    return Utterance(key, speaker, wav_entry(path, info), info, sexes[speaker], text)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Stage 0 for folders of one's own: one folder per speaker, audio anywhere below it.
+"""Stage 0 for folders of your own: one folder per speaker, audio anywhere below it.
 
 Either --corpus-dir, whose speakers are split into train and test by seed and share (with
 --closed-set: the utterances of every speaker are), or --train-dir and --test-dir. A speaker id is
 the folder's name with unsafe characters replaced by an underscore; a file sex.tsv beside the
 speakers' folders, of lines `<folder> m|f`, gives same-sex results. An utterance id is the speaker
 id, a dash, and the path below the speaker's folder, its parts joined by dashes; a file whose name
-begins with the speaker id and a dash keeps it.
+begins with the speaker id and a dash keeps its name.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--closed-set",
         action="store_true",
-        help="test other utterances of the training speakers: --test-share of each one's",
+        help="test other utterances of the training speakers, --test-share of each one's",
     )
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
@@ -68,14 +68,14 @@ def main() -> None:
         )
     else:
         raise ValueError(
-            "corpus 'folder' needs --corpus-dir, or both --train-dir and --test-dir; --closed-set "
-            "goes with the former"
+            "corpus 'folder' needs --corpus-dir, with or without --closed-set, or both --train-dir "
+            "and --test-dir"
         )
     corpora.write_corpus(options, train, test, closed_set=options.closed_set)
 
 
 def list_speakers(folder: Path) -> dict[str, Path]:
-    """The folders of speakers that hold audio, by speaker id, sorted."""
+    """List the folders of speakers that hold audio, by speaker id, sorted."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; {EXPECTED}")
     speakers: dict[str, Path] = {}
@@ -102,7 +102,7 @@ def list_speakers(folder: Path) -> dict[str, Path]:
 
 
 def find_audio(folder: Path) -> Iterator[Path]:
-    """Audio files below a folder. Unlike rglob, this follows links, and leaves out hidden files."""
+    """Yield audio files below a folder; unlike rglob, follow links and leave out hidden files."""
     for name in glob.iglob(f"{glob.escape(str(folder))}/**", recursive=True):  # noqa: PTH207
         path = Path(name)
         if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
@@ -132,7 +132,7 @@ def read_speakers(
 def choose_files(
     test_share: float, seed: int, part: str, speaker: str, paths: list[Path]
 ) -> list[Path]:
-    """A speaker's files that train, or that test: a random share, at least 2; or none of 2."""
+    """Choose a speaker's files that train, or test: a random share of at least 2 (of 2, none)."""
     if not 0 < test_share < 1:
         raise ValueError(f"--test-share {test_share:g}: expected a share between 0 and 1")
     num_test = max(2, round(test_share * len(paths)))
@@ -144,7 +144,7 @@ def choose_files(
 
 
 def read_sexes(folder: Path) -> dict[str, str]:
-    """The lines `<speaker's folder> m|f` of sex.tsv, if there is one."""
+    """Read the lines `<speaker's folder> m|f` of sex.tsv, if there is one."""
     path = folder / "sex.tsv"
     if not path.is_file():
         return {}
@@ -164,7 +164,7 @@ def read_sexes(folder: Path) -> dict[str, str]:
 
 
 def utterance_id(speaker: str, parts: list[str]) -> str:
-    """The speaker id, a dash and the path below its folder, without saying the speaker twice.
+    """Join the speaker id and the path below its folder by dashes, with the speaker only once.
 
     >>> utterance_id("ar01", ["ar01-003"]), utterance_id("anna", ["mon day", "1"])
     ('ar01-003', 'anna-mon_day-1')

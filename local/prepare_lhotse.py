@@ -5,8 +5,8 @@ Either --train-dir and --test-dir, folders of manifests `*recordings*` and `*sup
 `*cuts*`, each `.jsonl` or `.jsonl.gz`; or --corpus-dir, such a folder of several parts, of which
 --train-parts and --test-parts choose: patterns of what follows `recordings_` in the names.
 A supervision that covers its recording is the whole of it, another a segment. Its id gets the
-speaker as prefix where it has not. Relative paths in manifests are those below the current
-directory or, where it has no such file, below a folder around the manifests.
+speaker as prefix, unless it has that. Relative paths in manifests start at the current directory
+or, if there is no such file, at a folder around the manifests.
 
 No manifest is held in memory: recordings and supervisions are joined on disk.
 """
@@ -27,12 +27,12 @@ from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import scratch_directory
 from deep_speaker.system.processes import map_in_threads
 from lhotse_manifests import CLASSES, Source, Supervision, read_part
-from prepare_kaldi import fit_segments, make_locator
+from relative_paths import make_locator
 
 NAME = re.compile(r"(.*?)(recordings|supervisions|cuts)(.*?)\.jsonl(\.gz)?")
 COVERS = 0.002  # seconds by which a supervision of the whole may be shorter: Lhotse rounds
 
-Audio = tuple[str, AudioInfo] | str  # the entry of wav.scp and its header; or why there is none
+Audio = tuple[str, AudioInfo] | str  # the entry of wav.scp and its header; or the reason of neither
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def find_parts(folder: Path, patterns: Iterable[str]) -> list[dict[str, Path]]:
-    """The manifests of each part that a pattern fits, by kind: `recordings` and so on.
+    """Find the manifests of each part that fits a pattern, by kind: `recordings` and so on.
 
     Raises:
         ValueError: there is none, or one lacks its partner.
@@ -102,14 +102,14 @@ def read_parts(
     names: dict[str, str],
     num_jobs: int,
 ) -> Iterator[Utterance]:
-    """The utterances of parts; those whose audio cannot be read are logged and left out.
+    """Yield the utterances of parts; log and leave out those whose audio cannot be read.
 
     Args:
         scratch: a file to write.
         names: speakers' names by their ids, of all sets so far.
 
     Raises:
-        ValueError: a manifest holds what cannot be used; or too much audio is bad, see
+        ValueError: a manifest holds items that cannot be used; or too much audio is bad, see
             `check_bad_items`.
     """
     find_audio = make_finder(folder)
@@ -139,11 +139,11 @@ def read_parts(
                 yield Utterance(key, speaker, *audio, known_sex, item.text, segment)
         check_bad_items(bad, total, "supervisions", f"mend the audio that {folder} names")
 
-    return fit_segments(good())
+    return corpora.fit_segments(good())
 
 
 def make_finder(folder: Path) -> Callable[[Source], Audio]:
-    """A function that finds the audio of a source of the manifests in `folder`."""
+    """Make a function that finds the audio of a source of the manifests in `folder`."""
     locate = make_locator(folder)
 
     @lru_cache(maxsize=1024)  # supervisions of a recording come together
@@ -162,7 +162,7 @@ def make_finder(folder: Path) -> Callable[[Source], Audio]:
 
 
 def make_speaker(path: Path, item: Supervision, names: dict[str, str]) -> str:
-    """The speaker's id.
+    """Make the speaker's id.
 
     Raises:
         ValueError: two speakers' names become one id.
@@ -177,20 +177,20 @@ def make_speaker(path: Path, item: Supervision, names: dict[str, str]) -> str:
 
 
 def make_key(item: Supervision, speaker: str) -> str:
-    """The utterance's id."""
+    """Make the utterance's id."""
     key = safe_key(item.id)
     return key if key.startswith(f"{speaker}-") else f"{speaker}-{key}"
 
 
 def make_segment(item: Supervision, source: Source) -> Segment | None:
-    """The part of the recording; None: the whole of it."""
+    """Make the segment of the recording; None if it is the whole."""
     if item.start <= 0 and item.end >= source.duration - COVERS:
         return None
     return Segment(safe_key(item.recording), max(item.start, 0.0), item.end)
 
 
 def safe_key(text: str) -> str:
-    """An id without white space."""
+    """Replace white space in an id."""
     return re.sub(r"\s", "_", text)
 
 

@@ -49,8 +49,8 @@ def main() -> None:
     test = options.test_parts or find_parts(folder, "test-") or find_parts(folder, "dev-")
     if not train or not test:
         raise ValueError(
-            f"{folder}: no train-* or no test-* or dev-* part in it; --corpus-dir is the folder "
-            "LibriSpeech/ itself (to download it anew, remove it)"
+            f"{folder}: no train-* or no test-* or dev-* part in it: name the folder LibriSpeech/ "
+            "itself with --corpus-dir (to download it anew, remove it)"
         )
     sexes = read_sexes(folder / "SPEAKERS.TXT")
     train_parts, test_parts = (
@@ -73,17 +73,18 @@ def download(folder: Path, parts: list[str]) -> Path:
         return download_librispeech(folder.parent, parts)
     except Exception as error:  # whatever the network, the server or the disk raises
         raise ValueError(
-            f"{folder}: no such folder, and the download failed ({type(error).__name__}: {error}); "
-            "name the LibriSpeech folder with --corpus-dir"
+            f"{folder}: no such folder, and the download failed ({type(error).__name__}: "
+            f"{command.describe_error(error)}): name the LibriSpeech folder with --corpus-dir"
         ) from error
 
 
 def find_parts(folder: Path, prefix: str) -> list[str]:
+    """Find the parts whose names begin with a prefix."""
     return sorted(part for part in PARTS if part.startswith(prefix) and (folder / part).is_dir())
 
 
 def read_sexes(path: Path) -> dict[str, str]:
-    """Speakers' sexes from SPEAKERS.TXT, whose lines read `id | F or M | part | minutes | name`."""
+    """Read speakers' sexes from SPEAKERS.TXT, of lines `id | F or M | part | minutes | name`."""
     if not path.is_file():
         logging.warning("%s is missing: no same-sex results", path)
         return {}
@@ -95,7 +96,7 @@ def read_sexes(path: Path) -> dict[str, str]:
 
 
 def find_transcripts(folder: Path) -> list[Path]:
-    """The files <speaker>/<chapter>/*.trans.txt of a part."""
+    """Find the files <speaker>/<chapter>/*.trans.txt of a part."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such part of the corpus")
     transcripts = sorted(folder.rglob("*.trans.txt"))
@@ -107,7 +108,7 @@ def find_transcripts(folder: Path) -> list[Path]:
 def read_parts(
     parts: dict[Path, list[Path]], sexes: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
-    """The utterances of parts; bad files are logged and left out, see `check_bad_items`.
+    """Yield the utterances of parts; log and leave out bad files, see `check_bad_items`.
 
     Args:
         parts: folders and their transcripts.
@@ -128,7 +129,7 @@ def read_parts(
 
 
 def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utterance | str]:
-    """The utterance id of a line of a transcript, and the utterance or what is wrong with it."""
+    """Read the utterance of a line of a transcript: its id, and the utterance or what is wrong."""
     name = line.split()[0]
     path = folder.joinpath(*name.split("-")[:-1], f"{name}.flac")
     if not path.is_file():
@@ -136,7 +137,7 @@ def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utte
     try:
         recording, supervision = parse_utterance(folder, line, {})
     except Exception as error:  # Lhotse tries several libraries, each with errors of its own
-        return name, command.describe(error).split(" Details:")[0]
+        return name, command.describe_error(error).split(" Details:")[0]
     info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
     speaker, entry = supervision.speaker, wav_entry(path, info)
     return name, Utterance(name, speaker, entry, info, sexes.get(speaker), supervision.text)

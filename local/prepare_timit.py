@@ -3,13 +3,13 @@
 
 The layout, in upper or lower case: TRAIN/DR1/FCJF0/SA1.WAV with SA1.TXT beside it, and TEST
 likewise, in --corpus-dir or in a folder of it (TIMIT/, data/). The audio may be the original NIST
-SPHERE files or converted copies (SA1.WAV.wav, SA1.riff, SA1.flac); of both, the copy is taken.
-Ids are FCJF0 and FCJF0-SA1. The sentences SA1 and SA2, which all speakers read, are kept: trials
-between them compare the same words.
+SPHERE files or conversions of them (SA1.WAV.wav, SA1.riff, SA1.flac); of both, the conversion is
+read. Ids are FCJF0 and FCJF0-SA1. The sentences SA1 and SA2, which all speakers read, are kept:
+trials between them compare the same words.
 """
 
-# Lhotse's recipe takes only data/TRAIN/*/*/*.WAV in upper case, leaves 94 of the test speakers out,
-# and stops where there are no phone labels: a walk of the folders is shorter than what mends that.
+# Lhotse's recipe reads only data/TRAIN/*/*/*.WAV in upper case, leaves 94 of the test speakers out,
+# and stops without phone labels: a walk of the folders is shorter than a way around that.
 
 import argparse
 import re
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def find_parts(folder: Path) -> tuple[Path, Path]:
-    """TRAIN and TEST, in whatever case, in `folder` or one of its folders."""
+    """Find TRAIN and TEST, in upper or lower case, in `folder` or one of its folders."""
     for home in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
         parts = {path.name.upper(): path for path in home.iterdir() if path.is_dir()}
         if parts.keys() >= {"TRAIN", "TEST"}:
@@ -46,7 +46,7 @@ def find_parts(folder: Path) -> tuple[Path, Path]:
 
 
 def find_speakers(part: Path) -> list[Path]:
-    """The folders of a part's speakers, <dialect region>/<sex, initials and digit>."""
+    """Find the folders of a part's speakers, <dialect region>/<sex, initials and digit>."""
     folders = sorted(
         path for path in part.glob("*/*") if re.fullmatch(r"[FM][A-Z]{3}\d", path.name.upper())
     )
@@ -56,7 +56,7 @@ def find_speakers(part: Path) -> list[Path]:
 
 
 def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
-    """The utterances of speakers' folders."""
+    """Yield the utterances of speakers' folders."""
     paths = (path for folder in folders for path in find_audio(folder))
     for path, info in corpora.read_infos(paths, num_jobs):
         speaker = path.parent.name.upper()
@@ -71,7 +71,7 @@ def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
 
 
 def find_audio(folder: Path) -> list[Path]:
-    """One file per sentence: of several forms the longest name, which is the converted copy's."""
+    """Find one file per sentence: of several the longest name, which is the conversion's."""
     suffixes = {*AUDIO_SUFFIXES, ".riff"}
     found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
     found.sort(key=lambda path: (len(path.name), path.name))
@@ -79,7 +79,7 @@ def find_audio(folder: Path) -> list[Path]:
 
 
 def sentence_of(path: Path) -> str:
-    """The sentence's name.
+    """Return the sentence's name.
 
     >>> sentence_of(Path("sx37.wav")), sentence_of(Path("SA1.WAV.wav"))
     ('SX37', 'SA1')
@@ -88,7 +88,7 @@ def sentence_of(path: Path) -> str:
 
 
 def read_text(path: Path) -> str | None:
-    """The words of the .TXT beside a recording, whose line is `<begin> <end> <words>`."""
+    """Read the words of the .TXT beside a recording, whose line is `<begin> <end> <words>`."""
     for suffix in (".TXT", ".txt"):
         text = path.with_name(path.name.split(".")[0] + suffix)
         if text.is_file():

@@ -3,9 +3,9 @@
 
 The layout below --corpus-dir is wav48_silence_trimmed/p225/p225_001_mic1.flac (0.92, of two
 microphones: --mic) or wav48/p225/p225_001.wav (0.80), txt/p225/p225_001.txt and speaker-info.txt.
-A random share of the speakers tests, the others train, as with folders of one's own. Ids are p225
-and p225-001. Speakers p280 (no second microphone in 0.92) and p315 (no texts) are taken as far as
-they go. The recordings are of 48 kHz, which stage 1 converts.
+A random share of the speakers tests, the others train, as with folders of your own. Ids are p225
+and p225-001. Speakers p280 (no second microphone in 0.92) and p315 (no texts) are kept. The
+recordings are of 48 kHz, which stage 1 converts.
 """
 
 # Lhotse's recipe reads the headers of both microphones in one thread before it drops one, leaves
@@ -23,7 +23,7 @@ from deep_speaker.system import command
 from deep_speaker.system.files import read_utf8
 
 LAYOUT = "wav48_silence_trimmed/p225/p225_001_mic1.flac (0.92) or wav48/p225/p225_001.wav (0.80)"
-# The table of 0.80 leaves this speaker out, that of 0.92 has her.
+# Missing in the table of 0.80; that of 0.92 has her.
 SEXES_NOT_LISTED = {"p280": "f"}
 
 
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def find_audio(folder: Path, mic: str) -> list[Path]:
-    """The recordings of one microphone."""
+    """Find the recordings of one microphone."""
     if (folder / "wav48_silence_trimmed").is_dir():
         paths = sorted(folder.glob(f"wav48_silence_trimmed/*/*_*_mic{mic}.flac"))
     elif mic == "1":
@@ -63,7 +63,7 @@ def find_audio(folder: Path, mic: str) -> list[Path]:
 
 
 def read_sexes(path: Path) -> dict[str, str]:
-    """Speakers' sexes from speaker-info.txt.
+    """Read speakers' sexes from speaker-info.txt.
 
     A line reads `p225  23  F  English  Southern England`, in 0.80 without the p. Accent, region and
     a comment may be missing, as may the header.
@@ -82,6 +82,7 @@ def read_sexes(path: Path) -> dict[str, str]:
 def read_utterances(
     folder: Path, paths: list[Path], sexes: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
+    """Yield the utterances <speaker>-<number> of recordings, with their texts."""
     for path, info in corpora.read_infos(paths, num_jobs):
         speaker, number = path.parent.name, path.stem.split("_")[1]
         text = folder / "txt" / speaker / f"{speaker}_{number}.txt"

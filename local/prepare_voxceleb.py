@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Stage 0 for VoxCeleb1 and VoxCeleb2: published trials, and trees of WAV or M4A as unpacked.
 
---corpus-dir holds one or both: VoxCeleb2 trains where it is there (without its test speakers),
-else VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees
-instead. The test set is what the trial lists name; by default those of Vox1-O, E and H, cleaned or
-not, that test no training speaker and lie in the trees, the folders around them, or meta/, lists/
-or trials/ of these, where vox1_meta.csv and vox2_meta.csv are looked for too.
+--corpus-dir holds one or both: VoxCeleb2 trains if it is there (without its test speakers), else
+VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees instead.
+The test set is what the trial lists name; by default those of Vox1-O, E and H, cleaned or not, that
+test no training speaker and lie in the trees, the folders around them, or meta/, lists/ or trials/
+of these. vox1_meta.csv and vox2_meta.csv are looked for in the same places.
 """
 
 import argparse
@@ -40,9 +40,9 @@ def parse_options() -> argparse.Namespace:
     path = command.resolved_path
     corpora.add_folder_options(
         parser,
-        "holds VoxCeleb1, VoxCeleb2 or both",
-        "a tree whose speakers train",
-        "a tree with the audio of the trials",
+        "folder of VoxCeleb1, VoxCeleb2 or both",
+        "tree whose speakers train",
+        "tree with the audio of the trials",
     )
     parser.add_argument("--lists", type=path, help="folder of the trial lists and meta files")
     parser.add_argument(
@@ -56,20 +56,20 @@ def parse_options() -> argparse.Namespace:
     tests.add_argument(
         "--identification-split",
         type=path,
-        help="iden_split.txt: parts 1 and 2 train, part 3 alone gives both models and tests; as "
-        "many tests as --max-trials allows, by default 159 against 1251 speakers",
+        help="iden_split.txt: parts 1 and 2 train, part 3 has the models and the tests; as many "
+        "tests as --max-trials allows, by default 159 against 1251 speakers",
     )
     return parser.parse_args()
 
 
 def find_trees(options: argparse.Namespace) -> tuple[Path, Path]:
-    """The folders below which the audio for training and for testing lies."""
+    """Return the folders below which the audio for training and for testing lies."""
     train, test = options.train_dir or options.corpus_dir, options.test_dir or options.corpus_dir
     if not train or not test:
         raise ValueError("corpus 'voxceleb' needs --corpus-dir, or both --train-dir and --test-dir")
     if options.train_list and (not options.train_dir or options.identification_split):
         raise ValueError(
-            "--train-list names files below --train-dir, and goes without --identification-split"
+            "--train-list needs --train-dir, and cannot go with --identification-split"
         )
     for folder in (train, test):
         if not folder.is_dir():
@@ -126,7 +126,7 @@ def prepare_verification(
 def choose_tests(
     options: argparse.Namespace, places: list[Path], voxceleb1_trains: bool
 ) -> dict[str, Path]:
-    """The trial lists to test, by what the log calls them."""
+    """Choose the trial lists to test, by their names in the log."""
     if options.test_list:
         return {options.test_list.name: options.test_list}
     found = lists.choose_protocols(options.protocols, places, voxceleb1_trains)
@@ -138,8 +138,7 @@ def prepare_identification(
 ) -> None:
     """Train on parts 1 and 2 of the split, and identify the same speakers in part 3.
 
-    By embeddings: the models of the speakers are utterances of part 3 too, and the tests are as
-    many of its others as --max-trials allows.
+    Models are utterances of part 3, and the tests are as many others of it as --max-trials allows.
     """
     source = options.identification_split
     train, test = (
@@ -164,7 +163,7 @@ def prepare_identification(
 
 
 def make_utterances(paths: Iterable[Path], meta: Meta, num_jobs: int) -> Iterator[Utterance]:
-    """Yield the utterances of audio files, without bad ones; see `corpora.read_infos`."""
+    """Yield the utterances of audio files, without bad files; see `corpora.read_infos`."""
     for path, info in corpora.read_infos(paths, num_jobs):
         name = trees.parse_name(path, meta.ids)
         sex = meta.sexes.get(name.speaker)

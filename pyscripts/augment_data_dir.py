@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stage 1, where the config has augmented_copies: a data directory of copies of the training set.
+"""Stage 1, if the config has augmented_copies: write a data directory of copies of a training set.
 
-They are 16-bit WAV files below it, with utt2uniq (copy, original) and Lhotse manifests. Without
---noise-dir, noise is simulated, babble comes from other training speakers, and there is no music;
-without --rir-dir, rooms are simulated.
+The copies are 16-bit WAV files below it, with utt2uniq (copy, original) and Lhotse manifests.
+Without --noise-dir, noise is simulated, babble comes from other training speakers, and there is no
+music; without --rir-dir, rooms are simulated.
 """
 
 import argparse
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("--noise-dir", type=Path, help="MUSAN, or any folder of noises")
-    parser.add_argument("--rir-dir", type=Path, help="RIRS_NOISES, or any of impulse responses")
+    parser.add_argument("--rir-dir", type=Path, help="RIRS_NOISES, or any impulse responses")
     parser.add_argument("train_dir", type=Path, help="data/<corpus>/train")
     parser.add_argument("output", type=Path, help="data directory to write")
     command.add_jobs_option(parser)

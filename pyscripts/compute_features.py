@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 1: filterbanks, voice activity and CMVN statistics of Kaldi data directories.
+"""Stage 1: compute features, voice activity and CMVN sums of Kaldi data directories.
 
 Reads wav.scp; writes feats.scp, vad.scp, utt_cmvn.scp and their arks (in fbank/),
 utt2num_frames, frame_shift, conf/, and a Lhotse feature manifest beside the corpus's manifests.

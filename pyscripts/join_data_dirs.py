@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Stage 1, where the config has augmented_copies: the training set and its copies as one.
+"""Stage 1, if the config has augmented_copies: join a training set and its copies.
 
-Both have features by now. The copies get their originals' voice activity, then the tables of the
-two are joined; arks and audio stay where they are.
+Both have features by now. The copies get the voice activity of their originals, then the tables of
+both are joined; arks and audio stay where they are.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Check Kaldi data directories and x-vector directories, and print a line about each good one.
 
-Refuses what Kaldi's validate_data_dir.sh refuses, and what would fail later: arks that are missing,
-cut short, not float32, not finite or of sizes that do not fit; features without voice activity;
-relative paths; trials of unknown names. The first error names the file, the line and the remedy.
+Refuses what Kaldi's validate_data_dir.sh refuses, and faults that would stop later stages: arks
+that are missing, cut short, not float32, not finite or of wrong sizes; features without voice
+activity; relative paths; trials of unknown names. The first error names file, line and remedy.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def check_data_dir(folder: Path) -> str:
-    """What a data directory holds, once all of it has been checked."""
+    """Check all of a data directory, and return its size in words."""
     validate_data_dir(folder)
     check_paths(folder / "wav.scp")
     features = validate_features(folder)

@@ -1,6 +1,6 @@
-"""Make the embedded corpus: speak, record, and write 16 kHz WAV files, the same for one seed.
+"""The embedded corpus: spoken, recorded and written as 16 kHz WAV files, the same for one seed.
 
-Identifiers sort as Kaldi wants them: speaker `emb0001`, utterance `emb0001-001`.
+Ids sort as Kaldi wants them: speaker `emb0001`, utterance `emb0001-001`.
 """
 
 import json
@@ -20,8 +20,8 @@ from embedded import sessions, voices
 from embedded.voices import Voice
 
 SHORTEST_S, LONGEST_S = 3.0, 6.0
-# espeak-ng needs at least 0.88 of the time its words per minute promise, and its longest word with
-# the pause behind it lasts about 1.3 s: enough to find a word's end near the wanted duration.
+# espeak-ng takes at least 0.88 of the time that its words per minute promise, and its longest word
+# with the pause behind it lasts about 1.3 s: enough to find a word's end near the wanted duration.
 LEAST_WORD_TIME, LONGEST_WORD_S = 0.88, 1.3
 SPEAK_PROGRAM = Path(__file__).with_name("speak.py")
 
@@ -30,7 +30,7 @@ Written = tuple[str, Path, str]  # utterance id, WAV file, text
 
 @dataclass(frozen=True)
 class Request:
-    """What one utterance asks of espeak-ng, and how long it shall be once recorded."""
+    """An utterance to be spoken by espeak-ng, and its duration once it is recorded."""
 
     text: str
     rate: int  # words per minute
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Speech:
-    """What espeak-ng spoke."""
+    """The speech of espeak-ng."""
 
     samples: np.ndarray  # int16, shape (samples,), 22050 Hz
     words: np.ndarray  # shape (words, 2): first character in the text, first sample
@@ -170,7 +170,7 @@ def cut(speech: Speech, request: Request, ratio: float) -> tuple[int, str]:
     durations_s = ends * (ratio / sessions.SAMPLE_RATE)
     allowed = (durations_s >= SHORTEST_S) & (durations_s <= LONGEST_S)
     if not allowed.any():
-        raise ValueError(f"no word ends after 3 to 6 s of '{request.text}'; try another seed")
+        raise ValueError(f"no word ends after 3 to 6 s of '{request.text}': try another seed")
     distances = np.where(allowed, np.abs(durations_s - request.duration_s), np.inf)
     nearest = int(distances.argmin())
     return int(ends[nearest]), request.text[: positions[nearest]].strip()

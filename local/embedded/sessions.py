@@ -1,4 +1,4 @@
-"""How an utterance was recorded: warp, microphone, room, noise and level, all in NumPy and SciPy.
+"""Recording sessions of utterances: warp, microphone, room, noise and level, in NumPy and SciPy.
 
 Sound is a float32 array of shape (samples,), full scale 1.0, at 16 kHz unless a name says
 otherwise. Every filter is a gain per frequency, so that one Fourier transform applies them all.
@@ -17,7 +17,7 @@ from scipy.signal import firwin, resample_poly
 SAMPLE_RATE = 16000
 SPEECH_RATE = 22050  # of espeak-ng
 MICROPHONE_KNOTS_HZ = np.geomspace(60, 8000, 10)
-LOWEST_NOISE_HZ = 20.0  # below, f^-a noise would spend its power where no microphone listens
+LOWEST_NOISE_HZ = 20.0  # below, f^-a noise would have its power where no microphone picks it up
 PEAK_LIMIT = 0.99
 
 Amount = TypeVar("Amount", float, np.ndarray)
@@ -69,7 +69,7 @@ def record(speech: np.ndarray, session: Session, random: Generator) -> np.ndarra
 
 
 def channel_gain(frequencies_hz: np.ndarray, session: Session) -> np.ndarray:
-    """Gain of microphone, high-pass (12 dB per octave) and low-pass (24), shape as the input's.
+    """Compute the gain of microphone, high-pass (12 dB per octave) and low-pass (24).
 
     Gains in dB are linear in log frequency between the microphone's knots. The passes have the
     magnitude of Butterworth filters: half the power at their frequency.
@@ -123,7 +123,7 @@ def set_level(sound: np.ndarray, level_dbfs: float) -> np.ndarray:
 
 
 def rms(sound: np.ndarray) -> float:
-    """Root mean square."""
+    """Return the root mean square."""
     return float(np.sqrt(np.mean(sound**2)))
 
 
@@ -133,7 +133,7 @@ def decibels(value_db: Amount) -> Amount:
 
 
 def resampling_ratio(warp: float) -> Fraction:
-    """Output over input samples that multiply all frequencies by `warp`, exact to 0.02 %."""
+    """Return output over input samples that multiply frequencies by `warp`, exact to 0.02 %."""
     return Fraction(SAMPLE_RATE / (SPEECH_RATE * warp)).limit_denominator(1000)
 
 
@@ -148,6 +148,6 @@ def resample(speech: np.ndarray, ratio: Fraction) -> np.ndarray:
 
 @lru_cache(maxsize=1)  # one ratio per speaker
 def resampling_filter(ratio: Fraction) -> np.ndarray:
-    """Low-pass at the lower of the two Nyquist frequencies; resample_poly's own, kept."""
+    """Make the low-pass of resample_poly, at the lower of the two Nyquist frequencies."""
     longest = max(ratio.as_integer_ratio())
     return firwin(20 * longest + 1, 1 / longest, window=("kaiser", 5.0)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Speak texts with espeak-ng in one voice: a program of its own, run once per speaker.
+"""Speech of espeak-ng in one voice: a program of its own, run once per speaker.
 
 It stands alone for two reasons. espeak-ng is GPL-3, so no other file of this project loads it:
 they talk to this program through a pipe. And espeak-ng keeps state between calls, so the same
@@ -61,7 +61,7 @@ def make_data_folder(folder: str, language: str, variant: str) -> None:
     dictionary = language.partition("-")[0] + "_dict"
     names = [name for name in os.listdir(source) if not name.endswith(("_dict", "voices"))]
     if not os.path.exists(os.path.join(source, dictionary)):
-        raise ValueError(f"unknown language '{language}'; choose one of espeak-ng's, say 'en-us'")
+        raise ValueError(f"unknown language '{language}': choose one of espeak-ng's, as 'en-us'")
     os.makedirs(os.path.join(target, "voices", "!v"))
     for name in [dictionary, *names]:
         os.symlink(os.path.join(source, name), os.path.join(target, name))
@@ -74,12 +74,12 @@ def load_espeak(folder: str, language: str) -> ctypes.CDLL:
     espeak = ctypes.CDLL(espeakng_loader.get_library_path())
     sample_rate = espeak.espeak_Initialize(SYNCHRONOUS, BUFFER_MS, folder.encode(), DO_NOT_EXIT)
     if sample_rate != SAMPLE_RATE:
-        raise ValueError(f"espeak-ng cannot start in '{folder}'; set TMPDIR to a shorter path")
-    # Initialising seeds the breath noise with the time of day; we want the same noise every day.
+        raise ValueError(f"espeak-ng cannot start in '{folder}': set TMPDIR to a shorter path")
+    # Initialising seeds the breath noise with the time of day: seed it with the same number.
     if espeak.espeak_ng_SetRandSeed(ctypes.c_long(1)) != 0:
         raise RuntimeError("espeak_ng_SetRandSeed failed")
     if espeak.espeak_SetVoiceByName(f"{language}+speaker".encode()) != 0:
-        raise ValueError(f"unknown language '{language}'; choose one of espeak-ng's, say 'en-us'")
+        raise ValueError(f"unknown language '{language}': choose one of espeak-ng's, as 'en-us'")
     return espeak
 
 

@@ -1,4 +1,4 @@
-"""Who speaks and what: random espeak-ng voices, and random sentences of common English words."""
+"""Random voices of espeak-ng, and random sentences of common English words."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ WORDS = tuple(WORD_LIST.split())
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker: what espeak-ng needs to know, and a warp of the finished sound.
+    """One speaker: values of an espeak-ng voice, and a warp of the finished sound.
 
     Percentages are relative to espeak-ng's own value; `formants` holds nine triples (frequency,
     height, width), of formants 0 to 8.

@@ -1,4 +1,4 @@
-"""M4A files turned into WAV beside them, by ffmpeg."""
+"""Conversion of M4A files into WAV files beside them, by ffmpeg."""
 
 import logging
 import os
@@ -49,14 +49,14 @@ def convert_tree(folder: Path, num_jobs: int) -> None:
         with replacing_file(folder / BROKEN_FILES) as file:
             file.writelines(f"{path} {reason}\n" for path, reason in broken.items())
     logging.info(
-        "%s: %d files converted, %d were before, %d are broken",
+        "%s: %d files converted, %d were there, %d are broken",
         folder, num_files - num_done - len(broken), num_done, len(broken),
     )  # fmt: skip
     check_bad_items(broken, num_files, "files", f"see {folder / BROKEN_FILES}")
 
 
 def _convert(path: Path) -> tuple[Path, str]:
-    """Convert one file to 16-bit WAV of one channel at 16 kHz; the reason why not, if not."""
+    """Convert one file to 16-bit WAV of one channel at 16 kHz; return it and why it failed."""
     partial = path.with_suffix(".wav.partial")
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path)]
     form = ["-vn", "-ac", "1", "-ar", "16000", "-acodec", "pcm_s16le", "-f", "wav"]

@@ -1,4 +1,4 @@
-"""Files fetched over HTTP: with retries, each from where the last one stopped; checked by MD5."""
+"""Downloads over HTTP: with retries, each from where the last one stopped; checked by MD5."""
 
 import hashlib
 import logging
@@ -27,7 +27,7 @@ NETWORK_ERRORS = (URLError, HTTPException, ConnectionError, TimeoutError, ssl.SS
 
 
 def make_opener(url: str, user: str | None, password: str | None) -> OpenerDirector:
-    """What opens URLs, with a password where the server of `url` asks for one."""
+    """Make an opener of URLs, with a password if the server of `url` asks for one."""
     if not user:
         return build_opener()
     passwords = HTTPPasswordMgrWithDefaultRealm()
@@ -41,7 +41,7 @@ def fetch(urls: Sequence[str], target: Path, md5: str | None, opener: OpenerDire
     """Fetch a file, unless it is there, from the first of `urls` that has it.
 
     Raises:
-        ValueError: none can be reached or has it, or it is not what it should be.
+        ValueError: no server can be reached or has it, or the file is damaged.
     """
     if target.exists():
         logging.info("%s is there", target)
@@ -75,28 +75,28 @@ def _fetch_with_retries(url: str, partial: Path, opener: OpenerDirector) -> None
         except HTTPError as error:
             if error.code == 416 and partial.exists():  # nothing after what is there
                 return None
-            told = f"{name}: {server} answers {error.code} {error.reason}"
+            failure = f"{name}: {server} answers {error.code} {error.reason}"
             if error.code in (401, 403):
                 raise ValueError(
-                    f"{told}: ask the owners of VoxCeleb for a user and password, and set "
+                    f"{failure}: ask the owners of VoxCeleb for a user and password, and set "
                     "VOXCELEB_USER and VOXCELEB_PASSWORD, or name your own --url with its key"
                 ) from error
             if error.code < 500:
-                raise ValueError(f"{told}: name another server with --url") from error
+                raise ValueError(f"{failure}: name another server with --url") from error
         except NETWORK_ERRORS as error:
             reason = getattr(error, "reason", error)
-            told = f"{name}: {server} cannot be reached ({type(reason).__name__}: {reason})"
+            failure = f"{name}: {server} cannot be reached ({type(reason).__name__}: {reason})"
             if isinstance(reason, socket.gaierror):
                 break  # without a network, waiting does not help
-        logging.warning("%s, attempt %d of %d", told, attempt + 1, NUM_ATTEMPTS)
+        logging.warning("%s, attempt %d of %d", failure, attempt + 1, NUM_ATTEMPTS)
     raise ValueError(
-        f"{told}: try again, the rest alone is fetched then; or fetch it elsewhere, to "
+        f"{failure}: try again, which fetches only the rest; or fetch it elsewhere, to "
         f"{partial.with_suffix('')}"
     )
 
 
 def _fetch_rest(url: str, partial: Path, opener: OpenerDirector) -> None:
-    """Fetch what `partial` lacks, where the server can; else all."""
+    """Fetch what `partial` lacks, if the server can; else all."""
     have = partial.stat().st_size if partial.exists() else 0
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with opener.open(request, timeout=TIMEOUT) as response:
@@ -110,16 +110,16 @@ def _fetch_rest(url: str, partial: Path, opener: OpenerDirector) -> None:
 
 
 def check_file(path: Path, md5: str | None, remedy: str = "fetch it again") -> None:
-    """Check a file's MD5; of a text without one, that it is no page about an error.
+    """Check a file's MD5; of a text without one, that it is no web page.
 
     Raises:
-        ValueError: it is not what it should be.
+        ValueError: it is damaged, or a page.
     """
     name = path.name.removesuffix(".partial")
     with path.open("rb") as file:
         if md5 is None:
             if file.read(1) in (b"", b"<"):
-                raise ValueError(f"{name}: the server sends a page instead: name another")
+                raise ValueError(f"{name}: the server sends a page instead: name another server")
             return
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5:
@@ -127,6 +127,6 @@ def check_file(path: Path, md5: str | None, remedy: str = "fetch it again") -> N
 
 
 def read_md5sums(path: Path) -> dict[str, str]:
-    """MD5 by file name, of a table as md5sum writes it."""
+    """Read MD5 sums by file name, from a table as md5sum writes it."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {name: md5 for md5, name in (line.split() for line in lines)}

@@ -1,4 +1,4 @@
-"""VoxCeleb's lists: where they lie; trials, the split for identification, and training lists."""
+"""VoxCeleb's lists: their places; trials, the split for identification, and training lists."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,12 +23,12 @@ PLACES = (".", "meta", "lists", "trials")  # in a tree and in the folder around 
 
 
 def usual_places(folder: Path) -> list[Path]:
-    """Where the lists and meta files of a tree lie, the nearest first."""
+    """Return the places where the lists and meta files of a tree may lie, the nearest first."""
     return [base / place for base in (folder, folder.parent) for place in PLACES]
 
 
 def find_list(names: Sequence[str], places: Sequence[Path]) -> Path | None:
-    """The file of one of the names in the nearest place that has any."""
+    """Find a file of one of the names, in the nearest place that has any."""
     candidates = (place / name for place in places for name in names)
     return next((path for path in candidates if path.is_file()), None)
 
@@ -36,9 +36,12 @@ def find_list(names: Sequence[str], places: Sequence[Path]) -> Path | None:
 def choose_protocols(
     named: Sequence[str] | None, places: Sequence[Path], voxceleb1_trains: bool
 ) -> dict[str, Path]:
-    """The lists of the protocols that are named, or of all that are there and fit, by protocol.
+    """Choose the lists of the protocols that are named, or of all that are there and fit.
 
-    E and H test nearly all speakers of VoxCeleb1: they do not fit where those train.
+    E and H test nearly all speakers of VoxCeleb1: they do not fit if those train.
+
+    Returns:
+        Files by protocol.
 
     Raises:
         ValueError: a protocol that is named has no list or does not fit, or there is none at all.
@@ -64,14 +67,14 @@ def choose_protocols(
     chosen = {key: path for key, path in found.items() if path and key not in unfit}
     if not chosen:
         raise ValueError(
-            f"{', '.join(left_out)}: all lists there are test the speakers of VoxCeleb1 who train "
-            "here: fetch veri_test.txt (Vox1-O), or train on VoxCeleb2"
+            f"{', '.join(left_out)}: all lists that are there test the speakers of VoxCeleb1 who "
+            "train here: fetch veri_test.txt (Vox1-O), or train on VoxCeleb2"
         )
     return chosen
 
 
 def trials_file(path: Path) -> str:
-    """The name that the trials of a list get in the test directory.
+    """Return the name that the trials of a list get in the test directory.
 
     >>> trials_file(Path("list_test_all2.txt")), trials_file(Path("mine.txt"))
     ('trials_vox1_e_cleaned', 'trials')
@@ -91,7 +94,7 @@ def read_trial_lists(paths: Iterable[Path], ids: Mapping[str, str]) -> dict[str,
     Raises:
         ValueError: a list is missing or empty, or a line is of another form.
     """
-    # An utterance stands in many lines: one string of each, for lists of half a million trials.
+    # An utterance is in many lines: keep one string of each, for lists of half a million trials.
     find_id = cache(lambda file: parse_name(PurePosixPath(file), ids).id)
     return {trials_file(path): _read_trials(path, find_id) for path in paths}
 
@@ -114,7 +117,7 @@ def _read_trials(path: Path, find_id: Callable[[str], str]) -> list[Trial]:
 
 
 def read_identification_split(path: Path, ids: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """The utterances of VoxCeleb1's parts 1 (train) and 2 (validation), and those of 3 (test).
+    """Read the utterances of VoxCeleb1's parts 1 (train) and 2 (validation), and of 3 (test).
 
     Raises:
         ValueError: a line is not `1|2|3 <path>`, or an utterance is in two parts.
@@ -132,7 +135,7 @@ def read_identification_split(path: Path, ids: Mapping[str, str]) -> tuple[set[s
             ) from error
         if sum(key in keys for keys in parts.values()) > 1:
             raise ValueError(
-                f"{path}, line {number}: {file} is in part {part}, and in another further up: "
+                f"{path}, line {number}: {file} is in part {part}, and before that in another: "
                 "remove one of the two lines"
             )
     return parts["1"] | parts["2"], parts["3"]
@@ -155,7 +158,7 @@ def read_train_list(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a list that are not blank, without their ends."""
+    """Yield the lines of a list that are not blank, without their ends."""
     if not path.is_file():
         raise ValueError(f"{path}: no such list")
     for number, line in enumerate(map(str.strip, read_utf8(path).split("\n")), 1):

@@ -14,7 +14,7 @@ META_FILES = ("vox1_meta.csv", "vox2_meta.csv")
 
 @dataclass
 class Meta:
-    """What vox1_meta.csv and vox2_meta.csv say, as far as they are there.
+    """The tables vox1_meta.csv and vox2_meta.csv, each if it is there.
 
     Attributes:
         ids: by the names of VGGFace, which the first release of VoxCeleb1 used.
@@ -35,7 +35,7 @@ def read_meta(places: Sequence[Path]) -> Meta:
     """
     meta = Meta()
     for path in filter(None, (find_list([name], places) for name in META_FILES)):
-        logging.info("%s: what is known of the speakers", path)
+        logging.info("%s: sexes and parts of the speakers", path)
         for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
             if not line.strip() or (number == 1 and not SPEAKER_ID.match(line)):
                 continue
@@ -48,7 +48,7 @@ def read_meta(places: Sequence[Path]) -> Meta:
 
 
 def _read_meta_line(line: str) -> tuple[str, str, str, str]:
-    """Id, name in VGGFace, m or f, and dev or test, of a line in any of the forms in use.
+    """Read id, name in VGGFace, m or f, and dev or test of a line, in any of the forms in use.
 
     >>> _read_meta_line("id10001\\tA.J._Buckley\\tm\\tIreland\\tdev")
     ('id10001', 'A.J._Buckley', 'm', 'dev')

@@ -1,4 +1,4 @@
-"""Which audio of VoxCeleb's trees trains, and which is tested."""
+"""Selection of the audio of VoxCeleb's trees that trains, and that is tested."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from voxceleb.trees import (
 
 
 def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, list[Path]]:
-    """The folders of speakers who may train: all, or of VoxCeleb2 where it is there.
+    """Find the folders of speakers who may train: all, or those of VoxCeleb2 if it is there.
 
     Test speakers of VoxCeleb2 are those of vox2_meta.csv, and of folders such as vox2_test_aac.
     """
@@ -29,8 +29,8 @@ def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, lis
     for path in find_speakers(tree, meta.ids):
         speaker = meta.ids.get(path.name, safe_id(path.name))
         folders = path.relative_to(tree).parts[:-1]
-        held_out = meta.parts.get(speaker) == "test" or any(map(_is_of_test, folders))
-        if all_of_it or is_voxceleb1(speaker) or not held_out:
+        tests = meta.parts.get(speaker) == "test" or any(map(_is_of_test, folders))
+        if all_of_it or is_voxceleb1(speaker) or not tests:
             found.setdefault(speaker, []).append(path)
     if not found:
         raise ValueError(f"{tree}: no speakers to train; {LOOKED_FOR}")
@@ -39,7 +39,7 @@ def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, lis
 
 
 def _is_of_test(folder: str) -> bool:
-    """Whether a folder's name has `test` among its words.
+    """Tell whether a folder's name has `test` among its words.
 
     >>> _is_of_test("vox2_test_aac"), _is_of_test("latest")
     (True, False)
@@ -48,10 +48,10 @@ def _is_of_test(folder: str) -> bool:
 
 
 def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
-    """Yield the files of a voxceleb_trainer training list; as M4A where not converted to WAV.
+    """Yield the files of a voxceleb_trainer training list; as M4A if not converted to WAV.
 
     Raises:
-        ValueError: too many are missing, at the end.
+        ValueError: at the end: too many are missing.
     """
     total, missing = 0, []
     for _, name in read_train_list(path):
@@ -69,10 +69,10 @@ def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
 
 
 def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[Path]:
-    """The audio of listed utterances.
+    """Find the audio of listed utterances.
 
     Args:
-        source: what lists them, for the errors.
+        source: the lists' names, for the errors.
 
     Raises:
         ValueError: too many are missing.
@@ -93,17 +93,17 @@ def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[P
 
 
 def check_missing(missing: Sequence[str], total: int, source: str, tree: Path) -> None:
-    """Tell how many listed utterances have no audio.
+    """Warn about listed utterances without audio.
 
     Raises:
         ValueError: they are more than a few.
     """
     if not missing:
         return
-    told = f"{len(missing)} of {total} utterances of {source} have no audio in {tree}"
+    message = f"{len(missing)} of {total} utterances of {source} have no audio in {tree}"
     if len(missing) > max(1, MAX_BAD_SHARE * total):
         raise ValueError(
-            f"{told}, first {missing[0]!r}; {LOOKED_FOR} (whose names "
+            f"{message}, first {missing[0]!r}; {LOOKED_FOR} (whose names "
             "vox1_meta.csv turns into ids): complete the audio, or name its folder"
         )
-    logging.warning("%s and are left out, first %r", told, missing[0])
+    logging.warning("%s and are left out, first %r", message, missing[0])

@@ -1,4 +1,4 @@
-"""VoxCeleb's trees of audio: who speaks where, and what an utterance is called."""
+"""VoxCeleb's trees of audio: the folders of speakers, and the names of utterances."""
 
 import os
 import re
@@ -22,7 +22,7 @@ OLD_STEM = re.compile(r"(?P<video>.{11})_\d\d(?P<number>\d{5})")
 
 
 class Name(NamedTuple):
-    """What a path says of an utterance."""
+    """The name of an utterance, the end of its path."""
 
     speaker: str
     video: str
@@ -34,10 +34,10 @@ class Name(NamedTuple):
 
 
 def parse_name(path: PurePath, ids: Mapping[str, str]) -> Name:
-    """The name of an utterance, by the end of its path in a tree or in a list.
+    """Read the name of an utterance off the end of its path in a tree or in a list.
 
     Args:
-        ids: VoxCeleb1's ids of the names that its first release used; a name without one stays.
+        ids: VoxCeleb1's ids of the names that its first release used; a name without id stays.
 
     >>> ids = {"Eartha_Kitt": "id10270"}
     >>> parse_name(PurePath("wav/id10270/x6uYqmx31kE/00001.wav"), ids).id
@@ -59,14 +59,14 @@ def parse_name(path: PurePath, ids: Mapping[str, str]) -> Name:
 
 
 def speaker_of(utterance: str) -> str:
-    """The speaker of an id that `parse_name` gives: `safe_id` leaves no dash in a speaker's."""
+    """Return the speaker of an utterance id of `parse_name`; `safe_id` leaves no dash in it."""
     return utterance.partition("-")[0]
 
 
 def find_speakers(folder: Path, ids: Mapping[str, str], depth: int = MAX_DEPTH) -> Iterator[Path]:
     """Yield the folders of speakers below a folder, or itself, in the order of their paths.
 
-    Such a folder has a VoxCeleb id or a name of `ids` as its name, or holds files of the first
+    Such a folder is named by a VoxCeleb id or a name of `ids`, or holds files of the first
     release.
     """
     if SPEAKER_ID.fullmatch(folder.name) or folder.name in ids:
@@ -96,7 +96,7 @@ def list_audio(speaker_folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _audio_in(folder: Path) -> Iterator[Path]:
-    """The audio files of one folder; of one as WAV and as M4A, the WAV, which was made of it."""
+    """Yield the audio files of one folder; of a WAV file beside an M4A file, only the WAV file."""
     with os.scandir(folder) as scanned:
         names = {entry.name for entry in scanned if not entry.name.startswith(".")}
     for name in sorted(names):
@@ -122,10 +122,10 @@ def require_ffmpeg() -> None:
 
 
 def check_start(paths: Iterable[Path], message: str) -> Iterator[Path]:
-    """The same paths, once the first is known to be there and readable.
+    """Return the same paths, once the first is known to be there and readable.
 
     Raises:
-        ValueError: there is none, which `message` tells, or see `list_audio`.
+        ValueError: there is none, with `message`; or see `list_audio`.
     """
     iterator = iter(paths)
     first = next(iterator, None)
@@ -135,11 +135,11 @@ def check_start(paths: Iterable[Path], message: str) -> Iterator[Path]:
 
 
 def is_voxceleb1(speaker: str) -> bool:
-    """Whether a speaker is of VoxCeleb1, whose ids are id10001 to id11251, or names."""
+    """Tell whether a speaker is of VoxCeleb1, whose ids are id10001 to id11251, or names."""
     return not speaker.startswith("id0")
 
 
 def corpora_of(speakers: Collection[str]) -> str:
-    """The corpora that speakers are of, in words."""
+    """Return the corpora that speakers are of, in words."""
     found = {"VoxCeleb1" if is_voxceleb1(speaker) else "VoxCeleb2" for speaker in speakers}
     return " and ".join(sorted(found))

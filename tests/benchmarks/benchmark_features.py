@@ -3,7 +3,7 @@
 
 Both sides decode, compute 64 log-mel bins and write an archive; neither detects voice activity.
 Lhotse's side is its recipe for a recording: load_audio, Fbank, KaldiWriter (float32). Ours is
-stage 1's: load_audio, compute_filterbanks, ArchiveWriter (Kaldi's 2-byte compression). They take
+stage 1's: load_audio, compute_frames, ArchiveWriter (Kaldi's 2-byte compression). They take
 turns, and the medians of their times are compared. Usage, with a folder of audio:
 
     . ./path.sh; tests/benchmarks/benchmark_features.py $SPEECH_CORPORA/LibriSpeech/test-other
@@ -21,7 +21,7 @@ from lhotse.features.io import KaldiWriter
 from threadpoolctl import threadpool_limits
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.front_ends import compute_filterbanks
+from deep_speaker.features.front_ends import compute_frames
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import load_audio, read_info
 from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
@@ -42,7 +42,7 @@ def run_ours(entries: dict[str, str], folder: Path) -> None:
     with ArchiveWriter(folder / "feats.ark", compress=True) as writer:
         for key, entry in entries.items():
             samples, _ = load_audio(entry, features.sampling_rate)
-            writer.write(key, compute_filterbanks(samples, features)[0])
+            writer.write(key, compute_frames(samples, features)[0])
 
 
 def main() -> None:

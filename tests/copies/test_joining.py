@@ -12,10 +12,10 @@ from deep_speaker.copies.joining import (
     adopt_voice_activity,
     check_joined,
     join_data_dirs,
-    options_record,
+    make_record,
     write_record,
 )
-from deep_speaker.features.normalisation import cmvn_statistics
+from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_table, write_table
@@ -56,7 +56,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     write_table(copies / "spk2utt", {name: " ".join(keys) for name, keys in lines.items()})
     originals = {key: key.removeprefix("sp0.9-").removesuffix("-noise") for key in frames}
     write_table(copies / "utt2uniq", originals)
-    write_record(copies, options_record(EXPERIMENT))
+    write_record(copies, make_record(EXPERIMENT))
     return train, copies
 
 
@@ -77,8 +77,8 @@ def test_copies_as_long_as_their_originals_get_their_voice_activity(
     for key, original in read_table(copies / "utt2uniq").items():
         expected = VOICED[original] if key.endswith("-noise") else np.ones(len(feats.rows(key)))
         assert np.array_equal(vad.rows(key), expected)
-        statistics = cmvn_statistics(feats.rows(key)[expected > 0])
-        assert cmvn.rows(key) == pytest.approx(statistics, rel=1e-5)
+        sums = cmvn_sums(feats.rows(key)[expected > 0])
+        assert cmvn.rows(key) == pytest.approx(sums, rel=1e-5)
     before = (copies / "vad.scp").read_bytes()
     adopt_voice_activity(copies, train, 1)  # again: the same
     assert (copies / "vad.scp").read_bytes() == before
@@ -99,8 +99,8 @@ def test_tables_are_those_of_both(folders: tuple[Path, Path]) -> None:
     assert (joined / "frame_shift").read_text() == "0.01\n"
     source = FeatureSource(joined, EXPERIMENT)
     assert len(source.utt2spk) == 18
-    versions = {key: [key, f"{key}-noise"] for key in FRAMES}
-    assert source.versions == versions | {f"sp0.9-{key}": [f"sp0.9-{key}"] for key in FRAMES}
+    noisy = {key: [key, f"{key}-noise"] for key in FRAMES}
+    assert source.with_copies == noisy | {f"sp0.9-{key}": [f"sp0.9-{key}"] for key in FRAMES}
     assert len(source.read(source.whole("s00-0-noise"))) == len(FRAMES["s00-0"])
     check_joined(joined, EXPERIMENT)
 
@@ -132,7 +132,7 @@ def test_an_id_in_both_is_refused_and_the_former_directory_stays(
     before = sorted(path.name for path in joined.iterdir())
     utterances = read_table(folders[1] / "utt2spk")
     write_table(folders[1] / "utt2spk", utterances | {"s00-0": "s00x"})
-    with pytest.raises(ValueError, match="utt2spk, line 2: 's00-0' stands there twice"):
+    with pytest.raises(ValueError, match="/utt2spk, line 2: 's00-0' "):
         join(folders)
     assert sorted(path.name for path in joined.iterdir()) == before
 
@@ -148,7 +148,7 @@ def test_an_id_in_both_is_refused_and_the_former_directory_stays(
 def test_other_copies_than_the_configs_are_refused(
     experiment: Experiment, folders: tuple[Path, Path]
 ) -> None:
-    with pytest.raises(ValueError, match="other augmented_copies, or another seed, than the c"):
+    with pytest.raises(ValueError, match=r"/train_augmented .*augmented_copies .*seed .*stage 1"):
         check_joined(join(folders), experiment)
 
 
@@ -157,12 +157,12 @@ def test_features_made_anew_are_refused_until_joined_anew(folders: tuple[Path, P
     for folder in folders:
         feats = (folder / "feats.scp").read_text()
         (folder / "feats.scp").write_text(feats.replace(":", ":1"))
-        with pytest.raises(ValueError, match=f"{folder} has changed since .*: run stage 1"):
+        with pytest.raises(ValueError, match=f"^{folder} .*{joined} .*stage 1"):
             check_joined(joined, EXPERIMENT)
         (folder / "feats.scp").write_text(feats)
         check_joined(joined, EXPERIMENT)
     (folders[0] / "feats.scp").unlink()  # as stage 0 leaves it
-    with pytest.raises(ValueError, match=r"feats\.scp is missing: run stage 1"):
+    with pytest.raises(ValueError, match=r"/feats\.scp .*stage 1"):
         check_joined(joined, EXPERIMENT)
 
 
@@ -170,7 +170,7 @@ def test_without_copies_nothing_is_asked_for_and_with_them_a_joined_directory(
     folders: tuple[Path, Path],
 ) -> None:
     check_joined(folders[0], make_experiment())
-    with pytest.raises(ValueError, match=r"augmented_copies\.json is missing: run stage 1 first"):
+    with pytest.raises(ValueError, match=r"/augmented_copies\.json .*stage 1"):
         check_joined(folders[0], EXPERIMENT)
 
 

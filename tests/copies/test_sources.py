@@ -40,7 +40,7 @@ def names(utterances: object) -> list[str]:
     return [Path(item.entry).name for item in utterances]
 
 
-def test_nothing_at_hand_is_simulated_and_said(
+def test_missing_sources_are_simulated_and_logged(
     train: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -50,12 +50,10 @@ def test_nothing_at_hand_is_simulated_and_said(
     assert {key: len(items) for key, items in found.babble.items()} == dict.fromkeys(
         ("spk0", "spk1", "spk2"), 2
     )
-    assert caplog.messages == [
-        "noise: simulated, as there is no --noise-dir",
-        "music: no such copies, as there is no --noise-dir with a folder music/",
-        "babble: of 3 training speakers",
-        "rooms: simulated, as there is no --rir-dir",
-    ]
+    parts = {"noise": "--noise-dir", "music": "music/", "babble": "3", "rooms": "--rir-dir"}
+    for message, (kind, part) in zip(caplog.messages, parts.items(), strict=True):
+        assert message.startswith(f"{kind}: ")
+        assert part in message
 
 
 def test_musan_has_a_folder_for_each_kind(train: Path, tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_of_musan_only_what_is_wanted_is_read(train: Path, tmp_path: Path) -> No
     musan = write_files(tmp_path / "musan", "noise/n0.wav")
     (musan / "music").mkdir()  # empty
     assert names(find(train, musan, kinds=("noise",)).noise) == ["n0.wav"]
-    with pytest.raises(ValueError, match=r"--noise-dir .*music: no recordings in it"):
+    with pytest.raises(ValueError, match=r"^--noise-dir .*/music: "):
         find(train, musan, kinds=("noise", "music"))
 
 
@@ -108,20 +106,20 @@ def test_any_other_folder_of_rooms_is_taken_whole(train: Path, tmp_path: Path) -
 
 def test_missing_and_empty_folders_are_refused(train: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"--noise-dir .*nowhere: no such folder"):
+    with pytest.raises(ValueError, match=r"^--noise-dir .*/nowhere: "):
         find(train, tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"--noise-dir .*empty: no recordings in it"):
+    with pytest.raises(ValueError, match=r"^--noise-dir .*/empty: "):
         find(train, tmp_path / "empty")
-    with pytest.raises(ValueError, match=r"--rir-dir .*empty: no recordings in it"):
+    with pytest.raises(ValueError, match=r"^--rir-dir .*/empty: "):
         find(train, None, tmp_path / "empty")
     (tmp_path / "part" / "music").mkdir(parents=True)
-    with pytest.raises(ValueError, match="it has music/, but no folder noise/"):
+    with pytest.raises(ValueError, match=r"^--noise-dir .*/part: .*music/.*noise/"):
         find(train, tmp_path / "part")
 
 
 def test_babble_needs_a_second_speaker(tmp_path: Path) -> None:
     write_data_dir(tmp_path / "train", make_utterances(tmp_path / "audio", "spk", 1, 3))
-    with pytest.raises(ValueError, match="there is only one: take babble out of"):
+    with pytest.raises(ValueError, match=r"/train: .*augmented_copies\.kinds"):
         find(tmp_path / "train", kinds=("babble",))
 
 

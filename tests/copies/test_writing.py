@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet, RecordingSet, SupervisionSet
-from pydantic import ValidationError
 
 import augment_data_dir
-from deep_speaker.config import AugmentedCopies, Experiment
+from deep_speaker.config import AugmentedCopies
 from deep_speaker.copies import writing
 from deep_speaker.copies.sources import Sources
 from deep_speaker.copies.writing import Plan, draw_copies, write_copies
@@ -162,7 +161,7 @@ def test_loud_copies_are_lowered_and_counted(
     assert {int(np.abs(samples.astype(int)).max()) for samples in wavs.values()} <= {32767, 32768}
     clipped = [int((np.abs(samples.astype(int)) >= 32767).sum()) for samples in wavs.values()]
     assert max(clipped) <= 2  # the peak alone
-    assert any("4 copies were lowered, so as not to clip" in line for line in caplog.messages)
+    assert any(": 4 copies were lowered" in line for line in caplog.messages)
     assert any("4 at speed 0.9; 0.00 h" in line for line in caplog.messages)
 
 
@@ -193,7 +192,9 @@ def test_a_failure_leaves_what_was_there(corpus: Path, monkeypatch: pytest.Monke
     assert snapshot(corpus) == before
 
 
-def test_a_copy_that_cannot_be_made_is_told_from_the_others(corpus: Path, tmp_path: Path) -> None:
+def test_a_copy_that_cannot_be_made_is_named_beside_the_others(
+    corpus: Path, tmp_path: Path
+) -> None:
     gone = Utterance(
         "gone", "gone", str(tmp_path / "gone.wav"), AudioInfo(RATE, RATE, 1, "WAV", "")
     )
@@ -215,46 +216,17 @@ def test_a_copy_that_cannot_be_made_is_told_from_the_others(corpus: Path, tmp_pa
 def test_too_many_such_copies_stop_the_stage(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "cut_of_copy", lambda *_: 1 / "x")  # type: ignore[operator]
     monkeypatch.setattr(writing, "LOADING_ERRORS", (TypeError,))
-    with pytest.raises(ValueError, match=r"18 of 18 copies are bad, more than 5%: .*spk0-0-reverb"):
+    with pytest.raises(ValueError, match=r"^18 of 18 copies .*5%.*spk0-0-reverb"):
         make_copies(corpus)
     assert [path.name for path in corpus.iterdir()] == ["train"]
 
 
 def test_nothing_to_make_is_an_error(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no augmented_copies: nothing to make"):
+    with pytest.raises(ValueError, match="augmented_copies"):
         write_copies(corpus / "train", corpus / "x", make_experiment(), (None, None), 1)
-    with pytest.raises(ValueError, match=r"raise augmented_copies\.copies_per_utterance"):
+    with pytest.raises(ValueError, match=r"augmented_copies\.copies_per_utterance"):
         make_copies(corpus, {"copies_per_utterance": 1e-6})
     assert [path.name for path in corpus.iterdir()] == ["train"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"kinds": []}, "neither kinds nor speeds"),
-        ({"kinds": ["noise", "noise"]}, "name each once"),
-        ({"kinds": ["noise"], "copies_per_utterance": 2}, "more than there are kinds, 1"),
-        ({"kinds": ["rain"]}, "'reverberation', 'noise', 'music' or 'babble'"),
-        ({"speeds": [1]}, "1 changes nothing"),
-        ({"speeds": [9]}, "less than 2"),
-        ({"volume": [2, 1]}, "give the lower one first"),
-        ({"babble_speakers": [7, 3]}, "give the lower one first"),
-        ({"noise_snrs_db": []}, "at least 1 item"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        AugmentedCopies(**options)
-
-
-def test_the_defaults_are_the_recipes_and_off() -> None:
-    assert Experiment(**make_experiment().model_dump()).augmented_copies is None
-    options = AugmentedCopies()
-    assert options.noise_snrs_db == (15, 10, 5, 0)
-    assert options.music_snrs_db == (15, 10, 8, 5)
-    assert options.babble_snrs_db == (20, 17, 15, 13)
-    assert options.babble_speakers == (3, 7)
-    assert (options.speeds, options.volume) == ((), None)
 
 
 @pytest.mark.parametrize("options", [None, {}])
@@ -274,18 +246,20 @@ def test_commands(
         assert len(read_table(corpus / "copies/utt2uniq")) == 18
 
 
-@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
-def test_copies_are_as_long_as_stage_1_has_their_originals(tmp_path: Path, rate: int) -> None:
-    """To the sample, whatever the rate: else some have a frame less, and are no versions."""
+def test_copies_are_as_long_as_stage_1_has_their_originals(tmp_path: Path) -> None:
+    """To the sample, whatever the rate: else some have a frame less, and training drops them."""
     utterances = []
-    for i in range(6):
-        seconds = 0.3 + 0.0123 * i
-        path = write_audio(tmp_path / f"audio/s{i}.wav", make_speech(i, seconds, rate), rate)
-        info = read_info(path)
-        utterances.append(Utterance(f"s{i}-0", f"s{i}", str(path), info))
-    write_data_dir(tmp_path / "c/train", utterances)
-    for key, samples in read_wavs(make_copies(tmp_path / "c")).items():
-        original = tmp_path / "audio" / f"{key.split('-')[0]}.wav"
+    for rate in (8000, 11025, 22050, 44100, 48000):
+        for i in (3, 4):  # of these Lhotse gives a sample too few, or at 8 kHz too many
+            key = f"s{rate}-{i}"
+            samples = make_speech(i, 0.3 + 0.0123 * i, rate)
+            path = write_audio(tmp_path / f"audio/{key}.wav", samples, rate)
+            utterances.append(Utterance(key, f"s{rate}", str(path), read_info(path)))
+    write_data_dir(tmp_path / "c/train", sorted(utterances, key=lambda item: item.id))
+    folder = make_copies(tmp_path / "c")
+    originals = read_table(folder / "utt2uniq")
+    for key, samples in read_wavs(folder).items():
+        original = tmp_path / f"audio/{originals[key]}.wav"
         assert len(samples) == len(load_audio(str(original), RATE)[0]), key
 
 
@@ -293,7 +267,7 @@ def test_copies_are_as_long_as_stage_1_has_their_originals(tmp_path: Path, rate:
 def test_a_room_without_sound_gives_no_copies(corpus: Path, tmp_path: Path, sample: float) -> None:
     rooms = tmp_path / "rooms"
     write_audio(rooms / "bad.wav", np.full(100, sample, np.float32), subtype="FLOAT")
-    with pytest.raises(ValueError, match=r"6 of 6 copies are bad.*: silent or not of numbers"):
+    with pytest.raises(ValueError, match=r"^6 of 6 copies .*spk0-0-reverb: silent"):
         options = {"kinds": ["reverberation"], "copies_per_utterance": 1}
         make_copies(corpus, options, folders=(None, rooms))
     assert not (corpus / "train_copies").exists()
@@ -306,5 +280,5 @@ def test_ids_that_copies_would_get_are_refused_before_any_is_mixed(
     clash = replace(utterances[0], id=f"{utterances[0].id}-noise")
     write_data_dir(tmp_path / "c/train", [utterances[0], clash, *utterances[1:]])
     monkeypatch.setattr(writing, "find_sources", None)
-    with pytest.raises(ValueError, match="'spk0-0-noise' has the id of a copy of 'spk0-0'"):
+    with pytest.raises(ValueError, match=r"/train: 'spk0-0-noise' .*'spk0-0'"):
         make_copies(tmp_path / "c")

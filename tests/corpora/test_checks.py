@@ -17,9 +17,17 @@ CALL = replace(A, entry="sph2pipe call.sph |", segment=Segment("call", 0.0, 1.0)
 @pytest.mark.parametrize(
     ("train", "test", "told"),
     [
-        (A, replace(B, entry=A.entry), "/a.wav is in the training set, as 'a-0', and once more"),
-        (CALL, replace(B, entry=CALL.entry), "once more as 'b-0'"),  # all of the recording
-        (CALL, replace(CALL, id="b-0", speaker="b", segment=Segment("c", 0.9, 2)), "once more"),
+        (A, replace(B, entry=A.entry), "^/a.wav .*'a-0', .*'[bc]-0'"),
+        (
+            CALL,
+            replace(B, entry=CALL.entry),
+            "^sph2pipe .*'a-0', .*'[bc]-0'",
+        ),  # all of the recording
+        (
+            CALL,
+            replace(CALL, id="b-0", speaker="b", segment=Segment("c", 0.9, 2)),
+            "'a-0', .*'b-0'",
+        ),
         (CALL, replace(CALL, id="b-0", speaker="b", segment=Segment("call", 1, 2)), ""),
     ],
 )
@@ -45,7 +53,7 @@ def test_what_trains_in_a_closed_set_does_not_test(tmp_path: Path) -> None:
     (tmp_path / "link.wav").symlink_to("a.wav")
     train = replace(A, entry=str(tmp_path / "a.wav"))
     test = replace(A, id="a-1", entry=str(tmp_path / "link.wav"))
-    with pytest.raises(ValueError, match=r"a\.wav is in the training set, as 'a-0', .* as 'a-1'"):
+    with pytest.raises(ValueError, match=r"/a\.wav .*'a-0', .*'a-1'"):
         check_sets(tmp_path / "data", [train], [test], closed_set=True)
     check_sets(tmp_path / "data", [train, test], [replace(A, id="a-2")], closed_set=True)
 
@@ -63,7 +71,7 @@ def test_what_trains_in_a_closed_set_does_not_test(tmp_path: Path) -> None:
 def test_audio_in_folders_that_are_replaced_is_refused(tmp_path: Path, entry: str) -> None:
     inside = replace(A, entry=entry.format(tmp_path))
     for sets in (([inside], [B]), ([replace(B, id="0-0", speaker="0")], [inside])):
-        with pytest.raises(ValueError, match="where stage 0 replaces train, test, manifests"):
+        with pytest.raises(ValueError, match=rf"lies in {tmp_path}, .*train, test, manifests"):
             check_sets(tmp_path, *sets)
     beside = replace(A, entry=entry.format(f"{tmp_path}/wav").replace("..", "wav"))
     check_sets(tmp_path, [beside], [B])
@@ -71,7 +79,7 @@ def test_audio_in_folders_that_are_replaced_is_refused(tmp_path: Path, entry: st
 
 def test_a_corpus_is_not_read_from_where_it_is_written(tmp_path: Path) -> None:
     for name in ("", "train", "manifests"):
-        with pytest.raises(ValueError, match="which stage 0 writes: choose another --name"):
+        with pytest.raises(ValueError, match=f"^{tmp_path / name} lies in {tmp_path}, .*--name"):
             check_source(tmp_path, tmp_path / name)
     check_source(tmp_path / "data", tmp_path)
     check_source(tmp_path / "data", tmp_path / "data2")

@@ -10,7 +10,7 @@ from lhotse.kaldi import load_kaldi_data_dir
 
 from deep_speaker.corpora.manifests import (
     manifest_path,
-    remove_utterances,
+    remove_from_manifests,
     write_features,
     write_manifests,
 )
@@ -118,7 +118,7 @@ def test_removed_utterances_leave_recordings_and_supervisions(
     data_dir = tmp_path / "tiny" / "test"
     write_manifests(data_dir, utterances)
     unwanted = {utterances[0].id, utterances[4].id}
-    remove_utterances(data_dir, unwanted)
+    remove_from_manifests(data_dir, unwanted)
     kept = {item.id for item in utterances} - unwanted
     for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
         assert {item.id for item in manifest.from_file(manifest_path(data_dir, kind))} == kept
@@ -143,7 +143,7 @@ def test_a_directory_of_kaldi_s_own_gets_no_manifests(
     data_dir = tmp_path / "tiny" / "test"
     write_data_dir(data_dir, utterances)
     before = snapshot(tmp_path)
-    remove_utterances(data_dir, {utterances[0].id})
+    remove_from_manifests(data_dir, {utterances[0].id})
     write_features(data_dir, EXPERIMENT.features)
     assert snapshot(tmp_path) == before
 
@@ -157,5 +157,5 @@ def test_removed_copies_leave_the_manifest_of_cuts(
     recordings = RecordingSet.from_file(manifest_path(data_dir, "recordings"))
     CutSet.from_cuts(recording.to_cut() for recording in recordings).to_file(path)
     ids = [cut.id for cut in CutSet.from_file(path)]
-    remove_utterances(data_dir, {ids[1]})
+    remove_from_manifests(data_dir, {ids[1]})
     assert [cut.id for cut in CutSet.from_file(path)] == [ids[0], *ids[2:]]

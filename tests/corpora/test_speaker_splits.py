@@ -38,7 +38,7 @@ def test_the_seed_decides_who_is_held_out_not_the_order_of_speakers() -> None:
 
 
 def test_fewer_than_four_speakers_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 training speakers: at least 4 are needed, 2 of them"):
+    with pytest.raises(ValueError, match=r"^3 training speakers: .*\b4 .*\b2 "):
         split_speakers(names(3), HeldOut(), seed=0)
 
 
@@ -50,7 +50,7 @@ def test_speakers_at_another_speed_are_on_the_side_of_their_originals() -> None:
     assert len(held_out) == 4
     kept = set(names(20)) - set(held_out)
     assert training == sorted(f"{s}{name}" for s in ("", "sp0.9-", "sp1.1-") for name in kept)
-    with pytest.raises(ValueError, match="3 training speakers"):
+    with pytest.raises(ValueError, match=r"^3 training speakers"):
         split_speakers([f"{s}{name}" for s in ("", "sp0.9-") for name in names(3)], options, seed=0)
 
 

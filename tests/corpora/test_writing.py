@@ -104,7 +104,7 @@ def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Pat
     }
     before = snapshot(output)
     others = [replace(item, id=f"{item.id}b") for item in sets[1]]
-    with pytest.raises(ValueError, match=r"trials_own: 3 of 3 ids are not in .* first 'test0-0'"):
+    with pytest.raises(ValueError, match=r"/trials_own: 3 of 3 ids .*'test0-0'"):
         corpora.write_corpus(parse(output), sets[0], others)
     assert snapshot(output) == before
 
@@ -127,7 +127,7 @@ def test_own_lists_take_the_place_of_drawn_ones(sets: Sets, tmp_path: Path) -> N
     assert (tmp_path / "other/test/enroll_spk2utt").read_text() == "enrolled test0-0 test0-1\n"
     own.write_text("1 test0-0 test9-1\n1 test0-0 test0-1\n0 test0-0 test8-1\n")
     before = snapshot(output)
-    with pytest.raises(ValueError, match=r"2 of 4 names in .*veri\.txt are bad.*test8-1"):
+    with pytest.raises(ValueError, match=r"^2 of 4 names in .*/veri\.txt .*test8-1"):
         corpora.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
     assert snapshot(output) == before
 
@@ -138,7 +138,7 @@ def test_speakers_of_a_closed_set_may_train_and_test(sets: Sets, tmp_path: Path)
     corpora.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
     assert read_table(tmp_path / "tiny/train/spk2utt")["test2"] == "test2-2"
     train.append(replace(test[0], id="train0-9", speaker="train0"))
-    with pytest.raises(ValueError, match="in the training set, as 'train0-9', and once more"):
+    with pytest.raises(ValueError, match=r"/test0/0\.wav .*'train0-9', .*'test0-0'"):
         corpora.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
 
 
@@ -198,18 +198,15 @@ def spoil_trials(train: list[Utterance], test: list[Utterance]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (spoil_shared, "1 speakers are in both train and test, first 'test0'"),
-        (
-            spoil_file,
-            r"test0/0\.wav is in the training set, as 'new-0', and once more as 'test0-0'",
-        ),
-        (spoil_two_speakers, r"train0/0\.wav is in the training set, as .* 'train0-0'"),
-        (spoil_twice, r"'train0-0' comes twice, from /elsewhere/x\.wav and .*train0/0\.wav"),
-        (spoil_prefix, "'zero-0' of 'train0' sorts after 'train2-1' of 'train2'"),
-        (spoil_speaker, "'train 0-1' is empty or holds white space"),
-        (spoil_trials, "3 test utterances of 1 speakers give 3 target and 0 nontarget"),
-        (lambda train, test: train.clear(), "the train set has no utterances"),
-        (lambda train, test: test.clear(), "the test set has no utterances"),
+        (spoil_shared, "^1 speakers .*'test0'"),
+        (spoil_file, r"/test0/0\.wav .*'new-0', .*'test0-0'"),
+        (spoil_two_speakers, r"/train0/0\.wav .*'(new|train0)-0', .*'(new|train0)-0'"),
+        (spoil_twice, r"'train0-0' .*/elsewhere/x\.wav .*/train0/0\.wav"),
+        (spoil_prefix, "'zero-0' of 'train0' .*'train2-1' of 'train2'"),
+        (spoil_speaker, "'train 0-1' "),
+        (spoil_trials, r"\b3 .*\b1 .*3 target and 0 nontarget"),
+        (lambda train, test: train.clear(), r"\btrain\b"),
+        (lambda train, test: test.clear(), r"\btest\b"),
     ],
 )
 def test_sets_that_do_not_fit_are_refused_and_the_previous_ones_stay(
@@ -239,12 +236,10 @@ def test_bad_files_up_to_5_percent_are_logged_and_left_out(
         if i != 7:  # write_speech's lengths
             assert infos[path].num_samples == 160 * (25 + i % 16)
     assert f"{paths[7]}: empty file" in caplog.text
-    assert "1 of 20 files are bad and left out" in caplog.text
+    assert "1 of 20 files " in caplog.text
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
     paths[8].write_bytes(b"no audio")
-    with pytest.raises(
-        ValueError, match=r"2 of 20 files are bad, more than 5%.*first .*07\.wav: empty"
-    ):
+    with pytest.raises(ValueError, match=r"^2 of 20 files .*5%.*/07\.wav: empty"):
         list(corpora.read_infos(paths, 3))
 
 

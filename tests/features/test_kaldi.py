@@ -6,8 +6,7 @@ import pytest
 from lhotse import Fbank, FbankConfig
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.front_ends import compute_filterbanks
-from deep_speaker.features.kaldi import kaldi_options, mel_filterbank
+from deep_speaker.features.kaldi import compute_filterbanks, fbank_options, mel_filterbank
 from support.speech import make_speech
 
 DEFAULT = KaldiFilterbank()
@@ -193,7 +192,7 @@ def test_mel_filters_are_triangles_that_sum_to_one_between_their_outer_centres()
 
 def test_the_options_for_kaldi_say_what_is_computed() -> None:
     options = KaldiFilterbank(sampling_rate=8000, num_mels=23, frame_shift_ms=12.5, high_freq=3700)
-    lines = dict(line.split("=") for line in kaldi_options(options).splitlines())
+    lines = dict(line.split("=") for line in fbank_options(options).splitlines())
     assert lines["--sample-frequency"] == "8000"
     assert lines["--num-mel-bins"] == "23"
     assert lines["--frame-shift"] == "12.5"

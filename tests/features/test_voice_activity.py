@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deep_speaker.config import VoiceActivity
-from deep_speaker.features.front_ends import compute_filterbanks
+from deep_speaker.features.front_ends import compute_frames
 from deep_speaker.features.voice_activity import detect_voice, vad_options
 from support.speech import EXPERIMENT, RATE
 
@@ -133,7 +133,7 @@ def test_a_loud_second_between_quiet_ones_is_found() -> None:
     """16-bit noise of deviation 2 and 2000: frame energies of 7.4 and 21.2, threshold 11.5."""
     deviations = np.repeat([2, 2000, 2], RATE)
     samples = deviations * np.random.default_rng(0).standard_normal(3 * RATE)
-    _, energies = compute_filterbanks(samples.astype(np.float32), EXPERIMENT.features)
+    _, energies = compute_frames(samples.astype(np.float32), EXPERIMENT.features)
     voiced = np.flatnonzero(detect_voice(energies, EXPERIMENT.voice_activity))
     assert (np.diff(voiced) == 1).all()
     # Frames reach 7.5 ms further than their 10 ms, and the context two frames.

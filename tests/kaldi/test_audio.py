@@ -1,4 +1,4 @@
-"""Audio files: the samples Kaldi would see, and the entries by which it would see them."""
+"""Audio files and commands: the headers and samples that Kaldi would see."""
 
 import os
 import shlex
@@ -11,16 +11,8 @@ import pytest
 import soundfile
 
 from deep_speaker.kaldi.audio import load_audio, read_entry_info, read_info
-from deep_speaker.kaldi.wav_entries import (
-    AUDIO_SUFFIXES,
-    FFMPEG_SUFFIXES,
-    AudioInfo,
-    file_of_entry,
-    wav_entry,
-)
+from deep_speaker.kaldi.wav_entries import wav_entry
 from support.speech import RATE, make_speech, write_audio
-
-NAMES = ["plain.flac", "two words.flac", 'it\'s $(touch x) `y` "z" & ; |.flac', "é李 -a.flac"]
 
 
 def sine(frequency: float, rate: int, seconds: float = 0.5) -> np.ndarray:
@@ -58,81 +50,6 @@ def test_the_first_channel_is_taken(tmp_path: Path) -> None:
     assert info.num_channels == 2
 
 
-def test_what_kaldi_reads_itself_stands_as_a_path_and_all_else_as_a_command(
-    tmp_path: Path,
-) -> None:
-    samples = make_speech(0)
-    for name, subtype, program in [
-        ("a.wav", "PCM_16", ""),
-        ("a.flac", "PCM_16", "flac"),
-        ("b.flac", "PCM_24", "ffmpeg"),
-        ("b.wav", "PCM_24", "ffmpeg"),
-        ("c.wav", "FLOAT", "ffmpeg"),
-        ("d.wav", "PCM_U8", "ffmpeg"),
-        ("e.ogg", "VORBIS", "ffmpeg"),
-        ("f.aiff", "PCM_16", "ffmpeg"),
-    ]:
-        path = write_audio(tmp_path / name, samples, subtype=subtype)
-        entry = wav_entry(path, read_info(path))
-        assert entry == str(path) if not program else entry.startswith(f"{program} -")
-        assert entry.endswith("|") == bool(program)
-        loaded, _ = load_audio(entry, 16000)
-        assert np.corrcoef(loaded, samples)[0, 1] > 0.95
-        assert np.std(loaded) == pytest.approx(32768 * np.std(samples), rel=0.05)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("info", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")])
-def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
-    tmp_path: Path, name: str, info: tuple[str, str]
-) -> None:
-    path = tmp_path / name
-    entry = wav_entry(path, AudioInfo(16000, 1, 1, *info))
-    if info[0] == "WAV":
-        name = name.replace("flac", "wav")
-    assert file_of_entry(entry) == path
-    if entry.endswith("|"):
-        program = entry.split()[0]
-        bin_folder = tmp_path / "bin"
-        bin_folder.mkdir()
-        (bin_folder / program).write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-        (bin_folder / program).chmod(0o755)
-        # Kaldi hands what stands before the bar to popen, which is this.
-        run = subprocess.run(
-            ["/bin/sh", "-c", entry.removesuffix("|")],
-            env={"PATH": f"{bin_folder}:{os.environ['PATH']}"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert str(path) in run.stdout.splitlines()
-        assert not run.stderr
-        assert [item.name for item in tmp_path.iterdir()] == ["bin"]
-
-
-@pytest.mark.parametrize(
-    ("entry", "path"),
-    [
-        ("flac -c -d -s /speech/a.flac |", "/speech/a.flac"),
-        ("flac -c -d -s  /speech/é.flac|", "/speech/é.flac"),
-        ("flac -c -d -s '/my speech/a.flac' |", "/my speech/a.flac"),
-        ("ffmpeg -v error -i a.m4a -f wav -acodec pcm_s16le - |", "a.m4a"),
-        ("sph2pipe -f wav -p a.sph |", None),
-        ("flac -c -d -s a.flac; touch hacked |", None),
-        ("flac -c -d -s a.flac;touch |", None),
-        ("flac -c -d -s $SPEECH/a.flac |", None),
-        ("flac -c -d -s *.flac |", None),
-        ("flac -c -d -s a.flac | sox - -t wav - |", None),
-        ("flac -c -d -s a.flac b.flac |", None),
-        ("flac -c -d -s |", None),
-        ("flac -c -d -s 'a |", None),
-        ("|", None),
-    ],
-)
-def test_only_what_a_shell_would_do_the_same_with_is_a_file(entry: str, path: str | None) -> None:
-    assert file_of_entry(entry) == (path and Path(path))
-
-
 @pytest.fixture
 def wav(tmp_path: Path) -> Path:
     """A second of noise, both channels, of which the second is twice as loud."""
@@ -164,15 +81,15 @@ def test_a_command_gets_no_input_and_its_chatter_is_dropped(
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ("sph3pipe -f wav a.sph", "sph3pipe: command not found: install it"),
-        ("sph3pipe -f wav a.sph | cat", "sph3pipe: command not found: install it"),
-        ("/nowhere/sph2pipe a.sph", r"'/nowhere/sph2pipe a\.sph' fails: .*No such file"),
-        ("cat nowhere.wav", "'cat nowhere.wav' fails: cat: nowhere.wav: No such file"),
-        ("echo one >&2; echo two >&2; exit 3", "fails: two$"),
-        ("exit 3", "'exit 3' fails: exit status 3"),
-        ("true", "no samples: 'true' prints nothing"),
-        ("echo no audio", "unreadable: "),
-        ("cat 'a", "fails: "),
+        ("sph3pipe -f wav a.sph", "^sph3pipe: "),
+        ("sph3pipe -f wav a.sph | cat", "^sph3pipe: "),
+        ("/nowhere/sph2pipe a.sph", r"^'/nowhere/sph2pipe a\.sph' .*No such file"),
+        ("cat nowhere.wav", "^'cat nowhere.wav' .*: cat: nowhere.wav: No such file"),
+        ("echo one >&2; echo two >&2; exit 3", "^'echo one .*: two$"),
+        ("exit 3", r"^'exit 3' .*\b3$"),
+        ("true", "^no samples: 'true'"),
+        ("echo no audio", "unreadable"),
+        ("cat 'a", '^"cat \'a" '),
     ],
 )
 def test_a_failing_command_is_one_line_with_its_reason(command: str, reason: str) -> None:
@@ -222,7 +139,7 @@ def test_what_libsndfile_cannot_read_is_decoded_by_ffmpeg(wav: Path) -> None:
     streamed, _ = load_audio(f"ffmpeg -v error -i {shlex.quote(str(wav))} -f wav - |", RATE)
     np.testing.assert_array_equal(streamed, original)
     path.write_bytes(b"no audio")
-    with pytest.raises(ValueError, match=r"ffmpeg .* fails: .*Invalid data"):
+    with pytest.raises(ValueError, match=r"^'ffmpeg .*Invalid data"):
         read_info(path)
 
 
@@ -231,7 +148,7 @@ def test_without_ffmpeg_its_name_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/bash").symlink_to(shutil.which("bash") or "")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin")
-    with pytest.raises(ValueError, match=r"^ffmpeg: command not found: install it"):
+    with pytest.raises(ValueError, match=r"^ffmpeg: "):
         read_info(tmp_path / "a.M4A")
 
 
@@ -253,7 +170,7 @@ def test_a_segment_holds_the_samples_of_extract_segments(tmp_path: Path, form: s
         np.testing.assert_array_equal(samples, whole[first:last])
         assert found == info
     for start, end in ((0.9, 1.5), (1.0, 1.1), (2.0, None), (0.5, 0.5), (0.5, 0.4), (-0.1, 0.5)):
-        with pytest.raises(ValueError, match=r"no such segment: .* of a recording of 1 s"):
+        with pytest.raises(ValueError, match=rf"segment: {start:g} to .* 1 s$"):
             load_audio(entry, RATE, start, end)
 
 
@@ -282,14 +199,14 @@ def test_what_is_above_half_the_new_rate_vanishes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "empty file"), (b"no audio at all\n" * 100, "unreadable: ")]
+    ("content", "reason"), [(b"", "empty"), (b"no audio at all\n" * 100, "unreadable")]
 )
 def test_bad_files_are_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "bad.wav"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         read_info(path)
-    with pytest.raises(ValueError, match="unreadable: "):
+    with pytest.raises(ValueError, match="unreadable"):
         load_audio(str(path), 16000)
 
 
@@ -298,7 +215,7 @@ def test_a_file_without_samples_or_none_at_all_is_refused(tmp_path: Path) -> Non
     for read in (read_info, lambda path: load_audio(str(path), 16000)):
         with pytest.raises(ValueError, match="no samples"):
             read(path)
-    with pytest.raises(ValueError, match="unreadable: "):
+    with pytest.raises(ValueError, match="unreadable"):
         load_audio(str(tmp_path / "missing.wav"), 16000)
 
 
@@ -316,9 +233,3 @@ def test_a_file_cut_short_gives_its_whole_part_or_an_error(tmp_path: Path, suffi
     else:
         np.testing.assert_array_equal(part, whole[: len(part)])
         assert len(part) == info.num_samples  # otherwise utt2dur claims what is not there
-
-
-def test_every_suffix_searched_for_is_libsndfile_s_or_ffmpeg_s() -> None:
-    known = {name.lower() for name in soundfile.available_formats()} | {"opus", "aif", "sph"}
-    assert {suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES - FFMPEG_SUFFIXES} <= known
-    assert not {suffix.removeprefix(".") for suffix in FFMPEG_SUFFIXES} & known

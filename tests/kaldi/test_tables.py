@@ -1,5 +1,6 @@
 """Kaldi tables, line by line and whole."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from deep_speaker.kaldi import tables
 from deep_speaker.kaldi.tables import (
     iterate_columns,
+    iterate_keys,
     iterate_table,
     read_optional_table,
     read_table,
@@ -22,7 +24,7 @@ def test_a_missing_table_names_the_stage_that_makes_it(tmp_path: Path) -> None:
         ("xvector.scp", 4),
         ("xvector_crops.scp", 4),
     ):
-        with pytest.raises(ValueError, match=rf"{name} is missing: run stage {stage} first"):
+        with pytest.raises(ValueError, match=rf"/{name} .*\bstage {stage}\b"):
             read_table(tmp_path / name)
 
 
@@ -34,16 +36,17 @@ def test_a_table_may_be_written_by_kaldi_itself(tmp_path: Path) -> None:
 
 def test_a_bad_line_is_quoted_with_its_number(tmp_path: Path) -> None:
     (tmp_path / "table").write_text("a 1\nb \n")
-    with pytest.raises(ValueError, match=r"table, line 2: .*'b \\n'"):
+    with pytest.raises(ValueError, match=r"/table, line 2: .*'b \\n'"):
         read_table(tmp_path / "table")
     (tmp_path / "table").write_text("a 1\nb 2\na 3\n")
-    with pytest.raises(ValueError, match="table, line 3: 'a' stands there twice"):
+    with pytest.raises(ValueError, match="/table, line 3: 'a'"):
         read_table(tmp_path / "table")
 
 
 def test_nothing_said_may_stand_in_a_text_alone(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("a two words\nb\n")
     assert list(iterate_table(tmp_path / "text")) == [("a", "two words"), ("b", "")]
+    assert list(iterate_keys(tmp_path / "text")) == ["a", "b"]
 
 
 def test_tables_are_written_in_the_order_of_bytes(tmp_path: Path) -> None:
@@ -55,7 +58,7 @@ def test_tables_are_written_in_the_order_of_bytes(tmp_path: Path) -> None:
 
 def test_a_line_of_another_encoding_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes("a Zoë\nb Zo".encode() + b"\xeb\n")
-    with pytest.raises(ValueError, match=r"text, line 2: not UTF-8: b'b Zo"):
+    with pytest.raises(ValueError, match=r"/text, line 2: .*b'b Zo"):
         read_table(tmp_path / "text")
 
 
@@ -88,10 +91,9 @@ def test_a_line_of_another_number_of_words_is_quoted_with_its_number(
     """Also where the next line has as many too few as it has too many."""
     monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
     (tmp_path / "s").write_text(f"{COLUMNS}\n{line}\na b c\na b c d\na b\n")
-    with pytest.raises(ValueError) as caught:
+    told = f"/s, line 5: .*'enroll test score'.* {re.escape(repr(line + chr(10)))}$"
+    with pytest.raises(ValueError, match=told):
         list(iterate_columns(tmp_path / "s", "enroll test score"))
-    expected = f"{tmp_path}/s, line 5: expected 'enroll test score', got {line + chr(10)!r}"
-    assert str(caught.value) == expected
 
 
 def test_columns_of_another_encoding_are_refused_with_the_place(
@@ -100,9 +102,9 @@ def test_columns_of_another_encoding_are_refused_with_the_place(
     monkeypatch.setattr(tables, "BLOCK_BYTES", 1)
     good = b"a b 1\n" * 3000  # more than is decoded at once
     (tmp_path / "s").write_bytes(good + b"a b \xeb\n")
-    with pytest.raises(ValueError, match=r"s, line \d+ or later: not UTF-8 \(invalid ") as caught:
+    with pytest.raises(ValueError, match=r"/s, line \d+ or later: .*UTF-8") as caught:
         list(iterate_columns(tmp_path / "s", "enroll test score"))
     assert 1000 < int(str(caught.value).split(" line ")[1].split()[0]) <= 3001
     (tmp_path / "s").write_bytes(b"a b \xeb\n")
-    with pytest.raises(ValueError, match=r"s, line 1 or later: not UTF-8 \(invalid "):
+    with pytest.raises(ValueError, match=r"/s, line 1 or later: .*UTF-8"):
         list(iterate_columns(tmp_path / "s", "enroll test score"))

@@ -130,7 +130,7 @@ def test_a_combination_combines_further(data: Path, monkeypatch: pytest.MonkeyPa
     output = combine(monkeypatch, data, "a+b-1", "c", name="all")
     assert "a_b_1_b_1_test0-0" in read_table(output / "test/utt2spk")
     assert list(find_trial_lists(output / "test"))[::2] == ["a_b_1_a", "a_b_1_b_1", "c"]
-    with pytest.raises(ValueError, match=r"train0/0\.wav is in the training set, as .* once more"):
+    with pytest.raises(ValueError, match=r"/train0/0\.wav .*'\w+train0-0', .*'\w+train0-0'"):
         combine(monkeypatch, data, "a+b-1", "b-1", name="twice")
 
 
@@ -177,7 +177,7 @@ def test_corpora_may_share_test_files_but_not_train_on_them(
     write_component(data / "c", [make_utterances(link, "test", 3, 3), others])
     with pytest.raises(
         ValueError,
-        match=r"a/test/test0/0\.wav is in the training set, as 'c_test0-0', .* as 'a_test0-0'",
+        match=r"/a/test/test0/0\.wav .*'c_test0-0', .*'a_test0-0'",
     ):
         combine(monkeypatch, data, "a", "c")
 
@@ -191,7 +191,7 @@ def test_ids_that_two_corpora_would_give_are_refused(
         for item in make_utterances(data.parent / "d", "train", 2, 2)
     ]
     write_component(data / "b", sets)
-    with pytest.raises(ValueError, match=r"'b_1_train0' comes from both 'b_1' and 'b': .*--name"):
+    with pytest.raises(ValueError, match=r"'b_1_train0' .*'b_1' and 'b': .*--name"):
         combine(monkeypatch, data, "b-1", "b")
     assert not (data / "both").exists()
 
@@ -219,18 +219,14 @@ def spoil_audio(data: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "spoil", "told"),
     [
-        (
-            ["a", "zh"],
-            None,
-            r"data/zh is not prepared: first run \./run\.sh --corpus folder --name zh ",
-        ),
-        (["a", "librispeech"], None, r"first run \./run\.sh --corpus librispeech --stop-stage 0"),
-        (["a", "a"], None, r"data/a and .*data/a both give the prefix 'a'"),
-        (["a", "both"], None, r"data/both is one of the corpora to join: choose another --name"),
-        (["a", "b-1"], spoil_manifest, r"a/test/spk2utt, line 1: does not match utt2spk"),
-        (["a", "b-1"], spoil_list, r"a/test/trials_own: 1 of 2 ids .* 'nobody': mend or remove"),
-        (["a", "a-b-1"], spoil_file_names, r"a-b-1/test/trials would become a second trials_a_b_1"),
-        (["a", "b-1"], spoil_audio, r"a/train: the audio of 1 of 9 utterances is bad now"),
+        (["a", "zh"], None, r"/data/zh .*\./run\.sh --corpus folder --name zh --stop-stage 0"),
+        (["a", "librispeech"], None, r"\./run\.sh --corpus librispeech --stop-stage 0"),
+        (["a", "a"], None, r"/data/a and .*/data/a .*'a'.*--name"),
+        (["a", "both"], None, r"/data/both .*--name"),
+        (["a", "b-1"], spoil_manifest, r"/a/test/spk2utt, line 1: .*utt2spk"),
+        (["a", "b-1"], spoil_list, r"/a/test/trials_own: 1 of 2 ids .*'nobody'"),
+        (["a", "a-b-1"], spoil_file_names, r"/a-b-1/test/trials .*\btrials_a_b_1\b"),
+        (["a", "b-1"], spoil_audio, r"/a/train: .*\b1 of 9 utterances"),
     ],
 )
 def test_what_cannot_be_joined_is_refused_and_nothing_is_written(

@@ -1,6 +1,5 @@
 """Stage 0 for AISHELL-1, on tiny trees in its layout."""
 
-import re
 import runpy
 import subprocess
 import sys
@@ -100,19 +99,19 @@ def test_without_sexes_and_texts_none_are_claimed(
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     assert not (tmp_path / "d/train/spk2gender").exists()
     assert len(read_table(tmp_path / "d/train/utt2spk")) == 4
-    assert "speaker.info is missing: no same-sex results" in caplog.text
-    assert "aishell_transcript_v0.8.txt is missing: no texts" in caplog.text
+    assert "/speaker.info " in caplog.text
+    assert "/aishell_transcript_v0.8.txt " in caplog.text
 
 
-def test_a_damaged_speaker_info_is_told_with_its_line(
+def test_a_damaged_speaker_info_is_named_with_its_line(
     corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (corpus_dir / "resource_aishell/speaker.info").write_text("0002 F\n\n0003\n")
-    with pytest.raises(ValueError, match=r"speaker\.info, line 3: expected .* got '0003'"):
+    with pytest.raises(ValueError, match=r"/speaker\.info, line 3: .*'0003'$"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
 
 
-def test_packed_speakers_are_told_with_the_command_that_unpacks_them(
+def test_packed_speakers_are_refused_with_the_command_that_unpacks_them(
     corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The archives hold train/<speaker>/*.wav and lie in wav/; some leave them there."""
@@ -125,36 +124,33 @@ def test_packed_speakers_are_told_with_the_command_that_unpacks_them(
     for path in (wav / "train/S0003").iterdir():
         path.unlink()
     (wav / "train/S0003").rmdir()
-    with pytest.raises(ValueError, match=r"1 speakers' archives .* first S0003\.tar\.gz") as caught:
+    with pytest.raises(ValueError, match=rf"^{wav}: 1 .* S0003\.tar\.gz") as caught:
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     subprocess.run(str(caught.value).split("`")[1], shell=True, check=True)
     assert sorted(wav.rglob("*.wav")) == before
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
 
 
-def test_another_layout_is_told_with_what_was_sought(
+def test_another_layout_is_refused_with_the_one_sought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "half/data_aishell/wav/train").mkdir(parents=True)
-    told = "--corpus-dir should hold data_aishell/wav/{train,test}/S0002/BAC009S0002W0122.wav"
-    for folder, where in (
-        ("empty", "empty/wav: no such folder; "),
-        ("half", "half/data_aishell/wav/train: no S*/*.wav in it; "),
-    ):
-        with pytest.raises(ValueError, match=re.escape(f"{tmp_path}/{where}{told}")):
-            prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tmp_path / folder)
+    for place in ("empty/wav", "half/data_aishell/wav/train"):
+        told = rf"^{tmp_path}/{place}: .*--corpus-dir .*S0002/BAC009S0002W0122\.wav"
+        with pytest.raises(ValueError, match=told):
+            prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tmp_path / place.split("/")[0])
     assert not (tmp_path / "d").exists()
 
 
 def test_a_missing_folder_is_one_line_and_an_exit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
     monkeypatch.setattr(sys, "argv", ["prepare_aishell.py", *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(SystemExit) as stopped:
         runpy.run_path(prepare_aishell.__file__, run_name="__main__")
-    told = f"{tmp_path}/x/wav: no such folder; --corpus-dir should hold data_aishell/wav/"
-    assert str(caught.value).startswith(f"prepare_aishell.py: error: {told}")
-    assert len(str(caught.value).splitlines()) == 1
+    assert stopped.value.code == 1
+    _, error = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"prepare_aishell.py: error: {tmp_path}/x/wav: ")
     assert list(tmp_path.iterdir()) == []

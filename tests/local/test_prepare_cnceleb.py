@@ -1,6 +1,5 @@
 """Stage 0 for CN-Celeb, on tiny trees in its layout."""
 
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -88,25 +87,25 @@ def test_cnceleb_2_trains_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_speaker_of_both_sets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_cnceleb(tmp_path / "CN-Celeb_flac")
     (folder / "dev/dev.lst").write_text("id00000\nid00001\nid00801\n")
-    with pytest.raises(ValueError, match=r"both train and test.*'id00801'"):
+    with pytest.raises(ValueError, match=r"^1 speakers .*'id00801'"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
 
 
-def test_few_listed_speakers_without_a_folder_are_told_and_many_refused(
+def test_few_listed_speakers_without_a_folder_are_logged_and_many_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = write_cnceleb(tmp_path / "CN-Celeb_flac")
     (folder / "dev/dev.lst").write_text("id00000\nid00001\nid00799\n")
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
-    assert "id00799: no such folder" in caplog.text
-    assert "1 of 3 speakers are bad and left out" in caplog.text
+    assert "id00799: " in caplog.text
+    assert "1 of 3 speakers " in caplog.text
     assert set(read_table(tmp_path / "d/train/spk2utt")) == {"id00000", "id00001"}
     (folder / "dev/dev.lst").write_text("id00000\nid00001\nid00798\nid00799\n")
-    with pytest.raises(ValueError, match=r"2 of 4 speakers .*dev\.lst .* first id00798: no such"):
+    with pytest.raises(ValueError, match=r"^2 of 4 speakers .*dev\.lst.* id00798: "):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
 
 
-def test_another_layout_is_told_with_what_was_sought(
+def test_another_layout_is_refused_with_the_one_sought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -117,33 +116,29 @@ def test_another_layout_is_told_with_what_was_sought(
         path.unlink()
     whole = write_cnceleb(tmp_path / "whole")
     cases: list[tuple[Path, list[str | Path], str]] = [
-        (unlisted, [], "unlisted/dev/dev.lst: empty; expected a speaker's id"),
-        (silent, [], "silent/eval/test: no id*.flac or id*.wav in it"),
-        (
-            whole,
-            ["--extra-train-dir", tmp_path / "empty"],
-            "empty/data: no speakers' folders id*/ in it; expected CN-Celeb2_flac/data/",
-        ),
+        (unlisted, [], "unlisted/dev/dev.lst: .*id00000"),
+        (silent, [], r"silent/eval/test: .*id\*\.flac"),
+        (whole, ["--extra-train-dir", tmp_path / "empty"], "empty/data: .*CN-Celeb2_flac/data/"),
     ]
     for folder, extra, told in cases:
-        with pytest.raises(ValueError, match=re.escape(f"{tmp_path}/{told}")):
+        with pytest.raises(ValueError, match=f"^{tmp_path}/{told}"):
             prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, *extra)
     for part in ("data", "dev/dev.lst", "eval/enroll", "eval/test", "eval/lists/trials.lst"):
         (whole / part).rename(tmp_path / "moved")
-        with pytest.raises(ValueError, match=f"{whole}: no {part}; expected CN-Celeb 1 with data,"):
+        with pytest.raises(ValueError, match=f"^{whole}: .*{part}.*data, dev/dev.lst"):
             prepare(monkeypatch, tmp_path / "d", "--corpus-dir", whole)
         (tmp_path / "moved").rename(whole / part)
     assert not (tmp_path / "d").exists()
 
 
 def test_a_missing_folder_is_one_line_and_an_exit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
     monkeypatch.setattr(sys, "argv", ["prepare_cnceleb.py", *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(SystemExit) as stopped:
         runpy.run_path(prepare_cnceleb.__file__, run_name="__main__")
-    told = f"{tmp_path}/x: no data; expected CN-Celeb 1 with data, dev/dev.lst, eval/enroll"
-    assert str(caught.value).startswith(f"prepare_cnceleb.py: error: {told}")
-    assert len(str(caught.value).splitlines()) == 1
+    assert stopped.value.code == 1
+    _, error = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"prepare_cnceleb.py: error: {tmp_path}/x: ")
     assert list(tmp_path.iterdir()) == []

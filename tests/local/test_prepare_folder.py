@@ -1,9 +1,6 @@
-"""Stage 0 for folders of one's own: ids, splits, and what users' folders really look like."""
+"""Stage 0 for folders of your own: ids, splits, and what users' folders really look like."""
 
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +11,8 @@ from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.wav_entries import file_of_entry
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
+from support.preparation import read_both, run_main
 from support.speech import RATE, make_speech, snapshot, write_audio, write_speech
-
-ROOT = Path(__file__).parents[2]
 
 NAMES = [
     "anna/mon day/1.wav",
@@ -59,23 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["prepare_folder.py", *map(str, [output, *words])])
-    prepare_folder.main()
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "local/prepare_folder.py", *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "pyscripts")},
-        capture_output=True,
-        text=True,
-    )
-
-
-def read_both(output: Path, name: str) -> dict[str, str]:
-    tables = [read_table(output / part / name) for part in ("train", "test")]
-    assert not tables[0].keys() & tables[1].keys()
-    return tables[0] | tables[1]
+    run_main(monkeypatch, prepare_folder, output, *words)
 
 
 def test_ids_durations_and_entries_follow_the_folder(
@@ -143,56 +123,6 @@ def test_two_folders_are_taken_as_they_are(
     assert (len(trials), sum(trial.target for trial in trials)) == (6, 2)
 
 
-@pytest.fixture
-def plain_folder(tmp_path: Path) -> Path:
-    """Four speakers whose names need no change."""
-    speakers = tmp_path / "plain"
-    write_speech(
-        speakers, [f"{name}/{j}.wav" for name in ("ann", "bob", "cy", "dee") for j in (1, 2)]
-    )
-    return speakers
-
-
-def test_sexes_come_from_sex_tsv(
-    plain_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (plain_folder / "sex.tsv").write_text("dee f\nann\tf\nbob   m \ncy\tm\nnobody\tm\n")
-    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", plain_folder)
-    sexes = {"ann": "f", "bob": "m", "cy": "m", "dee": "f"}
-    assert read_both(tmp_path / "d", "spk2gender") == sexes
-
-
-def test_sexes_are_of_folders_whatever_their_names(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A tab ends the folder's name, which may hold spaces; the table has the safe id."""
-    sexes = {"anna": "f", "ar01": "m", "Bob-Lee (2)": "m", "Żółw": "f", "zoe": "f"}
-    lines = [f"{name}\t{sex}\n" for name, sex in sexes.items()]
-    (folder / "sex.tsv").write_text("".join(lines), encoding="utf-8")
-    prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
-    expected = {name.replace("Bob-Lee (2)", "Bob_Lee__2_"): sex for name, sex in sexes.items()}
-    assert read_both(tmp_path / "d", "spk2gender") == expected
-
-
-@pytest.mark.parametrize("line", ["ann F", "ann female", "anne f", ""])
-def test_a_sex_tsv_that_does_not_fit_is_told(
-    plain_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    line: str,
-) -> None:
-    """Refused, taken or left out, but not in silence: who writes it expects same-sex results."""
-    (plain_folder / "sex.tsv").write_text(f"bob m\ncy m\ndee f\n{line}".strip() + "\n")
-    try:
-        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", plain_folder)
-    except ValueError as error:
-        assert "sex.tsv" in str(error)
-    else:
-        taken = all((tmp_path / "d" / part / "spk2gender").exists() for part in ("train", "test"))
-        assert taken or "sex.tsv" in caplog.text
-
-
 def test_links_to_speakers_folders_are_followed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,13 +133,13 @@ def test_links_to_speakers_folders_are_followed(
     assert {"zoe-1", "zoe-2"} <= read_both(tmp_path / "d", "utt2spk").keys()
 
 
-def test_audio_in_no_speaker_s_folder_is_told_and_left_out(
+def test_audio_in_no_speaker_s_folder_is_counted_and_left_out(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_audio(folder / "loose.wav", make_speech(0))
     with caplog.at_level(logging.WARNING):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
-    assert "1 files lie in no speaker's folder" in caplog.text
+    assert f"{folder}: 1 files " in caplog.text
     assert read_both(tmp_path / "d", "utt2spk").keys() == IDS.keys()
 
 
@@ -217,13 +147,10 @@ def test_clashes_are_refused_with_both_names(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for clash, told in (
-        ("anna/mon day/1.flac", r"'anna-mon_day-1' comes twice, from .*1\.(wav|flac) and .*1\."),
-        (
-            "anna/mon_day/1.wav",
-            r"'anna-mon_day-1' comes twice, from .*mon[ _]day.* and .*mon[ _]day",
-        ),
-        ("zoe/zoe-1.wav", r"'zoe-1' comes twice"),
-        ("Bob_Lee (2)/1.wav", r"'Bob-Lee \(2\)' and 'Bob_Lee \(2\)' both become .*'Bob_Lee__2_'"),
+        ("anna/mon day/1.flac", r"'anna-mon_day-1' .*1\.(wav|flac) .*1\.(wav|flac)"),
+        ("anna/mon_day/1.wav", r"'anna-mon_day-1' .*mon[ _]day.* .*mon[ _]day"),
+        ("zoe/zoe-1.wav", r"'zoe-1' .*zoe/(zoe-)?1.wav .*zoe/(zoe-)?1.wav"),
+        ("Bob_Lee (2)/1.wav", r"'Bob-Lee \(2\)' and 'Bob_Lee \(2\)' .*'Bob_Lee__2_'"),
     ):
         path = write_audio(folder / clash, make_speech(0))
         with pytest.raises(ValueError, match=told):
@@ -236,7 +163,7 @@ def test_a_speaker_in_both_folders_is_refused(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_speech(tmp_path / "unseen", ["zoe/7.wav", "zoe/8.wav", "other/1.wav"])
-    with pytest.raises(ValueError, match="1 speakers are in both train and test, first 'zoe'"):
+    with pytest.raises(ValueError, match=r"^1 speakers .*'zoe'"):
         prepare(
             monkeypatch, tmp_path / "d", "--train-dir", folder, "--test-dir", tmp_path / "unseen"
         )
@@ -254,7 +181,7 @@ def test_few_bad_files_are_left_out_and_many_refused(
     before = snapshot(tmp_path / "d")
     for j in (8, 9, 10):
         (folder / f"zoe/more{j}.wav").write_bytes(b"RIFF")
-    with pytest.raises(ValueError, match="4 of 37 files are bad, more than 5%"):
+    with pytest.raises(ValueError, match=r"^4 of 37 files .*5%"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder)
     assert snapshot(tmp_path / "d") == before
 
@@ -265,7 +192,7 @@ def test_few_bad_files_are_left_out_and_many_refused(
 def test_half_a_choice_of_folders_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]
 ) -> None:
-    with pytest.raises(ValueError, match="needs --corpus-dir, or both --train-dir and --test-dir"):
+    with pytest.raises(ValueError, match=r"--corpus-dir.*--train-dir and --test-dir"):
         prepare(monkeypatch, tmp_path / "d", *words)
 
 
@@ -277,22 +204,14 @@ def test_a_share_that_leaves_a_set_empty_is_refused(
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, "--test-share", share)
 
 
-def test_a_wrong_folder_is_one_line_and_exit_1(tmp_path: Path) -> None:
-    empty = f"{tmp_path}/empty"
-    Path(empty, "speaker").mkdir(parents=True)
-    for words, told in (
-        (["--corpus-dir", f"{tmp_path}/missing"], f"{tmp_path}/missing: no such folder; expected"),
-        (
-            ["--train-dir", f"{empty}", "--test-dir", f"{empty}"],
-            f"{empty}: no audio found; expected",
-        ),
-    ):
-        done = run(tmp_path / "data", *words)
-        assert done.returncode == 1
-        command, error = done.stderr.splitlines()
-        assert command.startswith("# prepare_folder.py ")
-        assert error.startswith(f"prepare_folder.py: error: {told}")
-        assert not (tmp_path / "data").exists()
+def test_a_wrong_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty/speaker").mkdir(parents=True)
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/missing: .*\.wav"):
+        prepare(monkeypatch, tmp_path / "data", "--corpus-dir", tmp_path / "missing")
+    words: list[str | Path] = ["--train-dir", tmp_path / "empty", "--test-dir", tmp_path / "empty"]
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/empty: .*\.wav"):
+        prepare(monkeypatch, tmp_path / "data", *words)
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_file_of_another_rate_has_its_true_duration(
@@ -328,7 +247,7 @@ def test_a_closed_set_tests_other_utterances_of_the_same_speakers(
     assert chosen[0] == chosen[1] != chosen[2]
 
 
-def test_a_closed_set_has_one_folder(tmp_path: Path) -> None:
-    result = run(tmp_path / "data", "--closed-set", "--train-dir", tmp_path, "--test-dir", tmp_path)
-    assert result.returncode == 1
-    assert "--closed-set goes with the former" in result.stderr
+def test_a_closed_set_has_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: list[str | Path] = ["--closed-set", "--train-dir", tmp_path, "--test-dir", tmp_path]
+    with pytest.raises(ValueError, match="--closed-set"):
+        prepare(monkeypatch, tmp_path / "data", *words)

@@ -1,9 +1,6 @@
-"""Stage 0 for Kaldi data directories: nothing changes on the way; what Kaldi refuses is told."""
+"""Stage 0 for Kaldi data directories: nothing changes on the way; what Kaldi refuses is refused."""
 
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +15,9 @@ from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
-from support.speech import EXPERIMENT, make_utterances, snapshot, write_speech
+from support.preparation import run_main
+from support.speech import EXPERIMENT, make_utterances, snapshot
 
-ROOT = Path(__file__).parents[2]
 TABLES = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2dur", "spk2gender", "text")
 
 
@@ -44,8 +41,7 @@ def make_set(folder: Path, prefix: str, segments: bool = False) -> list[Utteranc
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["prepare_kaldi.py", *map(str, [output, *words])])
-    prepare_kaldi.main()
+    run_main(monkeypatch, prepare_kaldi, output, *words)
 
 
 def two_sets(tmp_path: Path, segments: bool = False) -> list[str | Path]:
@@ -141,51 +137,7 @@ def test_one_directory_is_split_by_speaker(
         ]  # fmt: skip
     assert sets[0] == sets[1]
     assert any(test != sets[0] for test in sets)
-    assert "trials are not used" in caplog.text
-
-
-@pytest.mark.parametrize("place", ["cwd", "ancestor"])
-def test_relative_paths_start_in_the_current_directory_or_around_the_data_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    recipe = tmp_path / "egs/my corpus/v1"
-    forms = {"0-0": "{}", "2-0": "cat {} |", "3-0": "cat < {} | cat |"}
-    for part in ("train", "test"):
-        folder = recipe / "data" / part
-        make_set(folder, part)
-        lines = []
-        for i in range(8):
-            key = f"{i // 2}-{i % 2}"
-            form = forms.get(key, "flac -c -d -s {} |" if i % 2 else "{}")
-            suffix = "flac" if i % 2 else "wav"
-            name = f"data/{part}/audio/{part}{key.replace('-', '/')}.{suffix}"
-            lines.append(f"{part}{key} {form.format(name)}\n")
-        (folder / "wav.scp").write_text("".join(lines))
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(recipe if place == "cwd" else elsewhere)
-    prepare(monkeypatch, tmp_path / "a", "--corpus-dir", recipe / "data")
-    monkeypatch.chdir(elsewhere)
-    entries_made = read_table(tmp_path / "a/test/wav.scp")
-    audio = recipe / "data/test/audio"
-    assert entries_made["test0-0"] == f"{audio}/test0/0.wav"
-    assert entries_made["test0-1"] == f"flac -c -d -s '{audio}/test0/1.flac' |"
-    assert entries_made["test2-0"] == f"cd '{recipe}' && cat data/test/audio/test2/0.wav |"
-    compute_data_dir(tmp_path / "a/test", EXPERIMENT, 2)
-    assert len(read_table(tmp_path / "a/test/feats.scp")) == 8
-
-
-def test_paths_that_lead_nowhere_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = two_sets(tmp_path)
-    wav_scp = tmp_path / "kaldi/test/wav.scp"
-    wav_scp.write_text(wav_scp.read_text().replace(f"{tmp_path}/kaldi/", "gone/"))
-    with pytest.raises(
-        ValueError, match=r"8 of 8 utterances.*gone/test/audio/test0/0\.wav: no suc"
-    ):
-        prepare(monkeypatch, tmp_path / "a", *options)
-    assert not (tmp_path / "a").exists()
+    assert f"{tmp_path}/kaldi: " in caplog.text
 
 
 def test_segments_past_the_end_are_cut_or_left_out(
@@ -205,8 +157,8 @@ def test_segments_past_the_end_are_cut_or_left_out(
     assert made["test0-s0"] == f"rec-test0 0.100000 {length:.6f}"
     assert "test0-s1" not in made
     assert len(made) == 15
-    assert "1 segments end after their recordings" in caplog.text
-    assert "test0-s1: no such segment: 0.1 to" in caplog.text
+    assert "1 segments " in caplog.text
+    assert "test0-s1: no such segment: 0.1 to " in caplog.text
 
 
 def shuffle(path: Path) -> None:
@@ -225,28 +177,16 @@ def change(old: str, new: str) -> Callable[[Path], None]:
     ("name", "spoil", "told"),
     [
         ("wav.scp", shuffle, "wav.scp, line 2: "),
-        ("utt2spk", shuffle, "utt2spk, line 2: .* comes after .*: sort it with LC_ALL=C"),
-        (
-            "utt2spk",
-            change("test0-s1 test0", "test0-s1 zoe"),
-            r"utt2spk, line \d: not sorted by speaker",
-        ),
+        ("utt2spk", shuffle, "utt2spk, line 2: .*LC_ALL=C sort"),
+        ("utt2spk", change("test0-s1 test0", "test0-s1 zoe"), r"utt2spk, line \d: .*'test0'"),
         ("utt2spk", change("test0-s1 test0\n", ""), "'test0"),
-        (
-            "spk2utt",
-            change(" test0-s1", ""),
-            "spk2utt, line 1: does not match utt2spk, first at 'test0'",
-        ),
-        (
-            "spk2gender",
-            change("test1 f", "test1 female"),
-            "spk2gender, line 2: 'test1' has 'female', not m or f",
-        ),
-        ("spk2gender", change("test1 f\n", ""), "first 'test1', which spk2gender lacks: remove"),
+        ("spk2utt", change(" test0-s1", ""), "spk2utt, line 1: .*utt2spk, .*'test0'"),
+        ("spk2gender", change("test1 f", "test1 female"), "line 2: 'test1' .*'female', .*m or f"),
+        ("spk2gender", change("test1 f\n", ""), "'test1', .*spk2gender"),
         (
             "segments",
             change("test1-s1 rec-test1 ", "test1-s1 rec "),
-            r"wav.scp, line \d: its keys .*'rec'",
+            r"wav.scp, line \d: .*'rec'",
         ),
         ("segments", change("test1-s1 ", "test1-s9 "), r"segments, line \d: .*test1-s[19]"),
         (
@@ -254,13 +194,9 @@ def change(old: str, new: str) -> Callable[[Path], None]:
             change(" 0.050000 0.150000", " 0.2 0.1"),
             r"segments, line \d: .*'rec-test0 0.2 0.1'",
         ),
-        (
-            "wav.scp",
-            change("rec-test1 ", "rec-test1x "),
-            r"wav.scp, line \d: its keys .*'rec-test1'",
-        ),
-        ("wav.scp", Path.unlink, "no wav.scp in it; expected a Kaldi data directory with"),
-        ("spk2utt", Path.unlink, "no spk2utt in it; expected a Kaldi data directory with"),
+        ("wav.scp", change("rec-test1 ", "rec-test1x "), r"wav.scp, line \d: .*'rec-test1'"),
+        ("wav.scp", Path.unlink, r"\bwav.scp\b"),
+        ("spk2utt", Path.unlink, r"\bspk2utt\b"),
     ],
 )
 def test_what_kaldi_refuses_is_refused_in_one_line(
@@ -292,13 +228,11 @@ def test_bad_audio_is_left_out_or_too_much(
     change(good["test1-0"], "sph3pipe -f wav a.sph |")(wav_scp)
     prepare(monkeypatch, tmp_path / "a", *options)
     assert "train0-0: empty file" in caplog.text
-    assert "test1-0: sph3pipe: command not found: install it" in caplog.text
+    assert "test1-0: sph3pipe: " in caplog.text
     assert len(read_table(tmp_path / "a/test/wav.scp")) == 7
     before = snapshot(tmp_path / "a")
     change(good["test2-0"], "sph3pipe -f wav a.sph |")(wav_scp)
-    with pytest.raises(
-        ValueError, match=r"2 of 8 utterances are bad, .* mend what .*test/wav\.scp"
-    ):
+    with pytest.raises(ValueError, match=r"^2 of 8 utterances .*/test/wav\.scp"):
         prepare(monkeypatch, tmp_path / "a", *options)
     assert snapshot(tmp_path / "a") == before
 
@@ -309,32 +243,5 @@ def test_bad_audio_is_left_out_or_too_much(
 def test_half_a_choice_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    with pytest.raises(ValueError, match="needs --corpus-dir, or both --train-dir and --test-dir"):
+    with pytest.raises(ValueError, match=r"--corpus-dir.*--train-dir and --test-dir"):
         prepare(monkeypatch, tmp_path / "d", *words)
-
-
-def test_the_script_runs_by_itself(tmp_path: Path) -> None:
-    options = two_sets(tmp_path)
-    done = subprocess.run(
-        [sys.executable, ROOT / "local/prepare_kaldi.py", tmp_path / "a", *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "pyscripts")},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
-    assert (tmp_path / "a/test/trials").is_file()
-    assert os.access(ROOT / "local/prepare_kaldi.py", os.X_OK)
-
-
-def test_a_stray_file_elsewhere_does_not_stand_for_one_of_a_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first path is found around the data directory; others are not looked for elsewhere."""
-    names = ["audio/a/0.wav", "audio/a/1.wav"]
-    write_speech(tmp_path / "corpus", names[:1])
-    write_speech(tmp_path / "elsewhere", names[1:])
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    locate = prepare_kaldi.make_locator(tmp_path / "corpus" / "data" / "train")
-    assert locate(names[0]) == str(tmp_path / "corpus" / names[0])
-    with pytest.raises(ValueError, match=r"audio/a/1\.wav: no such file below .*corpus: make"):
-        locate(names[1])

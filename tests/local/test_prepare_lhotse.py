@@ -3,80 +3,23 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from lhotse import (
-    AudioSource,
-    CutSet,
-    Recording,
-    RecordingSet,
-    SupervisionSegment,
-    SupervisionSet,
-)
+from lhotse import AudioSource, CutSet, RecordingSet, SupervisionSet
 
 import prepare_kaldi
 import prepare_lhotse
 from deep_speaker.features.extraction import compute_data_dir
-from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import read_utterances, write_data_dir
 from deep_speaker.kaldi.tables import read_table
 from support import kaldi_checks
-from support.speech import EXPERIMENT, make_utterances, snapshot, write_speech
+from support.lhotse_parts import make_part, write_part
+from support.preparation import run_main
+from support.speech import EXPERIMENT, make_utterances, snapshot
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["prepare_lhotse.py", *map(str, [output, *words])])
-    prepare_lhotse.main()
-
-
-def make_recording(path: Path, key: str, **changes: Any) -> Recording:
-    info = read_info(path)
-    values: dict[str, Any] = {
-        "id": key,
-        "sources": [AudioSource("file", [0], str(path))],
-        "sampling_rate": info.sampling_rate,
-        "num_samples": info.num_samples,
-        "duration": info.duration,
-    }
-    return Recording(**values | changes)
-
-
-def make_part(part: str, audio: Path) -> tuple[list, list]:
-    """Four speakers, a recording of one utterance each, and one of two; ids without speakers."""
-    recordings, supervisions = [], []
-    for i in range(4):
-        names = [f"{part}-{i}/{j}.wav" for j in (0, 1)]
-        speaker = f"{part} {i}"  # with a space, which no Kaldi id holds
-        sex = ("male", "F", "f", "M")[i]
-        for j, path in enumerate(write_speech(audio, names, seed=10 * i)):
-            recordings.append(make_recording(path, f"{part}-{i}-{j}"))
-            for k, (start, end) in enumerate([(0, 0.1), (0.1, 0.2)] if j else [(0, None)]):
-                duration = end - start if end else recordings[-1].duration
-                key, recording = f"{i}{j}{k}", recordings[-1].id
-                supervisions.append(
-                    SupervisionSegment(
-                        key, recording, start, duration, 0, "a b", "en", speaker, sex
-                    )
-                )
-    return recordings, supervisions
-
-
-def write_part(folder: Path, name: str, recordings: list, supervisions: list) -> None:
-    folder.mkdir(exist_ok=True, parents=True)
-    RecordingSet.from_recordings(recordings).to_file(folder / f"tiny_recordings_{name}.jsonl.gz")
-    SupervisionSet.from_segments(supervisions).to_file(
-        folder / f"tiny_supervisions_{name}.jsonl.gz"
-    )
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> dict[str, tuple[list, list]]:
-    """Of two parts, written to tmp_path/lhotse."""
-    made = {name: make_part(name, tmp_path / "audio") for name in ("train-small", "test-clean")}
-    for name, manifests in made.items():
-        write_part(tmp_path / "lhotse", name, *manifests)
-    return made
+    run_main(monkeypatch, prepare_lhotse, output, *words)
 
 
 @pytest.mark.usefixtures("parts")
@@ -132,13 +75,13 @@ def test_parts_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )  # fmt: skip
     speakers = set(read_table(tmp_path / "a/train/utt2spk").values())
     assert speakers == {f"{name}_{i}" for name in ("train_small", "dev") for i in range(4)}
-    with pytest.raises(ValueError, match=r"no manifests other\*; .* dev test-clean train-small$"):
+    with pytest.raises(ValueError, match=r"/lhotse: .*other\*.* dev test-clean train-small$"):
         prepare(
             monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse",
             "--test-parts", "other*",
         )  # fmt: skip
     next((tmp_path / "lhotse").glob("*supervisions_dev*")).unlink()
-    with pytest.raises(ValueError, match=r"recordings_dev\.jsonl\.gz: recordings and supervis"):
+    with pytest.raises(ValueError, match=r"/tiny_recordings_dev\.jsonl\.gz: "):
         prepare(
             monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse",
             "--train-parts", "dev",
@@ -219,98 +162,3 @@ def test_recordings_are_joined_by_their_ids_whatever_their_order_and_letters(
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
         "manifests", "stage_0_options", "train", "test",
     }  # fmt: skip
-
-
-def test_a_recording_that_stands_twice_is_one_line(
-    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recordings, _ = parts["test-clean"]
-    with RecordingSet.open_writer(tmp_path / "lhotse/tiny_recordings_test-clean.jsonl.gz") as file:
-        for item in [*recordings, replace(recordings[2], sampling_rate=8000)]:
-            file.write(item)
-    told = r"recordings_test-clean\.jsonl\.gz: recording 'test-clean-1-0' stands there twice: keep"
-    with pytest.raises(ValueError, match=told):
-        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-    assert not (tmp_path / "a").exists()
-
-
-def test_supervisions_in_place_of_recordings_are_one_line(
-    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    supervisions = SupervisionSet.from_segments(parts["test-clean"][1])
-    supervisions.to_file(tmp_path / "lhotse/tiny_recordings_test-clean.jsonl.gz")
-    with pytest.raises(ValueError, match=r"not a manifest of recordings .*holds a SupervisionSeg"):
-        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-
-
-@pytest.mark.parametrize(
-    ("recording", "supervision", "told"),
-    [
-        ({}, {"speaker": None}, "supervision '000' has no speaker"),
-        ({}, {"channel": 1}, "supervision '000' is of channel 1; only channel 0 is read"),
-        ({}, {"channel": [0, 1]}, r"supervision '000' is of channel \[0, 1\]; only channel 0"),
-        ({}, {"speaker": "test-clean_0"}, "both become 'test_clean_0': rename one"),
-        ({}, {"recording_id": "x"}, "'000' is of 'x', which .*recordings_test-clean.* lacks"),
-        ({"sources": [AudioSource("url", [0], "http://x/a.wav")]}, {}, "its audio is url of"),
-        ({"sources": [AudioSource("file", [1], "a.wav")]}, {}, r"file of channels \[1\]; needed"),
-        ({"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}]}, {}, "transformed audio"),
-    ],
-)
-def test_what_cannot_be_used_is_one_line(
-    parts: dict[str, tuple[list, list]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    recording: dict[str, Any],
-    supervision: dict[str, Any],
-    told: str,
-) -> None:
-    recordings, supervisions = parts["test-clean"]
-    recordings = [replace(recordings[0], **recording), *recordings[1:]]
-    supervisions = [replace(supervisions[0], **supervision), *supervisions[1:]]
-    write_part(tmp_path / "lhotse", "test-clean", recordings, supervisions)
-    with pytest.raises(ValueError, match=told) as error:
-        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "a").exists()
-
-
-@pytest.mark.usefixtures("parts")
-@pytest.mark.parametrize("line", ["no json", '{"id": "a"}'])
-def test_a_file_that_is_no_manifest_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
-) -> None:
-    (tmp_path / "lhotse/tiny_recordings_test-more.jsonl").write_text(f"{line}\n")
-    (tmp_path / "lhotse/tiny_supervisions_test-more.jsonl").write_text(f"{line}\n")
-    with pytest.raises(ValueError, match=r"test-more\.jsonl: not a manifest of recordings \("):
-        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-
-
-def test_bad_audio_is_left_out(
-    parts: dict[str, tuple[list, list]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    (tmp_path / "audio/train-small-0/0.wav").write_bytes(b"")
-    prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-    assert "train_small_0-000: empty file" in caplog.text
-    assert len(read_table(tmp_path / "a/train/utt2spk")) == 11
-    (tmp_path / "audio/train-small-1/0.wav").unlink()
-    with pytest.raises(ValueError, match="2 of 12 supervisions are bad"):
-        prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
-
-
-def test_a_mixed_cut_is_refused(
-    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, (recordings, supervisions) in parts.items():
-        cuts = CutSet.from_manifests(
-            RecordingSet.from_recordings(recordings), SupervisionSet.from_segments(supervisions)
-        )
-        (tmp_path / name).mkdir()
-        cuts.pad(duration=3.0).to_file(tmp_path / name / "cuts.jsonl.gz")
-    with pytest.raises(ValueError, match="is mixed or has no recording"):
-        prepare(
-            monkeypatch, tmp_path / "a",
-            "--train-dir", tmp_path / "train-small", "--test-dir", tmp_path / "test-clean",
-        )  # fmt: skip

@@ -1,9 +1,5 @@
 """Stage 0 for LibriSpeech, on tiny trees in its layout."""
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +9,9 @@ import prepare_librispeech
 from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from support import kaldi_checks
+from support.preparation import run_main
 from support.speech import make_speech, snapshot, write_audio
 
-ROOT = Path(__file__).parents[2]
 # Kaldi's order of these with and without the dash differs.
 TRAIN = {"19": ("f", "198"), "198": ("m", "209"), "1034": ("m", "121119")}
 TEST = {"1272": ("m", "128104"), "84": ("f", "121123"), "8": ("f", "1")}
@@ -54,8 +50,7 @@ def corpus_dir(tmp_path: Path) -> Path:
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["prepare_librispeech.py", *map(str, [output, *words])])
-    prepare_librispeech.main()
+    run_main(monkeypatch, prepare_librispeech, output, *words)
 
 
 def speakers_of(data_dir: Path) -> set[str]:
@@ -108,7 +103,7 @@ def test_parts_are_all_of_train_and_test_or_those_named(
     assert speakers_of(tmp_path / "d/train") == {"20"}
     assert speakers_of(tmp_path / "d/test") == {"61", "62", *TEST}
 
-    with pytest.raises(ValueError, match="train-clean-100: no such part of the corpus"):
+    with pytest.raises(ValueError, match="/train-clean-100: "):
         prepare(
             monkeypatch,
             tmp_path / "d",
@@ -152,16 +147,13 @@ def test_a_part_that_lacks_much_of_its_audio_is_refused(
     before = snapshot(tmp_path / "d")
     for path in (corpus_dir / "dev-clean-2/84/121123").glob("*.flac"):
         path.unlink()
-    told = (
-        f"5 of 15 files are bad, more than 5%: mend or remove the files in {corpus_dir}/dev-clean-2"
-        "; first 84-121123-0000: no such FLAC file"
-    )
-    with pytest.raises(ValueError, match=re.escape(told)):
+    told = rf"^5 of 15 files .*5%.*{corpus_dir}/dev-clean-2\b.* 84-121123-0000: "
+    with pytest.raises(ValueError, match=told):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     assert snapshot(tmp_path / "d") == before
 
 
-def test_an_empty_file_among_many_is_told_and_left_out(
+def test_an_empty_file_among_many_is_logged_and_left_out(
     corpus_dir: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -175,9 +167,9 @@ def test_an_empty_file_among_many_is_told_and_left_out(
     assert len(keys) == 29
     assert "19-198-0002" not in keys
     assert "19-198-0002" in caplog.text
-    assert "1 of 30 files are bad and left out" in caplog.text
+    assert "1 of 30 files " in caplog.text
     (part / "19/198/19-198-0003.flac").write_bytes(b"fLaC")
-    with pytest.raises(ValueError, match=r"2 of 30 files are bad, more than 5%.*19-198-0002"):
+    with pytest.raises(ValueError, match=r"^2 of 30 files .*5%.*19-198-0002"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
 
 
@@ -200,7 +192,7 @@ def test_a_transcript_without_its_audio_is_left_out(
     caplog.set_level("INFO")
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     assert len(read_table(tmp_path / "d/test/utt2spk")) == 14
-    assert "dev-clean-2: 14 of 15 utterances have audio" in caplog.text
+    assert "/dev-clean-2: 14 of 15 utterances " in caplog.text
 
 
 def test_without_speakers_txt_no_sex_is_claimed(
@@ -212,7 +204,7 @@ def test_without_speakers_txt_no_sex_is_claimed(
     (corpus_dir / "SPEAKERS.TXT").unlink()
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     assert not (tmp_path / "d/train/spk2gender").exists()
-    assert "SPEAKERS.TXT is missing: no same-sex results" in caplog.text
+    assert f"{corpus_dir}/SPEAKERS.TXT " in caplog.text
 
 
 @pytest.mark.parametrize("line", ["just a line", "19"])
@@ -220,7 +212,7 @@ def test_a_damaged_speakers_txt_is_one_clear_error(
     corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     (corpus_dir / "SPEAKERS.TXT").write_text(SPEAKERS + line + "\n")
-    with pytest.raises(ValueError, match=r"SPEAKERS\.TXT"):
+    with pytest.raises(ValueError, match=r"/SPEAKERS\.TXT: "):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
 
 
@@ -228,10 +220,10 @@ def test_an_empty_tree_is_one_clear_error(
     corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "LibriSpeech2").mkdir()
-    with pytest.raises(ValueError, match=r"no train-\* or no test-\* or dev-\* part"):
+    with pytest.raises(ValueError, match=r"/LibriSpeech2: .*--corpus-dir"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tmp_path / "LibriSpeech2")
     (corpus_dir / "train-clean-100").mkdir()
-    with pytest.raises(ValueError, match=r"train-clean-100: no .*trans\.txt"):
+    with pytest.raises(ValueError, match=r"/train-clean-100: .*trans\.txt"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", corpus_dir)
     assert not (tmp_path / "d").exists()
 
@@ -247,7 +239,7 @@ def test_a_missing_folder_is_downloaded_or_one_clear_error(
 
     monkeypatch.setattr(prepare_librispeech, "download_librispeech", no_network)
     missing = tmp_path / "new" / "LibriSpeech"
-    with pytest.raises(ValueError, match=f"{missing}: no such folder, and the download failed"):
+    with pytest.raises(ValueError, match=f"^{missing}: .*OSError.*--corpus-dir"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", missing)
     words = ["--train-parts", "train-clean-5", "--test-parts", "dev-clean-2"]
     with pytest.raises(ValueError, match="--corpus-dir"):
@@ -262,21 +254,9 @@ def test_a_missing_folder_is_downloaded_or_one_clear_error(
     assert speakers_of(tmp_path / "d/train") == TRAIN.keys()
 
 
-def test_a_folder_of_another_name_is_one_line_and_exit_1(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            ROOT / "local/prepare_librispeech.py",
-            tmp_path / "data",
-            "--corpus-dir",
-            tmp_path / "libri",
-        ],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "pyscripts")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    command, error = done.stderr.splitlines()
-    assert command.startswith("# prepare_librispeech.py ")
-    assert error.startswith(f"prepare_librispeech.py: error: {tmp_path}/libri: no such folder;")
+def test_a_folder_of_another_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match=f"^{tmp_path}/libri: .*/LibriSpeech$"):
+        prepare(monkeypatch, tmp_path / "data", "--corpus-dir", tmp_path / "libri")
     assert list(tmp_path.iterdir()) == []

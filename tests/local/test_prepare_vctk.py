@@ -1,6 +1,5 @@
 """Stage 0 for VCTK, on tiny trees in the layouts of its two versions."""
 
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -152,33 +151,29 @@ def test_without_speaker_info_no_sex_is_claimed(
     (new / "speaker-info.txt").unlink()
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", new)
     assert not (tmp_path / "d/train/spk2gender").exists()
-    assert "speaker-info.txt is missing: no same-sex results" in caplog.text
+    assert f"{new}/speaker-info.txt " in caplog.text
 
 
-def test_another_layout_is_told_with_what_was_sought(
+def test_another_layout_is_refused_with_the_one_sought(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "half/wav48_silence_trimmed").mkdir(parents=True)
-    expected = "expected wav48_silence_trimmed/p225/p225_001_mic1.flac (0.92) or wav48/p225/p225_"
-    for folder, mic, told in (
-        ("empty", "1", f"empty: no recordings of VCTK; {expected}"),
-        ("half", "1", f"half: no recordings of VCTK; {expected}"),
-        (old.name, "2", f"{old.name}: --mic 2 needs VCTK 0.92; {expected}"),
-    ):
-        with pytest.raises(ValueError, match=re.escape(f"{tmp_path}/{told}")):
+    for folder, mic in (("empty", "1"), ("half", "1"), (old.name, "2")):
+        told = rf"^{tmp_path}/{folder}: .*wav48_silence_trimmed/p225/p225_001_mic1\.flac"
+        with pytest.raises(ValueError, match=told):
             prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tmp_path / folder, "--mic", mic)
     assert not (tmp_path / "d").exists()
 
 
 def test_a_missing_folder_is_one_line_and_an_exit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
     monkeypatch.setattr(sys, "argv", ["prepare_vctk.py", *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(SystemExit) as stopped:
         runpy.run_path(prepare_vctk.__file__, run_name="__main__")
-    told = f"{tmp_path}/x: no recordings of VCTK; expected wav48_silence_trimmed/p225/"
-    assert str(caught.value).startswith(f"prepare_vctk.py: error: {told}")
-    assert len(str(caught.value).splitlines()) == 1
+    assert stopped.value.code == 1
+    _, error = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"prepare_vctk.py: error: {tmp_path}/x: ")
     assert list(tmp_path.iterdir()) == []

@@ -118,7 +118,7 @@ def test_protocols_are_chosen(both: Path, tmp_path: Path, monkeypatch: pytest.Mo
     (both / "list_test_all.txt").write_text(E_LIST)
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", both, "--protocols", "O")
     assert find_trial_lists(tmp_path / "d/test").keys() == {"vox1_o"}
-    with pytest.raises(ValueError, match=r"no list_test_hard\.txt in .*--lists"):
+    with pytest.raises(ValueError, match=r"\blist_test_hard\.txt .*--lists"):
         prepare(monkeypatch, tmp_path / "d2", "--corpus-dir", both, "--protocols", "O", "H")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/list_test_hard.txt").write_text(E_LIST)
@@ -137,13 +137,13 @@ def test_e_is_not_tested_where_voxceleb1_trains(
     (voxceleb1 / "list_test_all2.txt").write_text(E_LIST)
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
     assert find_trial_lists(tmp_path / "d/test").keys() == {"vox1_o"}
-    assert "Vox1-E-cleaned left out: they test speakers who train" in caplog.text
+    assert any(line.startswith("Vox1-E-cleaned ") for line in caplog.messages)
     before = snapshot(tmp_path / "d")
-    with pytest.raises(ValueError, match="Vox1-E-cleaned tests the speakers of VoxCeleb1 who"):
+    with pytest.raises(ValueError, match=r"^Vox1-E-cleaned .*--protocols O O-cleaned"):
         words = ["--corpus-dir", voxceleb1, "--protocols", "O", "E-cleaned"]
         prepare(monkeypatch, tmp_path / "d", *words)
     (voxceleb1 / "veri_test.txt").unlink()
-    with pytest.raises(ValueError, match="Vox1-E-cleaned: all lists there are test the speakers"):
+    with pytest.raises(ValueError, match=r"^Vox1-E-cleaned: .*veri_test\.txt"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
     assert snapshot(tmp_path / "d") == before
 
@@ -159,7 +159,7 @@ def test_trees_are_named_outright(
     assert utterances_of(tmp_path / "d/train") == ids_of(VOX2_TEST)  # as asked
 
 
-def test_only_a_whole_word_test_holds_out_the_speakers_of_a_folder(
+def test_only_a_whole_word_test_marks_a_folder_of_test_speakers(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither `latest` nor `contest` is one."""
@@ -181,36 +181,32 @@ def test_test_speakers_of_voxceleb2_are_known_from_its_table(
     assert read_table(tmp_path / "d/train/spk2gender") == {"id00012": "m", "id00015": "f"}
 
 
-def test_other_layouts_are_told_what_was_looked_for(
+def test_other_layouts_are_refused_with_what_was_looked_for(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
     write_speech(tmp_path / "flat", ["anna/1.wav", "anna/2.wav"])
-    for name, told in (
-        ("missing", "missing: no such folder; looked for <speaker id>/<video>/"),
-        ("empty", "empty: no speakers to train; looked for <speaker id>/<video>/"),
-        ("flat", "flat: no speakers to train; looked for <speaker id>/<video>/"),
-    ):
-        with pytest.raises(ValueError, match=told):
+    for name in ("missing", "empty", "flat"):
+        with pytest.raises(ValueError, match=f"^{tmp_path}/{name}: .*<speaker id>/<video>/"):
             prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tmp_path / name)
     (tmp_path / "hollow/id00012/21Uxsk56VDQ").mkdir(parents=True)
     words = ["--train-dir", tmp_path / "hollow", "--test-dir", voxceleb1]
-    with pytest.raises(ValueError, match="hollow: no audio of speakers who are not tested; looked"):
+    with pytest.raises(ValueError, match=r"/hollow: .*<speaker id>/<video>/"):
         prepare(monkeypatch, tmp_path / "d", *words)
     for speaker in (voxceleb1 / "vox1_test_wav/wav").iterdir():
         if speaker.name not in O_LIST:
             shutil.rmtree(speaker)
     words = ["--train-dir", voxceleb1 / "vox1_test_wav", "--test-dir", voxceleb1]
-    with pytest.raises(ValueError, match="test_wav: all of its speakers are tested: name a tree"):
+    with pytest.raises(ValueError, match=r"/vox1_test_wav: .*--train-dir"):
         prepare(monkeypatch, tmp_path / "d", *words)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "needs --corpus-dir, or both --train-dir and --test-dir"),
-        (["--train-dir", "."], "needs --corpus-dir, or both --train-dir and --test-dir"),
-        (["--corpus-dir", ".", "--train-list", "x"], "--train-list names files below --train-dir"),
+        ([], "--corpus-dir.*--train-dir and --test-dir"),
+        (["--train-dir", "."], "--corpus-dir.*--train-dir and --test-dir"),
+        (["--corpus-dir", ".", "--train-list", "x"], "--train-list .*--train-dir"),
     ],
 )
 def test_half_a_choice_of_folders_is_refused(
@@ -235,7 +231,7 @@ def test_an_error_is_one_line_and_exit_1(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     _, error = done.stderr.splitlines()
-    assert error.startswith(f"prepare_voxceleb.py: error: {tmp_path}/missing: no such folder; look")
+    assert error.startswith(f"prepare_voxceleb.py: error: {tmp_path}/missing: ")
 
 
 def test_links_are_followed_and_a_copy_of_the_tree_is_refused(
@@ -247,7 +243,7 @@ def test_links_are_followed_and_a_copy_of_the_tree_is_refused(
     prepare(monkeypatch, tmp_path / "d", "--corpus-dir", both)
     assert utterances_of(tmp_path / "d/train") == ids_of(VOX2_DEV)
     shutil.copytree(dev / "id00012", both / "copy/id00012")
-    with pytest.raises(ValueError, match="'id00012-21Uxsk56VDQ-00001' comes twice"):
+    with pytest.raises(ValueError, match="'id00012-21Uxsk56VDQ-00001'"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", both)
 
 

@@ -45,11 +45,10 @@ def test_lists_and_tables_lie_in_the_tree_or_the_folder_around_it(
         (tmp_path / place / "vox1_meta.csv").write_text(VOX1_META)
         caplog.clear()
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", tree)
-        told = [line for line in caplog.messages if line.startswith(f"{tmp_path / place}/")]
-        assert told == [
-            f"{tmp_path / place}/vox1_meta.csv: what is known of the speakers",
-            f"{tmp_path / place}/veri_test.txt: 4 trials",
-        ]
+        logged = [line for line in caplog.messages if line.startswith(f"{tmp_path / place}/")]
+        meta, trials = logged
+        assert meta.startswith(f"{tmp_path / place}/vox1_meta.csv: ")
+        assert trials == f"{tmp_path / place}/veri_test.txt: 4 trials"
         assert find_trial_lists(tmp_path / "d/test").keys() == {"vox1_o"}
         assert read_table(tmp_path / "d/test/spk2gender") == {"id10270": "f", "id10271": "m"}
 
@@ -80,7 +79,7 @@ def test_a_damaged_table_is_one_clear_error(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     (voxceleb1 / "vox1_meta.csv").write_text(VOX1_META + line + "\n")
-    with pytest.raises(ValueError, match=r"vox1_meta\.csv, line 7: expected 'id name m\|f"):
+    with pytest.raises(ValueError, match=r"/vox1_meta\.csv, line 7: .*'id name m\|f"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
 
 
@@ -108,10 +107,10 @@ def test_lists_of_voxceleb_trainer_are_taken_as_they_are(
         "id00012 id00012/21Uxsk56VDQ/00001.wav\n"
         + "".join(f"id00012 id00012/21Uxsk56VDQ/{i:05}.wav\n" for i in (7, 8))
     )
-    with pytest.raises(ValueError, match=r"2 of 3 utterances of .*train_list\.txt have no audio"):
+    with pytest.raises(ValueError, match=r"^2 of 3 utterances .*/train_list\.txt "):
         prepare(monkeypatch, tmp_path / "d", *words)
     train_list.write_text("id00012 id00015/0fijmz4vTVU/00001.wav\n")
-    with pytest.raises(ValueError, match=r"train_list\.txt, line 1: expected 'id00012 id00012/21U"):
+    with pytest.raises(ValueError, match=r"/train_list\.txt, line 1: .*'id00012 id00015/"):
         prepare(monkeypatch, tmp_path / "d", *words)
 
 
@@ -142,11 +141,11 @@ def test_closed_set_identification_follows_the_split(
     split.write_text("\n".join([*lines, f"2 {file}"]))
     with pytest.raises(
         ValueError,
-        match=rf"iden_split\.txt, line {len(lines) + 1}: {file} is in part 2, and in another",
+        match=rf"/iden_split\.txt, line {len(lines) + 1}: {file} .*part 2",
     ):
         prepare(monkeypatch, tmp_path / "d", *words)
     split.write_text("4 id10001/1zcIwhmdeo4/00001.wav\n")
-    with pytest.raises(ValueError, match=r"iden_split\.txt, line 1: expected '1\|2\|3 id10003"):
+    with pytest.raises(ValueError, match=r"/iden_split\.txt, line 1: .*'4 id10001/"):
         prepare(monkeypatch, tmp_path / "d", *words)
 
 
@@ -170,9 +169,7 @@ def test_little_missing_or_broken_audio_is_left_out_with_its_trials(
     for i in (5, 6, 7):
         (both / f"vox1_test_wav/wav/id10270/abcdefghijk/0000{i}.wav").unlink()
     before = snapshot(tmp_path / "d")
-    with pytest.raises(
-        ValueError, match=r"4 of 64 utterances of .*veri_test\.txt have no audio in"
-    ):
+    with pytest.raises(ValueError, match=r"^4 of 64 utterances .*/veri_test\.txt "):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", both)
     assert snapshot(tmp_path / "d") == before
 
@@ -181,17 +178,15 @@ def test_a_missing_list_is_one_clear_error(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (voxceleb1 / "veri_test.txt").unlink()
-    with pytest.raises(
-        ValueError, match=r"no veri_test\.txt, .*download_voxceleb\.py FOLDER --lis"
-    ):
+    with pytest.raises(ValueError, match=r"veri_test\.txt, .*download_voxceleb\.py FOLDER --lists"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
     (voxceleb1 / "veri_test.txt").write_text("\n")
-    with pytest.raises(ValueError, match=r"veri_test\.txt: no trials"):
+    with pytest.raises(ValueError, match=r"/veri_test\.txt: "):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
-    with pytest.raises(ValueError, match=r"nowhere: no such folder"):
+    with pytest.raises(ValueError, match=r"^--lists .*/nowhere: "):
         words = ["--corpus-dir", voxceleb1, "--lists", tmp_path / "nowhere"]
         prepare(monkeypatch, tmp_path / "d", *words)
-    with pytest.raises(ValueError, match=r"mine\.txt: no such list"):
+    with pytest.raises(ValueError, match=r"/mine\.txt: "):
         words = ["--corpus-dir", voxceleb1, "--test-list", tmp_path / "mine.txt"]
         prepare(monkeypatch, tmp_path / "d", *words)
 
@@ -219,5 +214,5 @@ def test_a_damaged_list_is_one_clear_error(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     (voxceleb1 / "veri_test.txt").write_text(O_LIST + line + "\n")
-    with pytest.raises(ValueError, match=r"veri_test\.txt, line 5: expected '1\|0 id10270/"):
+    with pytest.raises(ValueError, match=r"/veri_test\.txt, line 5: .*'1\|0 id10270/"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)

@@ -9,7 +9,7 @@ import yaml
 
 from deep_speaker.config import Experiment
 from deep_speaker.features.extraction import write_options
-from deep_speaker.features.normalisation import cmvn_statistics
+from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.shards import ARCHIVES
 from deep_speaker.kaldi.archives import ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import write_spk2utt
@@ -104,7 +104,7 @@ def write_features(
         decisions = np.ones(len(values), np.float32) if voiced is None else voiced[key]
         writers["feats"].write(key, values)
         writers["vad"].write(key, decisions.astype(np.float32))
-        writers["utt_cmvn"].write(key, cmvn_statistics(values[decisions > 0]))
+        writers["utt_cmvn"].write(key, cmvn_sums(values[decisions > 0]))
     for name, writer in writers.items():
         with writer:
             write_scp(folder / ARCHIVES[name], writer.scp)

@@ -1,7 +1,8 @@
-"""What every command shares: one line for an expected error, a traceback for a bug."""
+"""The frame of a command: one line for an expected error, a traceback for a bug, and its log."""
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,5 +99,5 @@ def test_several_commands_of_a_stage_share_a_log_and_a_bug_is_in_it(tmp_path: Pa
 def test_positive_int_takes_whole_numbers_from_1() -> None:
     assert [command.positive_int(text) for text in ("1", "016")] == [1, 16]
     for text in ("0", "-3", "2.5", "", "two", "1e3", "-"):
-        with pytest.raises(argparse.ArgumentTypeError, match="whole number"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(repr(text))}"):
             command.positive_int(text)

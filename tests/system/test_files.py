@@ -69,12 +69,7 @@ def test_directory_survives_an_error_in_the_block(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from deep_speaker.system.files import (
-    read_utf8,
-    replacing_directory,
-    replacing_file,
-    scratch_directory,
-)
+from deep_speaker.system.files import replacing_directory, replacing_file
 folder = Path(sys.argv[1])
 with replacing_file(folder / "table") as file, replacing_directory(folder / "fbank") as partial:
     file.write("half")
@@ -121,9 +116,9 @@ def test_a_scratch_directory_leaves_only_what_the_block_put_beside_it(tmp_path: 
     ]
 
 
-def test_text_of_another_encoding_is_told_by_its_file(tmp_path: Path) -> None:
+def test_an_error_names_the_file_of_another_encoding_and_the_byte(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Zoë\n", encoding="utf-8")
     assert read_utf8(tmp_path / "a.txt") == "Zoë\n"
     (tmp_path / "b.txt").write_text("Zoë\n", encoding="latin-1")
-    with pytest.raises(ValueError, match=r"b\.txt: not UTF-8 \(.* at byte 2\)"):
+    with pytest.raises(ValueError, match=r"/b\.txt: .*UTF-8 .* 2\)$"):
         read_utf8(tmp_path / "b.txt")

@@ -64,7 +64,7 @@ def test_speakers_of_too_few_utterances_enrol_nobody_but_test(
 
 
 def test_models_larger_than_any_speaker_are_refused() -> None:
-    with pytest.raises(ValueError, match="more than 3 utterances, the most is 3: enrol fewer"):
+    with pytest.raises(ValueError, match=r"\b3 utterances.*\b3: .*--enrolments"):
         draw_all(make_speakers(3, 3, 2), enrolments=[2, 3])
 
 
@@ -176,5 +176,5 @@ def test_the_limit_drops_whole_tests() -> None:
 
 
 def test_one_speaker_alone_is_not_identified() -> None:
-    with pytest.raises(ValueError, match="identification by 1 model: at least 2 test speakers"):
+    with pytest.raises(ValueError, match=r"identification .*\b1 model.*--enrolments"):
         draw_all(make_speakers(3, 1, 1), identification=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deep_speaker.trials.gathering import MADE, add_own_lists, gather_lists, write_lists
+from deep_speaker.trials.gathering import MADE_LISTS, add_own_lists, gather_lists, write_lists
 from deep_speaker.trials.lists import Trial, read_trials
 from deep_speaker.trials.models import read_models
 
@@ -56,9 +56,9 @@ def test_two_lists_of_one_name_are_refused(tmp_path: Path) -> None:
     first, second = (
         write(tmp_path / name / "veri.txt", "1 a-0 a-1\n0 a-0 b-0\n") for name in ("x", "y")
     )
-    with pytest.raises(ValueError, match=r"y/veri\.txt and .*x/veri\.txt would both be"):
+    with pytest.raises(ValueError, match=r"y/veri\.txt .*x/veri\.txt .*\btrials_veri\b"):
         gather_lists(options(first, second), UTT2SPK, {}, {})
-    with pytest.raises(ValueError, match="would both be trials_veri"):
+    with pytest.raises(ValueError, match=r"x/veri\.txt .*\btrials_veri\b"):
         gather_lists(options(first), UTT2SPK, {"trials_veri": TRIALS}, {})
 
 
@@ -66,10 +66,10 @@ def test_models_are_of_the_test_set(caplog: pytest.LogCaptureFixture) -> None:
     trials = [Trial("m", "a-1", True), Trial("m", "b-1", False)]
     _, models = gather_lists(options(), UTT2SPK, {"trials": trials}, {"m": ["a-0", "lost-1"]})
     assert models == {"m": ["a-0"]}
-    assert "1 utterances of models are not in the test set" in caplog.text
-    with pytest.raises(ValueError, match=r"1 of 1 models have no utterance .* 'm'"):
+    assert "1 utterances of models " in caplog.text
+    with pytest.raises(ValueError, match=r"^1 of 1 models .*'m'"):
         gather_lists(options(), UTT2SPK, {"trials": trials}, {"m": ["lost-1"]})
-    with pytest.raises(ValueError, match=r"model 'a-2' has the id of an utterance"):
+    with pytest.raises(ValueError, match=r"^model 'a-2' "):
         gather_lists(options(), UTT2SPK, {"trials": TRIALS}, {"a-2": ["a-0"]})
 
 
@@ -83,7 +83,7 @@ def test_tests_of_what_was_enrolled_are_counted(caplog: pytest.LogCaptureFixture
     ]
     lists, _ = gather_lists(options(), UTT2SPK, {"trials": trials}, {"m": ["a-0", "a-1"]})
     assert lists == {"trials": trials}
-    assert "trials: 3 trials test an utterance that was enrolled" in caplog.text
+    assert "trials: 3 trials " in caplog.text
 
 
 def test_the_user_s_lists_stay_and_those_of_an_earlier_run_go(tmp_path: Path) -> None:
@@ -96,15 +96,15 @@ def test_the_user_s_lists_stay_and_those_of_an_earlier_run_go(tmp_path: Path) ->
     assert models == {"mine": ["a-0"], "new": ["b-0"]}
     (tmp_path / "next").mkdir()
     write_lists(tmp_path / "next", lists, models, ["trials"])
-    assert (tmp_path / "next" / MADE).read_text() == "trials\n"
+    assert (tmp_path / "next" / MADE_LISTS).read_text() == "trials\n"
     assert read_models(tmp_path / "next") == models
     assert read_trials(tmp_path / "next" / "trials_own") == lists["trials_own"]
-    with pytest.raises(ValueError, match=r"trials_own: 1 of 3 ids are not in the test set"):
+    with pytest.raises(ValueError, match=r"/trials_own: 1 of 3 ids .*'b-1'"):
         add_own_lists(tmp_path, {key: "a" for key in UTT2SPK if key != "b-1"}, {}, {})
 
 
 def test_the_user_s_models_are_of_the_test_set_too(tmp_path: Path) -> None:
     write(tmp_path / "trials_own", "mine a-1 target\nmine b-1 nontarget\n")
     write(tmp_path / "enroll_spk2utt", "mine lost-1\n")
-    with pytest.raises(ValueError, match=r"1 of 1 models have no utterance .* 'mine'"):
+    with pytest.raises(ValueError, match=r"^1 of 1 models .*'mine'"):
         add_own_lists(tmp_path, UTT2SPK, {}, {})

@@ -95,21 +95,21 @@ def test_drawn_trials_are_even_over_pairs() -> None:
 @pytest.mark.parametrize(
     ("sizes", "told"),
     [
-        ((1, 1, 1), "0 target and 3 nontarget"),
-        ((4,), "6 target and 0 nontarget"),
-        ((1,), "0 target"),
+        ((1, 1, 1), "3 .*3 .*0 target and 3 nontarget"),
+        ((4,), "4 .*1 .*6 target and 0 nontarget"),
+        ((1,), "1 .*1 .*0 target and 0 nontarget"),
     ],
 )
 def test_a_test_set_without_both_kinds_is_refused(
     sizes: tuple[int, ...], told: str, kind: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"{told}.*both are needed"):
+    with pytest.raises(ValueError, match=told):
         draw(make_speakers(*sizes), kind)
 
 
 @pytest.mark.parametrize("kind", ["all", "balanced"])
 def test_a_limit_of_one_trial_cannot_hold_both_kinds(kind: str) -> None:
-    with pytest.raises(ValueError, match="1"):
+    with pytest.raises(ValueError, match="max-trials 1"):
         draw(make_speakers(5, 4, 3), kind, limit=1)
 
 

@@ -55,18 +55,16 @@ def test_a_bad_line_is_quoted_with_its_number(
 ) -> None:
     monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
     (tmp_path / "trials").write_text(f"{LIST}{line}\n{LIST}")
-    with pytest.raises(
-        ValueError, match=r"trials, line 6: expected 'enroll test target\|nontarget', got '"
-    ) as caught:
+    told = rf"/trials, line 6: .*'enroll test target\|nontarget'.* '{line}"
+    with pytest.raises(ValueError, match=told):
         read_trial_table(tmp_path / "trials")
-    assert f"got '{line}" in str(caught.value)
 
 
 def test_a_list_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="trials is missing: run stage 0 first"):
+    with pytest.raises(ValueError, match=r"/trials .*stage 0"):
         read_trial_table(tmp_path / "trials")
     (tmp_path / "trials").write_text("")
-    with pytest.raises(ValueError, match="trials: no trials"):
+    with pytest.raises(ValueError, match="/trials: "):
         read_trial_table(tmp_path / "trials")
 
 
@@ -116,7 +114,7 @@ def test_same_sex_trials_by_hand(data_dir: Path) -> None:
     assert same_sex(data_dir, "m a3", "n a3", "w a3", "w c2") == [True, True, False, True]
 
 
-def test_without_the_sex_of_all_speakers_of_a_list_no_trial_is_told(data_dir: Path) -> None:
+def test_without_the_sex_of_all_speakers_of_a_list_nothing_is_known(data_dir: Path) -> None:
     write_table(data_dir / "spk2gender", {"a": "m", "b": "m"})
     assert same_sex(data_dir, "a1 b1", "a1 c1") is None
     assert same_sex(data_dir, "a1 b1", "w a1") is None

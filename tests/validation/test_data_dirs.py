@@ -36,7 +36,7 @@ def folder(good: Path, tmp_path: Path) -> Path:
 
 def test_a_speaker_who_is_no_prefix_is_refused(tmp_path: Path) -> None:
     utterances = make_utterances({"b": ["1-b"], "a": ["2-a"]})
-    with pytest.raises(ValueError, match=r"utt2spk, line 2: not sorted by speaker.*prefix"):
+    with pytest.raises(ValueError, match=r"/utt2spk, line 2: .*'2-a' of 'a'.*prefix"):
         write_data_dir(tmp_path, utterances)
         validate_data_dir(tmp_path)
 
@@ -106,7 +106,7 @@ def test_what_kaldi_refuses_is_refused_by_name(
     assert kaldi_checks.validate(folder) != "valid"
     # A table may be told by one that it does not match.
     named = {"utt2spk": "utt2spk|spk2utt", "spk2utt": "spk2utt|spk2gender"}.get(name, name)
-    with pytest.raises(ValueError, match=f"/({named})(, line [0-9]+)?: (.*: |expected)"):
+    with pytest.raises(ValueError, match=rf"/({named})(, line \d+)?: "):
         validate_data_dir(folder)
 
 
@@ -133,7 +133,7 @@ def test_damaged_segments_are_refused_by_name(
     write_folder(tmp_path, make_segments())
     validate_data_dir(tmp_path)
     edit(name, change)(tmp_path)
-    with pytest.raises(ValueError, match=r"/(segments|wav\.scp|reco2dur), line [0-9]+: "):
+    with pytest.raises(ValueError, match=r"/(segments|wav\.scp|reco2dur), line \d+: "):
         validate_data_dir(tmp_path)
 
 
@@ -142,9 +142,7 @@ def test_a_duration_is_a_number_though_kaldi_lets_others_pass(folder: Path, valu
     edit("utt2dur", set_value("1e+02"))(folder)
     validate_data_dir(folder)
     edit("utt2dur", set_value(value))(folder)
-    with pytest.raises(
-        ValueError, match=f"utt2dur, line 1: '19-198-0000' has '{value}', not a number"
-    ):
+    with pytest.raises(ValueError, match=f"/utt2dur, line 1: '19-198-0000' .*'{value}'"):
         validate_data_dir(folder)
 
 
@@ -173,7 +171,7 @@ def test_nothing_that_kaldi_refuses_is_accepted(folder: Path) -> None:
     rng = random.Random(0)
     tables = {path: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
     refused = 0
-    for _ in range(40):
+    for _ in range(25):
         path, text = rng.choice(list(tables.items()))
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(damage_at_random(text, rng))
@@ -183,7 +181,7 @@ def test_nothing_that_kaldi_refuses_is_accepted(folder: Path) -> None:
             with pytest.raises(ValueError, match=f"^{re.escape(str(folder))}/[^\n]*$"):
                 validate_data_dir(folder)
         path.write_text(text, encoding="utf-8")
-    assert refused > 20
+    assert refused > 12
     validate_data_dir(folder)
 
 

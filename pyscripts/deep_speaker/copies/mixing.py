@@ -1,4 +1,4 @@
-"""How an augmented copy is mixed: Lhotse's cuts, with what is drawn for them."""
+"""Mixing of copies: cuts of Lhotse, with random noises, rooms and levels."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,7 +13,7 @@ from deep_speaker.copies.sources import Sources
 from deep_speaker.corpora.manifests import as_recording
 from deep_speaker.kaldi.utterances import Utterance
 
-Item = TypeVar("Item")
+Choice = TypeVar("Choice")
 
 
 def cut_of_copy(
@@ -24,9 +24,9 @@ def cut_of_copy(
     sampling_rate: int,
     rng: Generator,
 ) -> Cut:
-    """A copy of an utterance, as a cut that Lhotse mixes when it is loaded.
+    """Make a copy of an utterance, as a cut that Lhotse mixes when it is loaded.
 
-    It is as long as the original, but for one whose `kind` is a speed.
+    The copy is as long as the original, unless its `kind` is a speed.
     """
     cut: Cut = as_cut(original, sampling_rate)
     if kind in MIXERS:
@@ -41,7 +41,7 @@ def cut_of_copy(
 def reverberate(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
-    """In a room: convolved with its impulse response from the direct sound on, the power kept."""
+    """Reverberate by a room's impulse response from the direct sound on, and keep the power."""
     room = as_recording(choose(sources.reverberation, rng))
     if room.sampling_rate != cut.sampling_rate:
         room = room.resample(cut.sampling_rate)
@@ -51,7 +51,7 @@ def reverberate(
 def add_noises(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
-    """Noises one after the other, with pauses between them; Kaldi's foreground noises."""
+    """Add noises one after the other, with pauses between them: Kaldi's foreground noises."""
     start = 0.0
     while start < cut.duration:
         noise = from_some_place(as_cut(choose(sources.noise, rng), cut.sampling_rate), cut, rng)
@@ -63,7 +63,7 @@ def add_noises(
 def add_music(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
-    """A piece of music below all of the utterance."""
+    """Add a piece of music to all of the utterance."""
     piece = choose(sources.music, rng)
     return add_background(cut, piece, choose(options.music_snrs_db, rng), rng)
 
@@ -71,7 +71,7 @@ def add_music(
 def add_babble(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
-    """Some other speakers below all of the utterance, as many as there are where they are few."""
+    """Add some other speakers to all of the utterance; all of them if they are few."""
     others = [speaker for speaker in sources.babble if speaker != original.speaker]
     fewest, most = options.babble_speakers
     count = min(int(rng.integers(fewest, most + 1)), len(others))
@@ -82,7 +82,7 @@ def add_babble(
 
 
 def add_background(cut: Cut, added: Utterance, snr_db: float, rng: Generator) -> Cut:
-    """Add a recording from some place in it on, repeated from its beginning up to the end."""
+    """Add a recording from a random place on, then from its beginning, up to the end."""
     background = from_some_place(as_cut(added, cut.sampling_rate), cut, rng)
     start = 0.0
     while start < cut.duration:
@@ -92,7 +92,7 @@ def add_background(cut: Cut, added: Utterance, snr_db: float, rng: Generator) ->
 
 
 def from_some_place(added: MonoCut, cut: Cut, rng: Generator) -> MonoCut:
-    """A recording that is longer than the utterance from a random place on; another whole."""
+    """Cut a recording that is longer than the utterance at a random place; keep another whole."""
     offset = rng.uniform(0, max(0.0, added.duration - cut.duration))
     return added.truncate(offset=offset, preserve_id=True) if offset else added
 
@@ -100,8 +100,8 @@ def from_some_place(added: MonoCut, cut: Cut, rng: Generator) -> MonoCut:
 def mix(cut: Cut, added: MonoCut, start: float, snr_db: float) -> Cut:
     """Add a cut from `start` seconds on, as much of it as fits.
 
-    The ratio is that of the mean powers, of the whole utterance and of what is added, pauses
-    included: Lhotse's and Kaldi's.
+    The ratio is of mean powers, of the whole utterance to the added cut, pauses included, as
+    Lhotse and Kaldi have it.
     """
     left = cut.duration - start
     if left < 1 / cut.sampling_rate:
@@ -111,8 +111,8 @@ def mix(cut: Cut, added: MonoCut, start: float, snr_db: float) -> Cut:
     return cut.mix(added, offset_other_by=start, snr=snr_db, preserve_id="left")
 
 
-def choose(items: Sequence[Item], rng: Generator) -> Item:
-    """One of some items."""
+def choose(items: Sequence[Choice], rng: Generator) -> Choice:
+    """Choose one of some items, all equally likely."""
     return items[int(rng.integers(len(items)))]
 
 
@@ -126,7 +126,7 @@ MIXERS: dict[str, Mixer] = {
 
 
 def label(cut: Cut, copy: Utterance) -> Cut:
-    """Give a cut the id of its copy, and the speaker and text as a supervision."""
+    """Give a cut the id of its copy, with speaker and text as a supervision."""
     segment = SupervisionSegment(
         copy.id, copy.id, 0, copy.duration, 0, copy.text, speaker=copy.speaker, gender=copy.sex
     )
@@ -137,7 +137,7 @@ def label(cut: Cut, copy: Utterance) -> Cut:
 
 
 def as_cut(utterance: Utterance, sampling_rate: int) -> MonoCut:
-    """The first channel of an utterance, or of its segment, as a cut of Lhotse."""
+    """Return the first channel of an utterance, or of its segment, as a cut of Lhotse."""
     start = utterance.segment.start if utterance.segment else 0
     end = min(start + utterance.duration, utterance.info.duration)  # some segments reach past it
     cut = MonoCut(utterance.id, start, end - start, 0, recording=as_recording(utterance))

@@ -1,7 +1,6 @@
-"""Noises and rooms for augmented copies where no recordings of them are at hand.
+"""Simulated noises and rooms, for copies without recordings of such.
 
-Rooms are simulated here as Lhotse's FastRandomRIRGenerator needs torchaudio, and is not seeded
-wholly.
+Lhotse's FastRandomRIRGenerator would need torchaudio, and ignores the seed in part.
 """
 
 from pathlib import Path
@@ -13,28 +12,28 @@ from numpy.random import Generator
 SPEED_OF_SOUND = 343.0  # metres a second
 NOISE_SECONDS = 10
 LONGEST_ECHO_S = 1.0
-LOWEST_HZ = 50.0  # of noise, and of rooms: the image method exaggerates what lies below
+LOWEST_HZ = 50.0  # of noise, and of rooms: the image method exaggerates lower frequencies
 
 
 def write_noise(path: Path, sampling_rate: int, rng: Generator) -> None:
     """Write one simulated noise as a WAV file of 16 bits, its peak at half the range."""
-    _write(path, draw_noise(NOISE_SECONDS * sampling_rate, sampling_rate, rng), sampling_rate)
+    _write_wav(path, draw_noise(NOISE_SECONDS * sampling_rate, sampling_rate, rng), sampling_rate)
 
 
 def write_room(path: Path, sampling_rate: int, rng: Generator) -> None:
     """Write the impulse response of one simulated room, likewise."""
-    _write(path, draw_room(sampling_rate, rng), sampling_rate)
+    _write_wav(path, draw_room(sampling_rate, rng), sampling_rate)
 
 
-def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
+def _write_wav(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     soundfile.write(path, 0.5 * samples / np.abs(samples).max(), sampling_rate, subtype="PCM_16")
 
 
 def draw_noise(num_samples: int, sampling_rate: int, rng: Generator) -> np.ndarray:
-    """Coloured noise: a power spectrum that falls as f^-a, a from 0 (white) to 2 (brown).
+    """Draw coloured noise: a power spectrum that falls as f^-a, a from 0 (white) to 2 (brown).
 
-    Upon that lie a smooth random filter, of 4 dB between octaves, and a level that sways by up to
-    6 dB (standard deviations) from half second to half second.
+    A smooth random filter changes it by 4 dB from octave to octave, and its level sways by up to
+    6 dB from half second to half second (standard deviations).
     """
     frequencies = np.fft.rfftfreq(num_samples, 1 / sampling_rate)
     octaves = np.log2(np.maximum(frequencies, 1) / LOWEST_HZ)
@@ -51,11 +50,10 @@ def draw_noise(num_samples: int, sampling_rate: int, rng: Generator) -> np.ndarr
 
 
 def draw_room(sampling_rate: int, rng: Generator) -> np.ndarray:
-    """The impulse response of a box-shaped room, by the image method (Allen and Berkley 1979).
+    """Draw the impulse response of a box, by the image method (Allen and Berkley 1979).
 
-    Half of the rooms are small and half of medium size, walls absorb 0.2 to 0.8 of the energy, and
-    the microphone is up to 5 m away: what the simulated responses of RIRS_NOISES were made with
-    (Ko et al. 2017).
+    Half of the rooms are small, half of medium size; walls absorb 0.2 to 0.8 of the energy, and the
+    microphone is up to 5 m away: as in the simulated responses of RIRS_NOISES (Ko et al. 2017).
     """
     walls = (1, 10) if rng.random() < 0.5 else (10, 30)
     size = np.array([*rng.uniform(*walls, 2), rng.uniform(2, 5)])
@@ -70,11 +68,11 @@ def draw_room(sampling_rate: int, rng: Generator) -> np.ndarray:
 def room_response(
     size: np.ndarray, source: np.ndarray, microphone: np.ndarray, absorption: float, rate: int
 ) -> np.ndarray:
-    """The impulse response between two places in a room, in metres, shape (3,) each.
+    """Compute the impulse response between two places in a room, in metres, shape (3,) each.
 
     Returns:
-        float64, the direct sound and at most `LONGEST_ECHO_S` of echo: twice the time in which a
-        diffuse one falls by 60 dB (Sabine 1922), as along an empty room it lasts longer.
+        float64, the direct sound and at most `LONGEST_ECHO_S` of echo. The echo lasts twice the
+        time in which a diffuse one falls by 60 dB (Sabine 1922), as it does along an empty room.
     """
     surface = 2 * (size[0] * size[1] + size[0] * size[2] + size[1] * size[2])
     echo_s = min(2 * 0.161 * size.prod() / (surface * absorption), LONGEST_ECHO_S)
@@ -96,7 +94,7 @@ def room_response(
 def _images(
     length: float, source: float, microphone: float, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the images of a source along one axis: squared distances, and walls met on the way."""
+    """Return the squared distances of a source's images along one axis, and walls on the way."""
     rooms = np.arange(-np.ceil(reach / (2 * length)), np.ceil(reach / (2 * length)) + 1)
     same, mirrored = 2 * rooms * length + source, 2 * rooms * length - source
     distances = np.concatenate([same, mirrored]) - microphone

@@ -1,4 +1,4 @@
-"""What augmented copies are made with: noises, music, other speakers and rooms."""
+"""Sources of copies: noises, music, other speakers and rooms."""
 
 import hashlib
 import heapq
@@ -18,18 +18,18 @@ from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.system.processes import map_in_processes
 
-SHORTEST_S = 0.1  # of what is added to speech
-# Of the training set, to be heard in babble; and of what is simulated, if copies are as many.
-MAX_BABBLE, MAX_NOISES, MAX_ROOMS = 5000, 200, 500
+SHORTEST_S = 0.1  # of a recording that is added to speech
+MAX_BABBLE = 5000  # training utterances to be heard in babble
+MAX_NOISES, MAX_ROOMS = 200, 500  # to simulate; fewer if there are fewer training utterances
 MUSAN_PARTS = ("noise", "music", "speech")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Recordings to draw from; a kind of copies without any is not made.
+    """Recordings to draw from; copies of a kind without any are not made.
 
     Attributes:
-        babble: utterances by speaker; of recordings of unknown ones, each by itself.
+        babble: utterances by speaker; a recording of an unknown speaker counts as one.
     """
 
     reverberation: Sequence[Utterance] = ()
@@ -38,11 +38,12 @@ class Sources:
     babble: Mapping[str, Sequence[Utterance]] = field(default_factory=dict)
 
     def has(self, kind: str) -> bool:
+        """Tell whether there are recordings for a kind of copies."""
         return bool(getattr(self, kind))
 
 
 def generator_of(seed: int, key: str) -> np.random.Generator:
-    """Random numbers of an utterance or file, whatever is drawn for others."""
+    """Make a random generator of an utterance or file, which does not depend on others."""
     digest = hashlib.sha256(key.encode()).digest()
     return np.random.default_rng([seed, *np.frombuffer(digest, "<u4").tolist()])
 
@@ -56,29 +57,28 @@ def find_sources(
     seed: int,
     num_jobs: int,
 ) -> Sources:
-    """Find or simulate what the kinds of copies need, and log which.
+    """Find or simulate the recordings that kinds of copies need, and log them.
 
     Args:
         folders: of noise (MUSAN, or any recordings) and of rooms (RIRS_NOISES, or any impulse
-            responses); None: none at hand.
-        simulated: where simulated recordings are written.
+            responses); None: there is none.
+        simulated: the folder of simulated recordings.
 
     Raises:
-        ValueError: a folder is missing or holds nothing of what is wanted, or babble has but one
-            speaker.
+        ValueError: a folder is missing or holds no such recordings, or babble has only one speaker.
     """
     noise_dir, room_dir = folders
     simulate = partial(_simulate, sampling_rate=sampling_rate, seed=seed, num_jobs=num_jobs)
     num_utterances = sum(1 for _ in iterate_table(train_dir / "utt2spk"))
     found = find_noise(noise_dir, kinds, num_jobs) if noise_dir else Sources()
     if "noise" in kinds and not found.noise:
-        logging.info("noise: simulated, as there is no --noise-dir")
+        logging.info("noise: simulated, without a --noise-dir")
         files = simulate(
             simulated / "noise", simulation.write_noise, min(MAX_NOISES, num_utterances)
         )
         found = replace(found, noise=files)
     if "music" in kinds and not found.music:
-        logging.info("music: no such copies, as there is no --noise-dir with a folder music/")
+        logging.info("music: no such copies, without a --noise-dir that has a folder music/")
     if "babble" in kinds and not found.babble:
         found = replace(found, babble=draw_babble(train_dir, seed, num_jobs))
         logging.info("babble: of %d training speakers", len(found.babble))
@@ -86,20 +86,20 @@ def find_sources(
         return found
     if room_dir:
         return replace(found, reverberation=find_rooms(room_dir, num_jobs))
-    logging.info("rooms: simulated, as there is no --rir-dir")
+    logging.info("rooms: simulated, without a --rir-dir")
     rooms = simulate(simulated / "rooms", simulation.write_room, min(MAX_ROOMS, num_utterances))
     return replace(found, reverberation=rooms)
 
 
 def find_noise(folder: Path, kinds: Collection[str], num_jobs: int) -> Sources:
-    """The parts of MUSAN that copies need, or all of another folder as noise."""
+    """Find the parts of MUSAN that copies need, or all of another folder as noise."""
     parts = [name for name in MUSAN_PARTS if (folder / name).is_dir()]
     if not parts:
         noise = read_folder([folder], "--noise-dir", num_jobs)
         logging.info("noise: %d recordings in %s", len(noise), folder)
         return Sources(noise=noise)
     if "noise" in kinds and "noise" not in parts:
-        raise ValueError(f"--noise-dir {folder}: it has {parts[0]}/, but no folder noise/")
+        raise ValueError(f"--noise-dir {folder}: it has {parts[0]}/, but no folder noise/: add one")
     found = {}
     for part, kind in zip(MUSAN_PARTS, ("noise", "music", "babble"), strict=True):
         files: list[Utterance] = []
@@ -112,7 +112,7 @@ def find_noise(folder: Path, kinds: Collection[str], num_jobs: int) -> Sources:
 
 
 def find_rooms(folder: Path, num_jobs: int) -> list[Utterance]:
-    """The small and medium simulated rooms of RIRS_NOISES, or all of another folder."""
+    """Find the small and medium simulated rooms of RIRS_NOISES, or all of another folder."""
     folders = [folder]
     for base in (folder, folder / "simulated_rirs", folder / "RIRS_NOISES" / "simulated_rirs"):
         sizes = [base / name for name in ("smallroom", "mediumroom") if (base / name).is_dir()]
@@ -125,10 +125,10 @@ def find_rooms(folder: Path, num_jobs: int) -> list[Utterance]:
 def read_folder(
     folders: Iterable[Path], option: str, num_jobs: int, shortest: float = SHORTEST_S
 ) -> list[Utterance]:
-    """All recordings below folders, sorted by path, each its own speaker.
+    """Read all recordings below folders, sorted by path, each its own speaker.
 
     Raises:
-        ValueError: there are none, or too many bad ones.
+        ValueError: there are none, or too many are bad.
     """
     found = []
     for folder in folders:
@@ -145,7 +145,7 @@ def read_folder(
 
 
 def draw_babble(train_dir: Path, seed: int, num_jobs: int) -> dict[str, list[Utterance]]:
-    """Some training utterances by speaker: which, depends on the seed and each one's id alone."""
+    """Draw some training utterances, by speaker; the choice depends on the seed and ids alone."""
     usable = (item for item in read_utterances(train_dir, num_jobs) if item.duration >= SHORTEST_S)
     chosen = heapq.nsmallest(
         MAX_BABBLE, usable, key=lambda item: generator_of(seed, item.id).random()

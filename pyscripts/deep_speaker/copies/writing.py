@@ -1,8 +1,8 @@
-"""Augmented copies of a training set, as a data directory of their own with 16-bit WAV files.
+"""Copies of a training set, written as a data directory of their own with 16-bit WAV files.
 
 Each copy is a cut that Lhotse transforms and mixes, after Kaldi's reverberate_data_dir.py,
-augment_data_dir.py and perturb_data_dir_{speed,volume}.sh; it depends on the seed, its id and what
-there is to choose from, not on the order of work.
+augment_data_dir.py and perturb_data_dir_{speed,volume}.sh. It depends on the seed, its id and the
+recordings to choose from, not on the order of work.
 """
 
 import gzip
@@ -24,18 +24,18 @@ from lhotse.cut import Cut
 from tqdm import tqdm
 
 from deep_speaker.config import AugmentedCopies, Experiment
-from deep_speaker.copies.joining import options_record, write_record
+from deep_speaker.copies.joining import make_record, write_record
 from deep_speaker.copies.mixing import cut_of_copy, label
 from deep_speaker.copies.sources import Sources, find_sources, generator_of
 from deep_speaker.corpora.manifests import manifest_path, write_manifests
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
 from deep_speaker.kaldi.audio import segment_bounds
 from deep_speaker.kaldi.data_dir import read_utterances, write_data_dir
-from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.command import describe
+from deep_speaker.system.command import describe_error
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.sorting import sort_lines
@@ -43,13 +43,13 @@ from deep_speaker.validation.data_dirs import validate_data_dir
 
 BATCH = 16  # utterances that a process takes at a time
 SUFFIXES = {"reverberation": "reverb", "noise": "noise", "music": "music", "babble": "babble"}
-# What Lhotse raises of audio that it cannot read.
+# Lhotse raises these for audio that it cannot read.
 LOADING_ERRORS = (AudioLoadingError, DurationMismatchError, ValueError, OSError, AssertionError)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every process has to know; the sources it finds in a file."""
+    """The options of all processes, and where they write; the sources lie in a file."""
 
     options: AugmentedCopies
     kinds: tuple[str, ...]
@@ -60,12 +60,13 @@ class Plan:
 
     @property
     def sources(self) -> Path:
+        """The file of the sources."""
         return self.partial_folder / "sources.pickle"
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy that has been written; `cut` is Lhotse's account of it, as a line of JSON."""
+    """A copy that has been written; `cut` is Lhotse's description of it, a line of JSON."""
 
     utterance: Utterance
     original: str
@@ -83,31 +84,32 @@ def write_copies(
 ) -> None:
     """Write the data directory of an experiment's copies, with wav/ and utt2uniq, and manifests.
 
-    The manifest of cuts says how each copy was mixed; Lhotse can mix it anew from that.
+    The manifest of cuts says how each copy was mixed: Lhotse can mix it again from that.
 
     Args:
         folders: of noise and of rooms; see `find_sources`.
 
     Raises:
-        ValueError: the experiment has no copies, the sources lack something, none of the copies
-            is drawn, or too many are bad. Nothing is changed then.
+        ValueError: the experiment has no copies, sources are missing, no copy is drawn, or too
+            many are bad. Nothing is changed then.
     """
     options = experiment.augmented_copies
     if options is None:
         raise ValueError("the config has no augmented_copies: nothing to make")
     rate, seed = experiment.features.sampling_rate, experiment.seed
     with replacing_directory(output) as partial_folder:
-        _check_ids(train_dir, options)
+        _check_copy_ids(train_dir, options)
         sources = find_sources(
             options.kinds, folders, train_dir, partial_folder / "simulated", rate, seed, num_jobs
         )
         kinds = tuple(kind for kind in options.kinds if sources.has(kind))
         plan = Plan(options, kinds, seed, rate, partial_folder.absolute(), output.absolute())
         plan.sources.write_bytes(pickle.dumps(sources))
-        copies = SortedUtterances(partial_folder / "copies", _make(train_dir, plan, num_jobs))
+        made = _make_all_copies(train_dir, plan, num_jobs)
+        copies = SortedUtterances(partial_folder / "copies", made)
         write_data_dir(partial_folder, copies)
         sort_lines(partial_folder / "utt2uniq")
-        write_record(partial_folder, options_record(experiment))
+        write_record(partial_folder, make_record(experiment))
         validate_data_dir(partial_folder)
         write_manifests(output, copies)
         (partial_folder / "cuts.jsonl.gz").replace(manifest_path(output, "cuts"))
@@ -115,20 +117,20 @@ def write_copies(
         plan.sources.unlink()
 
 
-def _check_ids(train_dir: Path, options: AugmentedCopies) -> None:
-    """Refuse utterances that are named as copies of others would be, before any is mixed."""
+def _check_copy_ids(train_dir: Path, options: AugmentedCopies) -> None:
+    """Refuse utterances that have the id of another one's copy, before any copy is mixed."""
     ends = tuple(f"-{SUFFIXES[kind]}" for kind in options.kinds)
-    keys = (key for key, _ in iterate_table(train_dir / "utt2spk"))
+    keys = iterate_keys(train_dir / "utt2spk")
     named = {key.rpartition("-")[0]: key for key in keys if ends and key.endswith(ends)}
-    for key, _ in iterate_table(train_dir / "utt2spk"):
+    for key in iterate_keys(train_dir / "utt2spk"):
         if key in named:
             raise ValueError(
                 f"{train_dir}: {named[key]!r} has the id of a copy of {key!r}: rename one"
             )
 
 
-def _make(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
-    """Make the copies; list their originals and cuts beside them, and yield them unsorted."""
+def _make_all_copies(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
+    """Make the copies, write their originals and cuts beside them, and yield them unsorted."""
     counts: Counter[str] = Counter()
     bad: dict[str, str] = {}
     seconds = 0.0
@@ -151,8 +153,8 @@ def _make(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
     check_bad_items(bad, counts.total() + len(bad), "copies", "mend or remove the files")
     if not counts:
         raise ValueError(
-            "no copies were drawn: raise augmented_copies.copies_per_utterance, or name kinds that "
-            "there are sources of"
+            "no copies were drawn: raise augmented_copies.copies_per_utterance, or name kinds with "
+            "sources"
         )
     listed = ", ".join(
         f"{count} {kind}" if kind in SUFFIXES else f"{count} at speed {kind}"
@@ -160,11 +162,11 @@ def _make(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utterance]:
     )
     logging.info("%s: %s; %.2f h", plan.folder, listed, seconds / 3600)
     if lowered:
-        logging.info("%s: %d copies were lowered, so as not to clip", plan.folder, lowered)
+        logging.info("%s: %d copies were lowered, to avoid clipping", plan.folder, lowered)
 
 
 def _batches(train_dir: Path, num_jobs: int) -> Iterator[list[Utterance]]:
-    yield []  # the processes start with the first one: before the threads that read headers
+    yield []  # the processes start with this batch, before the threads that read headers
     utterances = read_utterances(train_dir, num_jobs)
     items = iter(tqdm(utterances, "copies", unit="utt", disable=None, leave=False))
     while batch := list(islice(items, BATCH)):
@@ -173,12 +175,12 @@ def _batches(train_dir: Path, num_jobs: int) -> Iterator[list[Utterance]]:
 
 @lru_cache(maxsize=1)
 def read_sources(path: Path) -> Sources:
-    """What `write_copies` has found, read once in each process."""
+    """Read the sources that `write_copies` has found, once in each process."""
     return pickle.loads(path.read_bytes())
 
 
 def make_copies(plan: Plan, utterances: list[Utterance]) -> list[Copy | tuple[str, str]]:
-    """Write the copies of some utterances; of a bad one, its id and the reason."""
+    """Write the copies of some utterances; of a bad one, return its id and the reason."""
     sources = read_sources(plan.sources)
     made: list[Copy | tuple[str, str]] = []
     for original in utterances:
@@ -187,14 +189,14 @@ def make_copies(plan: Plan, utterances: list[Utterance]) -> list[Copy | tuple[st
                 cut = cut_of_copy(original, kind, sources, plan.options, plan.sampling_rate, rng)
                 made.append(_write_copy(cut, original, kind, copy_id, speaker, plan))
             except LOADING_ERRORS as error:
-                made.append((copy_id, describe(error)))
+                made.append((copy_id, describe_error(error)))
     return made
 
 
 def draw_copies(
     original: Utterance, plan: Plan
 ) -> Iterator[tuple[str, str, str, np.random.Generator]]:
-    """The copies that an utterance gets: kind, id, speaker, and the random numbers to make it.
+    """Draw the copies of an utterance: kind, id, speaker, and a random generator to make each.
 
     The kind of a copy at another speed is that speed.
     """
@@ -211,7 +213,7 @@ def draw_copies(
 
 
 def _fit_length(samples: np.ndarray, original: Utterance, sampling_rate: int) -> np.ndarray:
-    """As many samples as stage 1 has of the original: Lhotse resamples to one less at times."""
+    """Cut or pad to the samples that stage 1 has of the original: Lhotse may give one less."""
     info, segment = original.info, original.segment
     start, end = (segment.start, segment.end) if segment else (0.0, None)
     first, last = segment_bounds(info.sampling_rate, info.num_samples, start, end)
@@ -226,8 +228,8 @@ def _write_copy(
     if kind in SUFFIXES:
         samples = _fit_length(samples, original, plan.sampling_rate)
     peak = float(np.abs(samples).max())
-    if not 0 < peak < np.inf:  # neither does NaN pass
-        raise ValueError("silent or not of numbers, as one of its sources may be")
+    if not 0 < peak < np.inf:  # refuses NaN too
+        raise ValueError("silent, or not of finite numbers, as one of its sources may be")
     if peak > 1:
         cut, samples = cut.perturb_volume(1 / peak, affix_id=False), samples / peak
     place = Path("wav", speaker, f"{copy_id}.wav")

@@ -1,4 +1,4 @@
-"""What two sets must be before one may train and the other test (stage 0)."""
+"""Checks of two sets, before one may train and the other test (stage 0)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,12 +20,12 @@ def check_sets(
 
     Args:
         train, test: in the order of their ids; the same at every iteration.
-        closed_set: whether test speakers may train too.
+        closed_set: test speakers may train too.
 
     Raises:
         ValueError: a set is empty, an id comes twice, ids and speakers do not sort alike, a
-            speaker is in both sets, or the audio of a training speaker is another's too, or, of a
-            closed set, trains and tests.
+            speaker is in both sets, or the audio of a training speaker is another speaker's too;
+            or, of a closed set, audio trains and tests.
     """
     speakers: dict[str, set[str]] = {}
     for name, utterances in (("train", train), ("test", test)):
@@ -41,10 +41,13 @@ def check_sets(
 
 
 def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
+    """Check the ids of a set, and that utterances sorted by id are sorted by speaker too."""
     before: Utterance | None = None
     for item in utterances:
         if not item.speaker or len(item.speaker.split()) != 1:
-            raise ValueError(f"{item.id!r}: speaker id {item.speaker!r} is empty or holds a space")
+            raise ValueError(
+                f"{item.id!r}: speaker id {item.speaker!r} is empty or has a space: rename it"
+            )
         if before and before.id == item.id:
             raise ValueError(
                 f"utterance id {item.id!r} comes twice, from {before.entry} and {item.entry}: "
@@ -53,7 +56,7 @@ def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
         if before and before.speaker > item.speaker:
             raise ValueError(
                 f"utterance {item.id!r} of {item.speaker!r} sorts after {before.id!r} of "
-                f"{before.speaker!r}: Kaldi wants both in one order, so make the speaker id and a "
+                f"{before.speaker!r}: Kaldi wants both in one order: make the speaker id and a "
                 "dash the prefix of every utterance id"
             )
         before = item
@@ -65,7 +68,7 @@ def check_source(output: Path, folder: Path | None) -> None:
     """Refuse to read a corpus from the folder that gets its tables: stage 0 would replace it.
 
     Raises:
-        ValueError: says so.
+        ValueError: `folder` is `output`, or lies in it.
     """
     if folder and output.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise ValueError(f"{folder} lies in {output}, which stage 0 writes: choose another --name")
@@ -74,11 +77,11 @@ def check_source(output: Path, folder: Path | None) -> None:
 def _check_audio(
     output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool
 ) -> None:
-    """Refuse audio in the folders that are replaced, and of a training speaker that is another's.
+    """Refuse audio in the folders that are replaced, or of a training speaker and another one.
 
-    Of a closed set also what both trains and tests. Corpora may share test files: each has trials
-    of its own. Hashes stand for the files, 16 bytes an utterance; only what shares one is compared
-    in full.
+    Of a closed set, also refuse audio that both trains and tests. Two test speakers may share
+    audio: corpora have trials of their own. Audio is compared by hashes, 16 bytes an utterance;
+    only utterances that share one are compared in full.
     """
     trained, tested = _hash_audio(output, train), _hash_audio(output, test)
     hashes = np.concatenate([trained, tested])
@@ -98,8 +101,8 @@ def _check_audio(
                 same = owner.speaker == item.speaker and (trains or not closed_set)
                 if not same and _overlap(owner, item):
                     raise ValueError(
-                        f"{audio} is in the training set, as {owner.id!r}, and once more as "
-                        f"{item.id!r}: remove one of the two"
+                        f"{audio} is in the training set as {owner.id!r}, and is {item.id!r} too: "
+                        "remove one of the two"
                     )
             if trains:
                 owners.setdefault(audio, []).append(item)
@@ -115,7 +118,7 @@ def _hash_audio(output: Path, utterances: Iterable[Utterance]) -> np.ndarray:
             if replaced.search(audio):
                 raise ValueError(
                     f"{audio} lies in {output}, where stage 0 replaces {', '.join(REPLACED)}: move "
-                    "the audio elsewhere"
+                    "the audio"
                 )
             yield hash(audio), hash(item.speaker)
 
@@ -123,7 +126,7 @@ def _hash_audio(output: Path, utterances: Iterable[Utterance]) -> np.ndarray:
 
 
 def _overlap(first: Utterance, second: Utterance) -> bool:
-    """Whether utterances of one recording have some of it in common."""
+    """Tell whether utterances of one recording have some of it in common."""
     if first.segment is None or second.segment is None:
         return True
     start = max(first.segment.start, second.segment.start)
@@ -131,7 +134,7 @@ def _overlap(first: Utterance, second: Utterance) -> bool:
 
 
 def _audio(item: Utterance) -> str:
-    """What is the same for the same recording: its file without links, or its command."""
+    """Return the same text for the same recording: its file without links, or its command."""
     path = file_of_entry(item.entry)
     if path is None:
         return item.entry

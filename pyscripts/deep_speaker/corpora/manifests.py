@@ -30,7 +30,7 @@ TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
 
 
 def manifest_path(data_dir: Path, kind: str) -> Path:
-    """Where the manifest of `kind` of a data directory lies."""
+    """Return the path of the manifest of `kind` of a data directory."""
     return data_dir.absolute().parent / "manifests" / _file_name(data_dir, kind)
 
 
@@ -43,20 +43,21 @@ def write_manifests(
 ) -> None:
     """Write the recordings and supervisions of a data directory, line by line.
 
-    Without segments none are held in memory; with segments, the ids of recordings.
+    Nothing is held in memory; of segments, the ids of their recordings.
 
     Args:
         utterances: the same at every iteration; read several times.
-        folder: where to write them, if not where `manifest_path` says.
+        folder: where to write, if not where `manifest_path` says.
     """
     folder = folder or manifest_path(data_dir, "recordings").parent
-    _write(RecordingSet, _recordings(utterances), folder / _file_name(data_dir, "recordings"))
-    supervisions = (_supervision(item) for item in utterances)
-    _write(SupervisionSet, supervisions, folder / _file_name(data_dir, "supervisions"))
+    recordings = _iterate_recordings(utterances)
+    _write_manifest(RecordingSet, recordings, folder / _file_name(data_dir, "recordings"))
+    supervisions = (_as_supervision(item) for item in utterances)
+    _write_manifest(SupervisionSet, supervisions, folder / _file_name(data_dir, "supervisions"))
     (folder / _file_name(data_dir, "features")).unlink(missing_ok=True)
 
 
-def _write(
+def _write_manifest(
     kind: type[RecordingSet] | type[SupervisionSet] | type[FeatureSet] | type[CutSet],
     items: Iterable[Recording | SupervisionSegment | Features | Cut],
     path: Path,
@@ -72,8 +73,8 @@ def _write(
         partial.unlink(missing_ok=True)
 
 
-def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
-    """Each recording once; only segments can share one."""
+def _iterate_recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
+    """Yield each recording once; only segments can share one."""
     segmented = any(item.segment for item in utterances)
     seen: set[str] = set()
     for item in utterances:
@@ -84,9 +85,9 @@ def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
 
 
 def as_recording(utterance: Utterance) -> Recording:
-    """The whole recording of an utterance, for Lhotse.
+    """Describe the whole recording of an utterance to Lhotse.
 
-    What libsndfile cannot decode is read through the command of wav.scp, by a shell.
+    Files that libsndfile cannot decode are read through the command of wav.scp, by a shell.
     """
     info = utterance.info
     channels = list(range(info.num_channels))
@@ -105,7 +106,7 @@ def as_recording(utterance: Utterance) -> Recording:
     )
 
 
-def _supervision(utterance: Utterance) -> SupervisionSegment:
+def _as_supervision(utterance: Utterance) -> SupervisionSegment:
     return SupervisionSegment(
         id=utterance.id,
         recording_id=utterance.recording,
@@ -121,9 +122,10 @@ def _supervision(utterance: Utterance) -> SupervisionSegment:
 def write_features(data_dir: Path, config: FeatureConfig) -> None:
     """Write a feature manifest that points into the arks of feats.scp.
 
-    Lhotse reads them through kaldi_native_io. A data directory without manifests gets none. Their
-    duration is that of the frames, by up to a frame longer than the audio or a few shorter, where
-    a front end does not count frames as Lhotse (and Kaldi) does: Lhotse checks that they agree.
+    Lhotse reads those through kaldi_native_io. A data directory without manifests gets none.
+    Lhotse checks that the duration fits the number of frames: where a front end does not count
+    frames as Kaldi and Lhotse do, the duration is that of the frames, up to a frame longer than the
+    audio or a few shorter.
     """
     if not manifest_path(data_dir, "recordings").is_file():
         return
@@ -153,10 +155,10 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
         )
         for key, entry in iterate_table(data_dir / "feats.scp")
     )
-    _write(FeatureSet, features, manifest_path(data_dir, "features"))
+    _write_manifest(FeatureSet, features, manifest_path(data_dir, "features"))
 
 
-def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
+def remove_from_manifests(data_dir: Path, unwanted: set[str]) -> None:
     """Drop utterances from the supervisions of a data directory, and recordings without any."""
     recordings, supervisions = (
         manifest_path(data_dir, kind) for kind in ("recordings", "supervisions")
@@ -166,10 +168,10 @@ def remove_utterances(data_dir: Path, unwanted: set[str]) -> None:
     everything = SupervisionSet.from_jsonl_lazy(supervisions)
     named = {item.recording_id for item in everything if item.id not in unwanted}
     all_recordings = RecordingSet.from_jsonl_lazy(recordings)
-    _write(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
+    _write_manifest(RecordingSet, (item for item in all_recordings if item.id in named), recordings)
     kept = (item for item in everything if item.id not in unwanted)
-    _write(SupervisionSet, kept, supervisions)
-    cuts = manifest_path(data_dir, "cuts")  # of augmented copies
+    _write_manifest(SupervisionSet, kept, supervisions)
+    cuts = manifest_path(data_dir, "cuts")  # of copies
     if cuts.is_file():
         left = (item for item in CutSet.from_jsonl_lazy(cuts) if item.id not in unwanted)
-        _write(CutSet, left, cuts)
+        _write_manifest(CutSet, left, cuts)

@@ -7,7 +7,7 @@ from deep_speaker.system.command import add_jobs_option, positive_int, resolved_
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that run.sh passes to every local/prepare_<corpus>.py."""
+    """Add the options that every corpus has."""
     parser.add_argument("output", type=Path, help="data/<name>, the folder to write")
     parser.add_argument("--data-seed", type=int, default=0, help="of splits and trials (default 0)")
     parser.add_argument(
@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="trials instead of drawn ones, in Kaldi's, voxceleb_trainer's or WeSpeaker's form",
+        help="in place of drawn trials; in Kaldi's, voxceleb_trainer's or WeSpeaker's form",
     )
     parser.add_argument(
         "--enrolments",
@@ -31,12 +31,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="N",
-        help="also draw trials of speakers enrolled with N utterances each",
+        help="draw trials of speakers enrolled with N utterances each, too",
     )
     parser.add_argument(
         "--identification",
         action="store_true",
-        help="also draw trials of all test utterances against all test speakers (closed set)",
+        help="draw trials of all test utterances against all test speakers, too (closed set)",
     )
     add_jobs_option(parser)
 
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_folder_options(
     parser: argparse.ArgumentParser, corpus_dir: str, train_dir: str = "", test_dir: str = ""
 ) -> None:
-    """Where a corpus lies: --corpus-dir, or --train-dir and --test-dir where they have a help."""
+    """Add --corpus-dir; and --train-dir and --test-dir, which may replace it, if given a help."""
     parser.add_argument("--corpus-dir", type=resolved_path, required=not train_dir, help=corpus_dir)
     for name, text in (("train", train_dir), ("test", test_dir)):
         if text:
@@ -52,14 +52,14 @@ def add_folder_options(
 
 
 def add_share_option(parser: argparse.ArgumentParser) -> None:
-    """For corpora without test speakers of their own; see `choose_test_speakers`."""
+    """Add --test-share, for corpora without test speakers; see `choose_test_speakers`."""
     parser.add_argument(
         "--test-share", type=float, default=0.2, help="share of the speakers to test (default 0.2)"
     )
 
 
 def describe_options(options: argparse.Namespace) -> dict[str, str]:
-    """The options that make a corpus what it is, as words; those not given are left out."""
+    """Return the options that decide what a corpus becomes, as words, without those not given."""
     words = {
         name: " ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in vars(options).items()

@@ -1,20 +1,23 @@
-"""Audio files of a corpus: their headers, and ids of their names."""
+"""Recordings of a corpus: their headers, ids of their names, and the segments that fit them."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from deep_speaker.kaldi.audio import read_info
+from deep_speaker.kaldi.audio import read_info, segment_bounds
+from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.processes import map_in_threads
 
 
 def safe_id(text: str) -> str:
-    """Map a name to what Kaldi's two orders of utt2spk allow in a speaker id.
+    """Turn a name into a speaker id that keeps both of Kaldi's orders of utt2spk the same.
 
-    Letters and digits of any script, `_` and `.` stay; anything else, above all what sorts below
-    the dash that follows the speaker id, becomes `_`.
+    Letters and digits of any script, `_` and `.` stay. Anything else becomes `_`, above all
+    characters that sort below the dash that follows the speaker id.
 
     >>> safe_id("Anna-Maria (2)")
     'Anna_Maria__2_'
@@ -23,12 +26,12 @@ def safe_id(text: str) -> str:
 
 
 def read_infos(paths: Iterable[Path], num_jobs: int) -> Iterator[tuple[Path, AudioInfo]]:
-    """Yield audio files and their headers, in order; bad ones are logged and left out.
+    """Yield audio files and their headers, in order; bad files are logged and left out.
 
-    Paths are taken as headers are: a long list need not be held.
+    Paths are read only a little ahead of the headers: a long list need not be held.
 
     Raises:
-        ValueError: too many are bad; see `check_bad_items`. At the end, when all are known.
+        ValueError: at the end: too many files are bad; see `check_bad_items`.
     """
 
     def read(path: Path) -> tuple[Path, AudioInfo | str]:
@@ -46,3 +49,33 @@ def read_infos(paths: Iterable[Path], num_jobs: int) -> Iterator[tuple[Path, Aud
         else:
             bad[path] = info
     check_bad_items(bad, total, "files", "mend or remove the files")
+
+
+def fit_segments(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+    """Cut segments that end a little after their recordings; log and leave out those outside.
+
+    Raises:
+        ValueError: at the end: too many lie outside; see `check_bad_items`.
+    """
+    bad: dict[str, str] = {}
+    total = num_cut = 0
+    for item in utterances:
+        total += 1
+        if item.segment:
+            try:
+                segment_bounds(
+                    item.info.sampling_rate,
+                    item.info.num_samples,
+                    item.segment.start,
+                    item.segment.end,
+                )
+            except ValueError as error:
+                bad[item.id] = str(error)
+                continue
+            if item.segment.end > item.info.duration:
+                num_cut += 1
+                item = replace(item, segment=replace(item.segment, end=item.info.duration))
+        yield item
+    if num_cut:
+        logging.info("%d segments end after their recordings, and are cut there", num_cut)
+    check_bad_items(bad, total, "segments", "mend their times")

@@ -11,22 +11,24 @@ from deep_speaker.system.sorting import sort_lines
 
 
 class SortedUtterances:
-    """Iterates over utterances in the order of their ids, from a file, as often as asked.
+    """Utterances in the order of their ids, read from a file at every iteration.
 
     Args:
         path: the file to write, which the caller removes.
         utterances: in any order, read once.
 
     Raises:
-        ValueError: an id holds white space, or what stands below it.
+        ValueError: an id is empty, or holds white space or control characters.
     """
 
     def __init__(self, path: Path, utterances: Iterable[Utterance]) -> None:
         self._path = path
         with path.open("w", encoding="utf-8") as file:
             for item in utterances:
-                if not item.id or min(item.id) <= " ":  # below every other byte, the tab would not
-                    raise ValueError(f"utterance id {item.id!r} is empty or holds white space")
+                if not item.id or min(item.id) <= " ":  # the tab behind ids must sort below them
+                    raise ValueError(
+                        f"utterance id {item.id!r} is empty or holds white space: rename it"
+                    )
                 file.write(f"{item.id}\t{json.dumps(_values(item))}\n")
         sort_lines(path)
 
@@ -47,7 +49,7 @@ class SortedUtterances:
 
 
 def _values(item: Utterance) -> tuple:
-    """All but the id. `astuple` of all of it takes ten times as long."""
+    """Return all but the id; `astuple` of all of it takes ten times as long."""
     segment = astuple(item.segment) if item.segment else None
     info = item.info
     header = (info.sampling_rate, info.num_samples, info.num_channels, info.format, info.subtype)

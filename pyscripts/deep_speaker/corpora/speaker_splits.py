@@ -1,4 +1,7 @@
-"""Which training speakers are held out: they judge epochs, and calibrate scores."""
+"""Splits of speakers: those held out of training, and test speakers of a corpus without any.
+
+Held-out speakers judge the epochs of training, and calibrate scores.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,9 +14,9 @@ from deep_speaker.config import Experiment, HeldOut
 def split_speakers(
     speakers: Sequence[str], options: HeldOut, seed: int
 ) -> tuple[list[str], list[str]]:
-    """Training and held-out speakers, by seed; at least two of each.
+    """Split speakers by seed into those that train and those held out, at least two of each.
 
-    Speakers at another speed are no others: those of held-out ones are in neither list.
+    A copy at another speed is no other speaker: copies of held-out speakers are in neither list.
 
     Raises:
         ValueError: fewer than four speakers.
@@ -33,8 +36,17 @@ def split_speakers(
     return training, held_out
 
 
+def original_speaker(speaker: str) -> str:
+    """Return the speaker of a copy at another speed, as Kaldi names it; any other as it is.
+
+    >>> original_speaker("sp0.9-anna"), original_speaker("anna")
+    ('anna', 'anna')
+    """
+    return re.sub(r"^sp[01]\.\d+-", "", speaker)
+
+
 def find_originals(speakers: Iterable[str]) -> dict[str, str]:
-    """Of each speaker the one whose copy at another speed he is, else himself."""
+    """Find the original of each speaker: another of them if this is a copy at another speed."""
     known = set(speakers)
     original = {name: original_speaker(name) for name in known}
     return {name: of if of in known else name for name, of in original.items()}
@@ -43,7 +55,7 @@ def find_originals(speakers: Iterable[str]) -> dict[str, str]:
 def split_utterances(
     utt2spk: Mapping[str, str], held_out: Collection[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """utt2spk of the speakers that train and of those held out; their copies are in neither."""
+    """Split utt2spk into speakers who train and held-out ones, without copies of the latter."""
     original = find_originals(utt2spk.values())
     return (
         {key: name for key, name in utt2spk.items() if original[name] not in held_out},
@@ -54,7 +66,7 @@ def split_utterances(
 def split_for_scoring(
     speakers: Sequence[str], experiment: Experiment
 ) -> tuple[list[str], list[str]]:
-    """As `split_speakers`; but fewer than four, too few to train a network, are all to train."""
+    """Split as `split_speakers` does; but of fewer than four, too few for a network, all train."""
     ordered = sorted(speakers)
     try:
         return split_speakers(ordered, experiment.held_out, experiment.seed)
@@ -63,7 +75,7 @@ def split_for_scoring(
 
 
 def choose_test_speakers(speakers: Iterable[str], test_share: float, seed: int) -> set[str]:
-    """A random share of the speakers, at least two, to test; the others train.
+    """Choose a random share of the speakers, at least two, to test; the others train.
 
     Raises:
         ValueError: fewer than 2 would train.
@@ -77,12 +89,3 @@ def choose_test_speakers(speakers: Iterable[str], test_share: float, seed: int) 
         )
     order = np.random.default_rng(seed).permutation(len(names))
     return {names[i] for i in order[:num_test]}
-
-
-def original_speaker(speaker: str) -> str:
-    """The speaker of whom one is an augmented copy at another speed, as Kaldi names them.
-
-    >>> original_speaker("sp0.9-anna"), original_speaker("anna")
-    ('anna', 'anna')
-    """
-    return re.sub(r"^sp[01]\.\d+-", "", speaker)

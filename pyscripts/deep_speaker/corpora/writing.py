@@ -1,4 +1,4 @@
-"""Where every local/prepare_<corpus>.py ends: manifests, data directories and trials (stage 0)."""
+"""The end of every local/prepare_<corpus>.py: manifests, data directories and trials (stage 0)."""
 
 import argparse
 import logging
@@ -32,11 +32,11 @@ def write_corpus(
 
     Args:
         train, test: in any order; read once, and sorted on disk.
-        trial_lists: by the names they get, or files in a form of `import_trials`; in place of
-            drawn ones, as are those of `options.trial_lists`. Of trials whose utterances have
-            been left out a few are dropped.
+        trial_lists: by the names they get, or files in a form of `import_trials`. They and those
+            of `options.trial_lists` replace drawn lists. A few trials are left out if their
+            utterances are.
         models: utterances by the ids of models that such lists may name.
-        closed_set: whether test speakers may train too.
+        closed_set: test speakers may train too.
 
     Raises:
         ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, or a
@@ -56,7 +56,7 @@ def write_corpus(
 def sorted_sets(
     output: Path, train: Iterable[Utterance], test: Iterable[Utterance]
 ) -> Iterator[tuple[SortedUtterances, SortedUtterances]]:
-    """Two sets in the order of their ids, in files below `output` for as long as the block runs."""
+    """Yield two sets in the order of their ids, in files below `output` that go after the block."""
     with scratch_directory(output / "sorting.partial") as folder:
         yield SortedUtterances(folder / "train", train), SortedUtterances(folder / "test", test)
 
@@ -72,12 +72,12 @@ def write_sets(
 
     Args:
         train, test: in the order of their ids; the same at every iteration.
-        trial_lists: by file name. Others in `output`/test, which a user has put there, stay, and
-            so do their models.
+        trial_lists: by file name. Lists that a user has put into `output`/test stay, and so do
+            their models.
         models: utterances by the ids of models.
 
     Raises:
-        ValueError: a list of the user's names what is not in the test set.
+        ValueError: a list of the user's has a name that is not in the test set.
     """
     utt2spk = {item.id: item.speaker for item in test}
     lists, models = add_own_lists(output / "test", utt2spk, trial_lists, models)

@@ -1,4 +1,4 @@
-"""Stage 1: features, voice activity and normalisation statistics of a data directory, as arks."""
+"""Stage 1: features, voice activity and CMVN sums of a data directory, as arks."""
 
 import logging
 from collections import Counter
@@ -9,7 +9,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.shards import ARCHIVES, Recording, Shard, _write_shard, read_recordings
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.tables import read_optional_table, write_table
@@ -25,11 +25,11 @@ SILENT = "silent: no voiced frame"
 def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
     """Write feats.scp, vad.scp, utt_cmvn.scp and utt2num_frames of a data directory.
 
-    utt_cmvn.scp holds, per utterance, what Kaldi's compute-cmvn-stats gives for its voiced
-    frames: a matrix of two rows, (sum..., count) and (sum of squares..., 0).
+    utt_cmvn.scp holds the CMVN sums of each utterance's voiced frames, as Kaldi's
+    compute-cmvn-stats computes them: rows (sum..., count) and (sum of squares..., 0).
 
-    Utterances that cannot be decoded, are shorter than a frame, or hold no voiced frame are
-    listed in `bad_utterances` and leave the directory's tables, trials and manifests.
+    Utterances that cannot be decoded, are shorter than a frame, or have no voiced frame are listed
+    in `bad_utterances`, and leave the directory's tables, trials and manifests.
 
     Raises:
         ValueError: too many are bad (see `check_bad_items`), or most are silent; nothing is
@@ -39,10 +39,10 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     num_jobs = min(num_jobs, len(recordings))
     parts = [recordings[job::num_jobs] for job in range(num_jobs)]
     with replacing_directory(folder / "fbank") as partial_folder:
-        write = partial(_write_shard, partial_folder, folder / "fbank", experiment)
+        write = partial(write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
         unwanted = _report(folder, shards, recordings)
-        for scp in ARCHIVES.values():  # they point into the arks that are replaced now
+        for scp in ARCHIVES.values():  # these point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
     _write_tables(folder, shards, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
@@ -52,16 +52,16 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         sum(len(shard.num_frames) for shard in shards),
         num_frames * experiment.features.frame_shift_ms / 3.6e6,
     )
-    if unwanted:  # wav.scp last: an interrupted removal is then made good by the next run
+    if unwanted:  # wav.scp last: the next run then completes an interrupted removal
         remove_from_trials(folder, unwanted)
-        manifests.remove_utterances(folder, unwanted)
-        data_dir.remove_utterances(folder, unwanted)
+        manifests.remove_from_manifests(folder, unwanted)
+        data_dir.remove_from_tables(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
 
 
 def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> set[str]:
-    """Log the notices; list and log the utterances that leave, and return them."""
+    """Log the notices; list, log and return the utterances to remove."""
     notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
         logging.info("%s: %d of %d files %s", folder, count, len(recordings), notice)
@@ -71,7 +71,7 @@ def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> s
     bad = dict(sorted(item for shard in shards for item in shard.bad.items()))
     silent = dict.fromkeys((key for shard in shards for key in shard.silent), SILENT)
     listed = folder / "bad_utterances"
-    # Those that an earlier run left out are no longer in the tables, and stay listed.
+    # Utterances that an earlier run removed are no longer in the tables, and stay listed.
     keys = {key for recording in recordings for key, _ in recording.utterances}
     earlier = {k: reason for k, reason in read_optional_table(listed).items() if k not in keys}
     if earlier or bad or silent:
@@ -81,18 +81,18 @@ def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> s
     remedy = f"mend or remove the files listed in {listed}, then {Stage.PREPARATION.again}"
     check_bad_items(bad, len(keys), "utterances", remedy)
     _check_silent(folder, len(silent), len(keys))
-    if (folder / "segments").is_file():  # an interrupted removal may have got no further than these
+    if (folder / "segments").is_file():  # an interrupted removal may have stopped behind these
         return bad.keys() | silent.keys() | earlier.keys()
     return bad.keys() | silent.keys()
 
 
 def _check_silent(folder: Path, num_silent: int, total: int) -> None:
-    """Log how many utterances are silent; refuse a majority, which is no fault of the files."""
+    """Log how many utterances are silent; refuse a majority, which a wrong option must cause."""
     if 2 * num_silent > total:
         raise ValueError(
-            f"{folder}: {num_silent} of {total} utterances are silent: a wrong level of the "
-            "recordings, or a too high energy_threshold or energy_mean_scale of voice_activity "
-            "in the config"
+            f"{folder}: {num_silent} of {total} utterances are silent: raise the level of the "
+            "recordings, or lower energy_threshold or energy_mean_scale of voice_activity in the "
+            "config"
         )
     if num_silent:
         logging.warning(

@@ -1,4 +1,4 @@
-"""Front ends, from samples to the frames that networks see; a module each, one place to choose."""
+"""The choice of a front end: from samples to the frames that networks see."""
 
 import numpy as np
 
@@ -8,16 +8,16 @@ from deep_speaker.features import kaldi, torchaudio
 OPTION_FILES = ("fbank.conf", "spectrogram.conf")
 
 
-def compute_filterbanks(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
-    """Filterbanks, or what else the front end computes, and log energies of an utterance.
+def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the frames of an utterance by the configured front end, and their log energies.
 
     Args:
         samples: float32, shape (num_samples,), on the scale of 16-bit integers.
 
     Returns:
-        filterbanks: float32, shape (frames, num_bins).
+        frames: float32, shape (frames, num_bins).
         log_energies: float32, shape (frames,), on the scale of 16-bit integers; see
-            `vad.detect_voice`.
+            `voice_activity.detect_voice`.
 
     Raises:
         ValueError: too short for the front end; Kaldi's gives 0 frames instead.
@@ -28,7 +28,7 @@ def compute_filterbanks(samples: np.ndarray, features: Features) -> tuple[np.nda
 
 
 def options_file(features: Features) -> tuple[str, str]:
-    """Name, one of OPTION_FILES, and text of the file that tells the options in conf/."""
+    """Return name (one of OPTION_FILES) and text of the file in conf/ that holds the options."""
     if isinstance(features, KaldiFilterbank):
-        return "fbank.conf", kaldi.kaldi_options(features)
-    return "spectrogram.conf", torchaudio.options_text(features)
+        return "fbank.conf", kaldi.fbank_options(features)
+    return "spectrogram.conf", torchaudio.spectrogram_options(features)

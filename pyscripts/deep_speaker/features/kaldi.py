@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.voice_activity import ENERGY_FLOOR
+from deep_speaker.features.spectra import (
+    BLOCK_FRAMES,
+    ENERGY_FLOOR,
+    cut_frames,
+    power_spectrum,
+    triangular_filters,
+)
 
 PREEMPHASIS = 0.97
-BLOCK_FRAMES = 256
 CANCELLATION = 1e-2  # share of energy below which a difference of float32 sums is too rough
 
 
-def kaldi_options(features: KaldiFilterbank) -> str:
-    """The fbank.conf with which compute-fbank-feats gives the same features."""
+def fbank_options(features: KaldiFilterbank) -> str:
+    """Return the fbank.conf with which compute-fbank-feats computes the same features."""
     return (
         f"--sample-frequency={features.sampling_rate}\n"
         f"--num-mel-bins={features.num_mels}\n"
@@ -39,7 +43,7 @@ def kaldi_options(features: KaldiFilterbank) -> str:
 def compute_filterbanks(
     samples: np.ndarray, features: KaldiFilterbank
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Log-mel filterbanks and log energies of an utterance.
+    """Compute log-mel filterbanks and log energies of an utterance.
 
     Args:
         samples: float32, shape (num_samples,), on the scale of 16-bit integers.
@@ -48,17 +52,17 @@ def compute_filterbanks(
         filterbanks: float32, shape (frames, mels), natural logarithm of mel energies.
         log_energies: float32, shape (frames,), of each frame after DC removal and before
             pre-emphasis and window, as Kaldi's raw energy.
-        Both have 0 frames when there are fewer samples than half a frame shift.
+        Both have 0 frames if there are fewer samples than half a frame shift.
     """
     length, shift = features.frame_samples
-    window, mel_filters = _window(length), mel_filterbank(features)
+    window, mel_filters = _povey_window(length), mel_filterbank(features)
     num_frames = (len(samples) + shift // 2) // shift
     filterbanks = np.empty((num_frames, features.num_mels), dtype=np.float32)
     log_energies = np.empty(num_frames, dtype=np.float32)
     if num_frames == 0:
         return filterbanks, log_energies
     # Frames lose their means below; without a large offset the sums there are exact enough.
-    padded = _pad(samples - samples.mean(), length, shift, num_frames)
+    padded = _reflect_ends(samples - samples.mean(), length, shift, num_frames)
     emphasised = np.empty_like(padded)
     emphasised[0] = 0  # the Povey window is 0 there
     np.multiply(padded[:-1], np.float32(-PREEMPHASIS), out=emphasised[1:])
@@ -69,7 +73,7 @@ def compute_filterbanks(
         means = frames.mean(axis=1)
         offsets = length * means * means
         energies = np.einsum("ij,ij->i", frames, frames) - offsets
-        # Where the offset is nearly all, as in digital silence beside speech, little is left of it.
+        # In digital silence beside speech the offset is nearly all of the sum: compute it anew.
         cancelled = np.flatnonzero(energies < CANCELLATION * offsets)
         if len(cancelled):
             centred = frames[cancelled].astype(np.float64)  # so that silence is exactly 0
@@ -78,23 +82,20 @@ def compute_filterbanks(
         log_energies[start:stop] = np.log(np.maximum(energies, ENERGY_FLOOR))
         windowed = buffer[: len(frames)]
         np.multiply(emphasised_frames, window, out=windowed[:, :length])
-        # What pre-emphasis leaves of the frame's mean, removed here.
+        # Pre-emphasis leaves this much of the frame's mean.
         windowed[:, :length] -= ((1 - PREEMPHASIS) * means)[:, np.newaxis] * window
-        spectrum = scipy.fft.rfft(windowed, axis=1)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        np.matmul(power, mel_filters, out=filterbanks[start:stop])
+        np.matmul(power_spectrum(windowed), mel_filters, out=filterbanks[start:stop])
     np.maximum(filterbanks, ENERGY_FLOOR, out=filterbanks)
     np.log(filterbanks, out=filterbanks)
     return filterbanks, log_energies
 
 
 def _fft_length(frame_length: int) -> int:
-    """The next power of two."""
+    """Return the next power of two."""
     return 1 << (frame_length - 1).bit_length()
 
 
-def _pad(samples: np.ndarray, length: int, shift: int, num_frames: int) -> np.ndarray:
+def _reflect_ends(samples: np.ndarray, length: int, shift: int, num_frames: int) -> np.ndarray:
     """Reflect the ends so that frame i is centred on sample (i + 1/2) * shift."""
     left = length // 2 - shift // 2
     right = (num_frames - 1) * shift + length - left - len(samples)
@@ -105,22 +106,21 @@ def _pad(samples: np.ndarray, length: int, shift: int, num_frames: int) -> np.nd
 def _blocks(
     padded: np.ndarray, emphasised: np.ndarray, length: int, shift: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::shift]
-    emphasised_frames = np.lib.stride_tricks.sliding_window_view(emphasised, length)[::shift]
+    frames, emphasised_frames = (cut_frames(item, length, shift) for item in (padded, emphasised))
     for start in range(0, len(frames), BLOCK_FRAMES):
         stop = start + BLOCK_FRAMES
         yield start, frames[start:stop], emphasised_frames[start:stop]
 
 
 @lru_cache
-def _window(length: int) -> np.ndarray:
-    """Povey window: a Hann window to the power 0.85, so that it reaches 0 at both ends."""
+def _povey_window(length: int) -> np.ndarray:
+    """Return a Hann window to the power 0.85, which reaches 0 at both ends."""
     return (np.hanning(length) ** 0.85).astype(np.float32)
 
 
 @lru_cache
 def mel_filterbank(features: KaldiFilterbank) -> np.ndarray:
-    """Triangular filters, equally spaced in mel = 1127 ln(1 + f / 700).
+    """Return triangular filters, equally spaced in mel = 1127 ln(1 + f / 700), straight in mel.
 
     Returns:
         float32, shape (fft_length / 2 + 1, mels).
@@ -131,10 +131,7 @@ def mel_filterbank(features: KaldiFilterbank) -> np.ndarray:
     high_freq = features.high_freq if features.high_freq > 0 else nyquist + features.high_freq
     edges = np.linspace(_mel(features.low_freq), _mel(high_freq), features.num_mels + 2)
     frequencies = np.arange(fft_length // 2 + 1) * features.sampling_rate / fft_length
-    mels = _mel(frequencies)[:, np.newaxis]
-    rising = (mels - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - mels) / (edges[2:] - edges[1:-1])
-    filters = np.maximum(0, np.minimum(rising, falling))
+    filters = triangular_filters(_mel(frequencies), edges)
     filters[-1] = 0  # Kaldi leaves out the bin at half the sampling rate
     return filters.astype(np.float32)
 

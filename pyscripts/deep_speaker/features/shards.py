@@ -1,4 +1,4 @@
-"""A process's share of stage 1: recordings in, arks out."""
+"""Shards: the share of one process in stage 1, from recordings to arks."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from deep_speaker.config import Experiment
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.normalisation import cmvn_statistics
+from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import info_of, open_audio, read_samples
 from deep_speaker.kaldi.data_dir import iterate_segments
@@ -22,7 +22,7 @@ ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}
 
 @dataclass(slots=True)
 class Recording:
-    """An entry of wav.scp, and its utterances with their segments; None stands for all of it."""
+    """An entry of wav.scp, and its utterances with their segments; None: the whole recording."""
 
     entry: str
     utterances: list[tuple[str, Segment | None]]
@@ -30,7 +30,16 @@ class Recording:
 
 @dataclass
 class Shard:
-    """What one process made of its share of the recordings."""
+    """The results of one process: entries of scp files, and notes on utterances.
+
+    Attributes:
+        scps: entries by name of `ARCHIVES`, then by utterance.
+        num_frames: by utterance.
+        bad: reasons by utterance.
+        silent: utterances without a voiced frame.
+        notices: numbers of files by what is worth knowing about their form.
+        num_cut: segments that end after their recording.
+    """
 
     scps: dict[str, dict[str, str]] = field(default_factory=dict)
     num_frames: dict[str, int] = field(default_factory=dict)
@@ -41,7 +50,7 @@ class Shard:
 
 
 def read_recordings(folder: Path) -> list[Recording]:
-    """The recordings of a data directory with their utterances, those of `segments` if there."""
+    """Read the recordings of a data directory with their utterances, by `segments` if there."""
     entries = read_table(folder / "wav.scp")
     if not (folder / "segments").is_file():
         return [Recording(entry, [(key, None)]) for key, entry in entries.items()]
@@ -49,19 +58,21 @@ def read_recordings(folder: Path) -> list[Recording]:
     for key, segment in iterate_segments(folder / "segments"):
         if segment.recording not in entries:
             raise ValueError(
-                f"{folder}/segments: {key!r} lies in {segment.recording!r}, which wav.scp lacks"
+                f"{folder}/segments: {key!r} lies in {segment.recording!r}, which wav.scp lacks: "
+                "remove its line, or add the recording"
             )
         recording = Recording(entries[segment.recording], [])
         recordings.setdefault(segment.recording, recording).utterances.append((key, segment))
     return list(recordings.values())
 
 
-def _write_shard(
+def write_shard(
     partial_folder: Path,
     final_folder: Path,
     experiment: Experiment,
     job: tuple[int, list[Recording]],
 ) -> Shard:
+    """Write the arks of a numbered share of the recordings; their entries name `final_folder`."""
     number, recordings = job
     shard = Shard()
     compress = experiment.features.compression == "two_byte"
@@ -73,7 +84,7 @@ def _write_shard(
         )
         for name in ARCHIVES
     }
-    # The first job's bar stands for all: their shares are alike. None: no bar off a terminal.
+    # Only the first job has a bar: all shares are alike. None: no bar without a terminal.
     hide = True if number > 1 else None
     total = sum(len(recording.utterances) for recording in recordings)
     with tqdm(total=total, desc="job 1", unit="utt", disable=hide, leave=False) as bar:
@@ -89,7 +100,7 @@ def _write_shard(
 def _write_recording(
     recording: Recording, experiment: Experiment, writers: dict[str, ArchiveWriter], shard: Shard
 ) -> None:
-    """Open a recording once, run its command once, and write what all its utterances give."""
+    """Open a recording, or run its command, once, and write the arks' parts of its utterances."""
     try:
         file = open_audio(recording.entry)
     except ValueError as error:
@@ -101,34 +112,34 @@ def _write_recording(
             start, end = (segment.start, segment.end) if segment else (0.0, None)
             try:
                 samples = read_samples(file, rate, start, end)
-                filterbanks, voiced = analyse(samples, experiment)
+                frames, voiced = analyse(samples, experiment)
             except ValueError as error:
                 shard.bad[key] = str(error)
                 continue
             if not voiced.any():
                 shard.silent.append(key)
                 continue
-            shard.num_frames[key] = len(filterbanks)
+            shard.num_frames[key] = len(frames)
             shard.num_cut += int((end or 0) * file.samplerate) > file.frames
-            writers["feats"].write(key, filterbanks)
+            writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
-            writers["utt_cmvn"].write(key, cmvn_statistics(filterbanks[voiced > 0]))
+            writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
         if any(key in shard.num_frames for key, _ in recording.utterances):
             shard.notices.update(_notices(info_of(file), rate))
 
 
 def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
-    """Filterbanks (frames, bins) and voice activity (frames,) of the samples of an utterance.
+    """Compute frames (frames, bins) and voice activity (frames,) of an utterance's samples.
 
     Raises:
-        ValueError: the samples cannot be used; the message says why.
+        ValueError: the samples cannot be used, with the reason.
     """
-    filterbanks, log_energies = front_ends.compute_filterbanks(samples, experiment.features)
-    if not len(filterbanks):
+    frames, log_energies = front_ends.compute_frames(samples, experiment.features)
+    if not len(frames):
         raise ValueError(f"too short: {len(samples)} samples are less than one frame")
-    if not np.isfinite(filterbanks).all():
+    if not np.isfinite(frames).all():
         raise ValueError("samples that are not finite numbers")
-    return filterbanks, voice_activity.detect_voice(log_energies, experiment.voice_activity)
+    return frames, voice_activity.detect_voice(log_energies, experiment.voice_activity)
 
 
 def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:
@@ -136,7 +147,7 @@ def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:
     if info.sampling_rate != sampling_rate:
         notices.append(f"resampled from {info.sampling_rate} to {sampling_rate} Hz")
         if info.sampling_rate < sampling_rate:
-            notices[-1] += f" (nothing above {info.sampling_rate // 2} Hz in them)"
+            notices[-1] += f" (with nothing above {info.sampling_rate // 2} Hz)"
     if info.num_channels > 1:
         notices.append(f"have {info.num_channels} channels, the first is used, as Kaldi does")
     return notices

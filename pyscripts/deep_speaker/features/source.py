@@ -1,4 +1,4 @@
-"""From the arks of stage 1 to normalised voiced frames, by whole utterance or by chunk."""
+"""The source of normalised voiced frames: the arks of stage 1, by whole utterance or by chunk."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.normalisation import normalise, voiced_statistics
+from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import group_by_speaker
@@ -28,13 +28,17 @@ class Section(NamedTuple):
 
 
 class FeatureSource:
-    """Normalised voiced frames of a data directory, read from its arks as they are asked for."""
+    """Normalised voiced frames of a data directory, read from its arks on demand.
+
+    Attributes:
+        with_copies: each utterance that is no copy, and its copies; see `group_copies`.
+    """
 
     def __init__(self, data_dir: Path, experiment: Experiment) -> None:
         self.data_dir = data_dir
         self.utt2spk = read_table(data_dir / "utt2spk")
         check_features(data_dir, experiment)
-        self.versions = read_versions(data_dir, self.utt2spk)
+        self.with_copies = group_copies(data_dir, self.utt2spk)
         self.options = experiment.features
         self._normalisation = experiment.normalisation
         utterances = list(self.utt2spk)
@@ -43,19 +47,20 @@ class FeatureSource:
         self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", utterances)
 
     def num_voiced(self, utterance: str) -> int:
+        """Count the voiced frames of an utterance."""
         return int(np.count_nonzero(self._vad.rows(utterance)))
 
     def whole(self, utterance: str) -> Section:
-        """All voiced frames of an utterance."""
+        """Return the section of all voiced frames of an utterance."""
         return Section(utterance, 0, self.num_voiced(utterance))
 
     def read(self, section: Section) -> np.ndarray:
-        """Normalised voiced frames: float32, shape (section.num_frames, bins)."""
-        mean, deviation = voiced_statistics(self._cmvn.rows(section.utterance))
+        """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
+        mean, deviation = cmvn_mean_and_deviation(self._cmvn.rows(section.utterance))
         return normalise(self.read_stored(section), mean, deviation, self._normalisation)
 
     def read_stored(self, section: Section) -> np.ndarray:
-        """Voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
+        """Read voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
         voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
         frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
         return frames[voiced - voiced[0]]
@@ -63,13 +68,13 @@ class FeatureSource:
     def sections_by_speaker(
         self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None
     ) -> dict[str, list[Section]]:
-        """Sections by which speakers are compared: whole utterances, at most `max_sections` each.
+        """List sections to compare speakers by: whole utterances, at most `max_sections` each.
 
-        A speaker with a single utterance gets disjoint parts of it instead, of `section_frames`
-        or more each; two halves where it is shorter than two such parts. Augmented copies are left
+        A speaker with a single utterance gets disjoint parts of it instead, each of
+        `section_frames` or more; two halves if it is shorter than two such parts. Copies are left
         out.
         """
-        spk2utt = group_by_speaker({key: self.utt2spk[key] for key in self.versions})
+        spk2utt = group_by_speaker({key: self.utt2spk[key] for key in self.with_copies})
         sections = {}
         for speaker in speakers:
             found = [self.whole(utterance) for utterance in spk2utt[speaker][:max_sections]]
@@ -80,24 +85,24 @@ class FeatureSource:
         return sections
 
 
-def read_versions(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
-    """Utterances, each with its augmented copies, which a chunk of it may be taken from instead.
+def group_copies(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return utterances, each with itself and the copies from which its chunks may be taken.
 
-    Those are as long as it is, and of its speaker: copies at another speed count for themselves.
-    Copies of other length, which augment_data_dir.py does not make, are left out.
+    Such copies are as long as the utterance, and of its speaker: copies at another speed count as
+    utterances. Copies of another length, which augment_data_dir.py does not make, are left out.
     """
     if not (data_dir / "utt2uniq").is_file():
         return {key: [key] for key in utt2spk}
     utt2uniq = read_table(data_dir / "utt2uniq")
     num_frames = read_table(data_dir / "utt2num_frames")
-    versions: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for key, speaker in utt2spk.items():
         original = utt2uniq[key]
         if utt2spk.get(original) != speaker:
             original = key
         if num_frames[original] == num_frames[key]:
-            versions.setdefault(original, []).append(key)
-    return versions
+            groups.setdefault(original, []).append(key)
+    return groups
 
 
 def check_features(data_dir: Path, experiment: Experiment) -> None:

@@ -1,30 +1,34 @@
 """Spectrograms and mel spectrograms, numerically those of torchaudio for voxceleb_trainer.
 
 The steps are those of torchaudio's Spectrogram and MelSpectrogram with HTK mels and no norm, on
-waveforms in -1..1: frames of a periodic window in the middle of the FFT's, the power or magnitude
-of the spectrum, triangular filters that are straight in Hz, and log(x + 1e-6). Neither the mean of
-a frame is taken out, nor is there pre-emphasis.
+waveforms in -1..1: frames under a periodic window in the middle of the FFT, the power or magnitude
+of the spectrum, triangular filters that are straight in Hz, and log(x + 1e-6). The mean of a frame
+stays in it, and there is no pre-emphasis.
 
 torchaudio itself is not needed. Frames go through the FFT in blocks that stay in the cache, and
-begin at its first sample instead of in its middle: that turns phases, which nothing here sees.
+begin at its first sample instead of in its middle: that turns phases, which do not count here.
 """
 
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 
 from deep_speaker.config import TorchaudioSpectrogram
-from deep_speaker.features.voice_activity import ENERGY_FLOOR
+from deep_speaker.features.spectra import (
+    BLOCK_FRAMES,
+    ENERGY_FLOOR,
+    cut_frames,
+    power_spectrum,
+    triangular_filters,
+)
 
-BLOCK_FRAMES = 256
 FULL_SCALE = 32768  # of 16-bit integers
 LOG_OFFSET = 1e-6
 WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 
 
-def options_text(features: TorchaudioSpectrogram) -> str:
-    """The spectrogram.conf that tells which features lie in a data directory."""
+def spectrogram_options(features: TorchaudioSpectrogram) -> str:
+    """Return the spectrogram.conf of a data directory, which says how its features were made."""
     lines = [
         "# Computed as torchaudio does; no program of Kaldi's computes these features.",
         f"sampling_rate={features.sampling_rate}",
@@ -43,7 +47,7 @@ def options_text(features: TorchaudioSpectrogram) -> str:
 def compute_spectrogram(
     samples: np.ndarray, features: TorchaudioSpectrogram
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spectrogram or mel spectrogram, and log energies of an utterance.
+    """Compute the spectrogram or mel spectrogram, and log energies of an utterance.
 
     Args:
         samples: float32, shape (num_samples,), on the scale of 16-bit integers.
@@ -52,18 +56,18 @@ def compute_spectrogram(
         spectrogram: float32, shape (frames, num_bins), of the waveform in -1..1; its
             log(x + 1e-6) if `log`.
         log_energies: float32, shape (frames,), of the samples under each window, on the scale of
-            16-bit integers after DC removal and before the window: what the energy VAD takes.
+            16-bit integers after DC removal and before the window: the input of the energy VAD.
 
     Raises:
         ValueError: too few samples for a frame, or for the reflection at the ends.
     """
     length, shift = features.frame_samples
-    padded = _pad(samples, features)
+    padded = _pad_half_windows(samples, features)
     left = (features.fft_length - length) // 2  # where torch.stft puts a short window
     num_frames = 1 + (len(padded) - features.fft_length) // shift
     padded = padded[left : left + (num_frames - 1) * shift + length]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::shift]
-    window = _window(features.window, length) / np.float32(FULL_SCALE)
+    frames = cut_frames(padded, length, shift)
+    window = _periodic_window(features.window, length) / np.float32(FULL_SCALE)
     spectrogram = np.empty((num_frames, features.num_bins), dtype=np.float32)
     log_energies = np.empty(num_frames, dtype=np.float32)
     buffer = np.zeros((BLOCK_FRAMES, features.fft_length), dtype=np.float32)
@@ -72,23 +76,21 @@ def compute_spectrogram(
         log_energies[block] = _log_energies(frames[block])
         windowed = buffer[: len(frames[block])]
         np.multiply(frames[block], window, out=windowed[:, :length])
-        spectrum = scipy.fft.rfft(windowed, axis=1)
-        values = np.square(spectrum.real)
-        values += np.square(spectrum.imag)
+        values = power_spectrum(windowed)
         if features.power == 1:
             np.sqrt(values, out=values)
         if features.num_mels is None:
             spectrogram[block] = values
         else:
-            np.matmul(values, mel_filterbank(features), out=spectrogram[block])
+            np.matmul(values, htk_filterbank(features), out=spectrogram[block])
     if features.log:
         spectrogram += np.float32(LOG_OFFSET)
         np.log(spectrogram, out=spectrogram)
     return spectrogram, log_energies
 
 
-def _pad(samples: np.ndarray, features: TorchaudioSpectrogram) -> np.ndarray:
-    """Reflect the ends by half an FFT, so that frame i is centred on sample i * shift."""
+def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> np.ndarray:
+    """Reflect the ends by half an FFT if `centred`: frame i is centred on sample i * shift."""
     half = features.fft_length // 2
     needed = half + 1 if features.centred else features.fft_length
     if len(samples) < needed:
@@ -97,34 +99,32 @@ def _pad(samples: np.ndarray, features: TorchaudioSpectrogram) -> np.ndarray:
 
 
 def _log_energies(frames: np.ndarray) -> np.ndarray:
-    """Natural log of the sum of squares of each frame, after its mean is taken out."""
+    """Return the natural log of the sum of squares of each frame, less its mean."""
     centred = frames - frames.mean(axis=1, keepdims=True)
     return np.log(np.maximum(np.einsum("ij,ij->i", centred, centred), ENERGY_FLOOR))
 
 
 @lru_cache
-def _window(name: str, length: int) -> np.ndarray:
-    """Periodic: the next window would begin where it ends."""
+def _periodic_window(name: str, length: int) -> np.ndarray:
+    """Return a window that is periodic: the next one would begin where it ends."""
     share = WINDOWS[name]
     phase = 2 * np.pi * np.arange(length) / length
     return (share - (1 - share) * np.cos(phase)).astype(np.float32)
 
 
 @lru_cache
-def mel_filterbank(features: TorchaudioSpectrogram) -> np.ndarray:
-    """Triangular filters between points equally spaced in mel = 2595 log10(1 + f / 700).
+def htk_filterbank(features: TorchaudioSpectrogram) -> np.ndarray:
+    """Return triangular filters, equally spaced in HTK's mel = 2595 log10(1 + f / 700).
 
     They rise and fall straight over the frequency, not over the mel, from 0 Hz to half the
-    sampling rate. With many of them some lie between two bins of the spectrum and stay empty.
+    sampling rate. Of many filters some lie between two bins of the spectrum and stay empty.
 
     Returns:
         float32, shape (fft_length / 2 + 1, num_mels).
     """
     assert features.num_mels is not None
     nyquist = features.sampling_rate / 2
-    frequencies = np.linspace(0, nyquist, features.fft_length // 2 + 1)[:, np.newaxis]
+    frequencies = np.linspace(0, nyquist, features.fft_length // 2 + 1)
     highest_mel = 2595 * np.log10(1 + nyquist / 700)
     edges = 700 * (10 ** (np.linspace(0, highest_mel, features.num_mels + 2) / 2595) - 1)
-    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return triangular_filters(frequencies, edges).astype(np.float32)

@@ -4,13 +4,11 @@ import numpy as np
 
 from deep_speaker.config import VoiceActivity
 
-ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor, of a mel bin and of a frame
-
 
 def vad_options(options: VoiceActivity) -> str:
-    """The vad.conf with which compute-vad decides the same.
+    """Return the vad.conf with which compute-vad decides the same.
 
-    It takes the energy from the first column of its input: of features that Kaldi computed with
+    It reads the energy in the first column of its input: of features that Kaldi computes with
     --use-energy=true, not of the filterbanks of feats.scp.
     """
     return (
@@ -24,17 +22,17 @@ def vad_options(options: VoiceActivity) -> str:
 def detect_voice(log_energies: np.ndarray, options: VoiceActivity) -> np.ndarray:
     """Mark the voiced frames of an utterance.
 
-    A frame counts when its log energy exceeds the threshold plus `energy_mean_scale` times the
-    utterance's mean; it is voiced when at least `proportion` of the frames at most `context` away
-    count. In the single precision of ComputeVadEnergy in Kaldi's voice-activity-detection.cc (since
-    2016, before which the context had no effect), so that ties fall as there.
+    A frame is loud if its log energy exceeds the threshold plus `energy_mean_scale` times the
+    utterance's mean. It is voiced if at least `proportion` of the frames at most `context` away
+    are loud. Precision and ties are those of ComputeVadEnergy in Kaldi's
+    voice-activity-detection.cc (since 2016; before, the context had no effect).
 
     Args:
         log_energies: float32, shape (frames,), on the scale of 16-bit integers.
 
     Returns:
-        float32, shape (frames,), exactly 1 for voiced and 0 for other frames: what Kaldi's
-        select-voiced-frames takes.
+        float32, shape (frames,), exactly 1 for voiced and 0 for other frames, the input of Kaldi's
+        select-voiced-frames.
     """
     if not len(log_energies):
         return np.zeros(0, dtype=np.float32)

@@ -18,6 +18,10 @@ from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
 
 TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
+# Form of the values: float and double matrices and vectors; a matrix in 2-byte compression, where
+# u of 16 bits stands for minimum + u * value_range / 65535.
+FORMS = {"FM": "<f4", "DM": "<f8", "FV": "<f4", "DV": "<f8", "CM2": "<u2"}
+KINDS = {kind: np.dtype(form) for kind, form in FORMS.items()}
 
 
 class ArchiveWriter:
@@ -36,6 +40,7 @@ class ArchiveWriter:
         self.scp: dict[str, str] = {}
 
     def write(self, key: str, array: np.ndarray) -> None:
+        """Append an array."""
         self._file.write(key.encode() + b" ")
         self.scp[key] = f"{self._final_path}:{self._file.tell()}"
         write_array(self._file, array, compression_method=self._compression)
@@ -53,14 +58,14 @@ class ArchiveWriter:
 
 
 class Header(NamedTuple):
-    """What the first bytes of a binary Kaldi object tell.
+    """The first bytes of a binary Kaldi object.
 
     Attributes:
         kind: a key of `KINDS`.
         columns: 1 for vectors.
-        begin: where in the file the values do.
-        minimum: what the code 0 stands for, of CM2.
-        value_range: from there to what the highest code stands for.
+        begin: the byte of the file at which the values begin.
+        minimum: the value of code 0, of CM2.
+        value_range: the value of the highest code, less `minimum`.
     """
 
     kind: str
@@ -71,20 +76,19 @@ class Header(NamedTuple):
     value_range: float = 0
 
 
-# Form of the values: float and double matrices and vectors; a matrix in 2-byte compression, where
-# u of 16 bits stands for minimum + u * value_range / 65535.
-FORMS = {"FM": "<f4", "DM": "<f8", "FV": "<f4", "DV": "<f8", "CM2": "<u2"}
-KINDS = {kind: np.dtype(form) for kind, form in FORMS.items()}
-
-
 class MappedFiles:
-    """Archives mapped into memory, each when it is first asked for."""
+    """Archives mapped into memory, each when it is first read."""
 
     def __init__(self) -> None:
         self._maps: dict[str, mmap.mmap] = {}
 
     def __getitem__(self, path: str) -> mmap.mmap:
-        """Raises OSError or ValueError (it is empty) where the file cannot be mapped."""
+        """Return a file's bytes.
+
+        Raises:
+            OSError: the file cannot be mapped.
+            ValueError: it is empty.
+        """
         if path not in self._maps:
             with Path(path).open("rb") as file:
                 self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -109,7 +113,7 @@ class ArchiveTable:
         return iter(self._entries)
 
     def rows(self, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Rows `start` to `stop` of a matrix, or of a vector, as float32 or float64.
+        """Read rows `start` to `stop` of a matrix, or of a vector, as float32 or float64.
 
         Raises:
             ValueError: the archive is missing, cut short, or of a form not read here.
@@ -126,10 +130,10 @@ class ArchiveTable:
 
 
 def read_header(data: mmap.mmap, offset: int) -> Header:
-    """The header of the object at an offset into an archive.
+    """Read the header of the object at an offset into an archive.
 
     Raises:
-        ValueError: it is cut short, or of a form not read here.
+        ValueError: the object is cut short, or of a form not read here.
     """
     if data[offset : offset + 2] != b"\0B":
         raise ValueError("no binary Kaldi object at this offset")
@@ -163,10 +167,10 @@ def read_header(data: mmap.mmap, offset: int) -> Header:
 def read_values(
     data: mmap.mmap, header: Header, start: int = 0, stop: int | None = None
 ) -> np.ndarray:
-    """Rows `start` to `stop` of an object: float32 or float64, (rows, columns) or (rows,).
+    """Read rows `start` to `stop` of an object: float32 or float64, (rows, columns) or (rows,).
 
     Raises:
-        ValueError: it has no such rows.
+        ValueError: there are no such rows.
     """
     last = header.rows if stop is None else min(stop, header.rows)
     form, columns = KINDS[header.kind], header.columns

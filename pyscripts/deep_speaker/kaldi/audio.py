@@ -1,7 +1,7 @@
-"""Audio files, and the entries of wav.scp that stand for them: paths, and commands that print WAV.
+"""Headers and samples of audio files, and of the commands that wav.scp may hold instead.
 
-A command ends in `|`, and a shell runs it, as in Kaldi. The forms that `wav_entry` gives to files
-that libsndfile reads are told from the others, and those files decoded without a shell.
+A command ends in `|`, and a shell runs it, as in Kaldi. But the files behind the commands that
+`wav_entries.wav_entry` writes are decoded without a shell, where libsndfile reads them.
 """
 
 import io
@@ -16,7 +16,7 @@ import soundfile
 from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, AudioInfo, ffmpeg_entry, file_of_entry
 
 MISSING_PROGRAM = re.compile(r"^bash: (?:line \d+: )?(.*): command not found$", re.MULTILINE)
-MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording, as in extract-segments
+MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording: Kaldi's extract-segments
 
 
 def read_info(path: Path) -> AudioInfo:
@@ -34,7 +34,7 @@ def read_info(path: Path) -> AudioInfo:
 
 
 def read_entry_info(entry: str) -> AudioInfo:
-    """Read the header of a file, or of what a command prints, as Kaldi's get_utt2dur.sh does.
+    """Read the header of a file or of a command's output, as Kaldi's get_utt2dur.sh does.
 
     Raises:
         ValueError: see `open_audio`; or there are no samples.
@@ -47,10 +47,10 @@ def read_entry_info(entry: str) -> AudioInfo:
 
 
 def info_of(file: soundfile.SoundFile) -> AudioInfo:
-    """What the header of an open file says.
+    """Return the header of an open file.
 
     Raises:
-        ValueError: it holds no samples.
+        ValueError: the file holds no samples.
     """
     if file.frames <= 0:
         raise ValueError("no samples")
@@ -58,10 +58,10 @@ def info_of(file: soundfile.SoundFile) -> AudioInfo:
 
 
 def open_audio(entry: str) -> soundfile.SoundFile:
-    """Open a file, or what a command prints, which is held in memory then.
+    """Open a file, or a command's output, which is then held in memory.
 
     Raises:
-        ValueError: it cannot be decoded, or the command fails.
+        ValueError: the audio cannot be decoded, or the command fails.
     """
     path = file_of_entry(entry)
     source: str | io.BytesIO = str(path)
@@ -76,17 +76,17 @@ def open_audio(entry: str) -> soundfile.SoundFile:
 
 
 def run_command(entry: str) -> bytes:
-    """What the command of an entry prints, run by a shell as Kaldi runs it.
+    """Run the command of an entry in a shell, as Kaldi does, and return its output.
 
     Raises:
-        ValueError: it fails, or prints nothing; with the last line of its complaints.
+        ValueError: the command fails or prints nothing; with the last line of standard error.
     """
     command = entry.removesuffix("|")
     result = subprocess.run(
         ["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if result.returncode == 0 and result.stdout:
-        if result.stdout[:8] == b"RIFF" + bytes(4):  # streamed; to libsndfile, 8 says so and 0 not
+        if result.stdout[:8] == b"RIFF" + bytes(4):  # streamed: libsndfile wants 8 there, not 0
             return b"RIFF" + (8).to_bytes(4, "little") + result.stdout[8:]
         return result.stdout
     complaints = result.stderr.decode(errors="replace").strip()
@@ -102,7 +102,7 @@ def run_command(entry: str) -> bytes:
 def load_audio(
     entry: str, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> tuple[np.ndarray, AudioInfo]:
-    """Samples of the first channel, on the scale of 16-bit integers, at `sampling_rate`.
+    """Read the first channel, on the scale of 16-bit integers, at `sampling_rate`.
 
     As Kaldi does with `--channel=-1 --allow-downsample --allow-upsample`.
 
@@ -110,7 +110,7 @@ def load_audio(
         start, end: seconds of a segment; see `segment_bounds`.
 
     Returns:
-        float32 samples in -32768..32767, shape (num_samples,), and the whole recording's own form.
+        float32 samples in -32768..32767, shape (num_samples,), and the header of the recording.
 
     Raises:
         ValueError: the audio cannot be decoded, or holds no such segment.
@@ -122,7 +122,7 @@ def load_audio(
 def read_samples(
     file: soundfile.SoundFile, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """The samples of `load_audio` of an open file, or of a segment of it.
+    """Read an open file, or a segment of it, as `load_audio` does.
 
     Args:
         start, end: seconds; see `segment_bounds`.
@@ -147,13 +147,13 @@ def read_samples(
 
 
 def segment_bounds(rate: int, num_samples: int, start: float, end: float | None) -> tuple[int, int]:
-    """The first sample of a segment and the one after its last, as Kaldi's extract-segments has it.
+    """Return the first sample of a segment and the one after its last, as extract-segments does.
 
-    An end less than `MAX_OVERSHOOT` past the recording's is taken for its end.
+    A segment may end up to `MAX_OVERSHOOT` after the recording: then it is cut there.
 
     Args:
         rate, num_samples: of the recording.
-        start, end: seconds; no end is that of the recording.
+        start, end: seconds; without an end, up to that of the recording.
 
     Raises:
         ValueError: the recording has no such segment.
@@ -171,7 +171,7 @@ def segment_bounds(rate: int, num_samples: int, start: float, end: float | None)
 
 
 def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Change the sampling rate by a polyphase filter; float32 in and out."""
+    """Change the sampling rate by a polyphase filter, float32 in and out."""
     from scipy.signal import resample_poly  # slow to import, and seldom needed
 
     common = gcd(rate, new_rate)

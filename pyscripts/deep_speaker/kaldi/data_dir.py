@@ -8,28 +8,23 @@ from typing import IO
 
 from deep_speaker.config.stages import FEATURE_TABLES
 from deep_speaker.kaldi.audio import read_entry_info
-from deep_speaker.kaldi.tables import (
-    iterate_table,
-    read_optional_table,
-    read_table,
-    write_table,
-)
+from deep_speaker.kaldi.tables import iterate_table, read_optional_table, read_table, write_table
 from deep_speaker.kaldi.utterances import Segment, Utterance, group_by_speaker
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.processes import map_in_threads
 from deep_speaker.system.sorting import sort_lines
 
-# All that may be keyed by utterance; without segments, recordings have utterances' ids.
+# All tables that may be keyed by utterance; without segments, recordings have utterances' ids.
 UTTERANCE_TABLES = ("utt2dur", "segments", "text", "utt2uniq", *FEATURE_TABLES)
 RECORDING_TABLES = ("wav.scp", "reco2dur")
 
 
 def write_data_dir(folder: Path, utterances: Iterable[Utterance]) -> None:
-    """Write the tables of utterances into a folder that is being made, none held in memory.
+    """Write the tables of utterances into a new folder, without holding one in memory.
 
-    wav.scp, utt2spk, spk2utt, utt2dur and reco2dur (Lhotse's import wants it); segments where an
-    utterance is one; spk2gender and text where those are known for all.
+    Always wav.scp, utt2spk, spk2utt, utt2dur and reco2dur (for Lhotse's import); segments if an
+    utterance is a segment; spk2gender and text if known for all utterances.
 
     Args:
         utterances: sorted by id.
@@ -82,7 +77,7 @@ def read_utterances(
     held in memory.
 
     Args:
-        locate: gives the entry to use for an entry of wav.scp.
+        locate: returns the entry to use in place of an entry of wav.scp.
 
     Raises:
         ValueError: a table is missing, or too many recordings are bad; see `check_bad_items`.
@@ -147,16 +142,17 @@ def iterate_segments(path: Path) -> Iterator[tuple[str, Segment]]:
 
 
 def write_spk2utt(path: Path, utt2spk: Mapping[str, str]) -> None:
+    """Write the table spk2utt that belongs to utt2spk."""
     speakers = group_by_speaker(utt2spk)
     write_table(path, {speaker: " ".join(utts) for speaker, utts in speakers.items()})
 
 
-def remove_utterances(folder: Path, unwanted: set[str]) -> None:
+def remove_from_tables(folder: Path, unwanted: set[str]) -> None:
     """Drop utterances from every table of `folder`, as Kaldi's fix_data_dir.sh does."""
     utt2spk = read_table(folder / "utt2spk")
     kept = {key: speaker for key, speaker in utt2spk.items() if key not in unwanted}
     if not kept:
-        raise ValueError(f"{folder}: no utterance is left")
+        raise ValueError(f"{folder}: none of its {len(utt2spk)} utterances would be left")
     _keep_keys(folder, UTTERANCE_TABLES, kept)
     write_spk2utt(folder / "spk2utt", kept)
     _keep_keys(folder, ("spk2gender",), set(kept.values()))

@@ -13,7 +13,7 @@ BLOCK_BYTES = 1 << 22  # of lines that are read together: some 100,000 trials
 
 
 def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the (key, value) pairs of a table as they stand; the value is the rest of the line.
+    """Yield the (key, value) pairs of a table, in its order; the value is the rest of the line.
 
     A line of the table `text` may be a key alone: nothing was said.
 
@@ -37,8 +37,13 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
             yield fields[0], fields[1].strip()
 
 
+def iterate_keys(path: Path) -> Iterator[str]:
+    """Yield the keys of a table; see `iterate_table`."""
+    return (key for key, _ in iterate_table(path))
+
+
 def read_table(path: Path) -> dict[str, str]:
-    """All of a table; see `iterate_table`.
+    """Read all of a table; see `iterate_table`.
 
     Raises:
         ValueError: also where a key comes twice.
@@ -46,7 +51,7 @@ def read_table(path: Path) -> dict[str, str]:
     table: dict[str, str] = {}
     for number, (key, value) in enumerate(iterate_table(path), 1):
         if key in table:
-            raise ValueError(f"{path}, line {number}: {key!r} stands there twice")
+            raise ValueError(f"{path}, line {number}: {key!r} comes twice: remove one line")
         table[key] = value
     return table
 
@@ -58,17 +63,17 @@ def write_table(path: Path, table: Mapping[str, object]) -> None:
 
 
 def read_optional_table(path: Path) -> dict[str, str]:
-    """A table that may be absent: empty then."""
+    """Read a table that may be absent: empty then."""
     return read_table(path) if path.is_file() else {}
 
 
 def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]]]]:
-    """Yield the columns of a file of equally many words a line, in blocks of lines.
+    """Yield the columns of a file with the same number of words in every line, in blocks of lines.
 
     A file of any length is read in little memory.
 
     Args:
-        form: what stands on a line, for example `enroll test score`.
+        form: the words of a line, for example `enroll test score`.
 
     Yields:
         The number of a block's first line, from 1, and its columns.

@@ -1,4 +1,4 @@
-"""Utterances and the segments of recordings that they are."""
+"""Utterances: recordings, or segments of them, with their speakers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one speaker says in a recording, or in a segment of one.
+    """The speech of one speaker in a recording, or in a segment of one.
 
     Attributes:
-        id: sorted by it, utterances must be sorted by `speaker` too: a speaker id and a dash as
-            its prefix sees to that.
-        entry: of wav.scp: a file's path, or a command that ends in `|`; see `audio.wav_entry`.
+        id: utterances sorted by it must be sorted by `speaker` too, as they are where every id
+            begins with the speaker id and a dash.
+        entry: of wav.scp: a path, or a command that ends in `|`; see `wav_entries.wav_entry`.
         info: of the whole recording.
         sex: `m`, `f` or None where it is not known.
         text: what is said; None where that is not known.
@@ -50,7 +50,7 @@ class Utterance:
 
 
 def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
-    """spk2utt of utt2spk: speakers and their utterances, each sorted."""
+    """Return spk2utt of utt2spk: speakers and their utterances, each sorted."""
     spk2utt: dict[str, list[str]] = defaultdict(list)
     for utterance in sorted(utt2spk):
         spk2utt[utt2spk[utterance]].append(utterance)

@@ -1,7 +1,7 @@
-"""The entries of wav.scp: paths, and commands that print WAV.
+"""Entries of wav.scp: paths, and commands that print WAV and end in `|`.
 
-A command ends in `|`, and a shell runs it, as in Kaldi. `file_of_entry` tells the forms that
-`wav_entry` gives to files that libsndfile reads from other commands.
+`wav_entry` writes the entry of a file; `file_of_entry` finds the file behind such an entry, so that
+audio can be decoded here without the shell that Kaldi would run.
 """
 
 import re
@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-# What libsndfile decodes, and what only ffmpeg does.
+# Files that libsndfile decodes, and files that only ffmpeg does.
 SNDFILE_SUFFIXES = {
     ".wav",
     ".flac",
@@ -23,7 +23,7 @@ SNDFILE_SUFFIXES = {
     ".nist",
 }
 FFMPEG_SUFFIXES = {".m4a", ".aac", ".mp4"}
-# What a folder of recordings is searched for.
+# Files that a folder of recordings is searched for.
 AUDIO_SUFFIXES = SNDFILE_SUFFIXES | FFMPEG_SUFFIXES
 FLAC_COMMAND = ["flac", "-c", "-d", "-s"]
 FFMPEG_COMMAND = ["ffmpeg", "-v", "error", "-i"]
@@ -33,7 +33,7 @@ SHELL_SYNTAX = re.compile(r"""[]$`*?[{}~<>;&()|#!'"\\\n]""")
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of a file says. `subtype` is libsndfile's name of the sample form."""
+    """The header of an audio file; `subtype` is libsndfile's name of the form of samples."""
 
     sampling_rate: int
     num_samples: int
@@ -48,10 +48,9 @@ class AudioInfo:
 
 
 def wav_entry(path: Path, info: AudioInfo) -> str:
-    """The entry of wav.scp by which Kaldi's programs read `path`.
+    """Return the entry of wav.scp by which Kaldi's programs read `path`.
 
-    Kaldi itself reads 16-bit WAV alone; a FLAC or other file stands as the command that turns it
-    into that.
+    Kaldi itself reads only 16-bit WAV; a FLAC or other file becomes a command that prints that.
     """
     absolute = str(path.absolute())
     if path.suffix.lower() in FFMPEG_SUFFIXES:  # its info may be that of what ffmpeg prints
@@ -64,12 +63,12 @@ def wav_entry(path: Path, info: AudioInfo) -> str:
 
 
 def ffmpeg_entry(path: str) -> str:
-    """The command that decodes a file by ffmpeg."""
+    """Return the command that decodes a file by ffmpeg."""
     return shlex.join([*FFMPEG_COMMAND, path, *FFMPEG_OUTPUT]) + " |"
 
 
 def file_of_entry(entry: str) -> Path | None:
-    """The audio file behind an entry of one of `wav_entry`'s forms; None: another command.
+    """Return the audio file behind an entry that `wav_entry` could write; None of others.
 
     >>> file_of_entry("flac -c -d -s /speech/a.flac |").as_posix()
     '/speech/a.flac'
@@ -79,13 +78,13 @@ def file_of_entry(entry: str) -> Path | None:
         return Path(entry)
     command = entry.removesuffix("|").strip()
     if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
-        return None  # as the rest would find out, slowly
+        return None  # the rest would find that out too, slowly
     try:
         words = shlex.split(command)
-    except ValueError:  # a quotation that does not end: let the shell complain
+    except ValueError:  # a quotation without an end: let the shell complain
         return None
     if SHELL_SYNTAX.search(command) and command != shlex.join(words):
-        return None  # a shell may make another path of it
+        return None  # a shell may expand it to another path
     for before, after in ((FLAC_COMMAND, []), (FFMPEG_COMMAND, FFMPEG_OUTPUT)):
         place = len(before)
         if words[:place] == before and words[place + 1 :] == after and words[place:]:

@@ -1,5 +1,5 @@
 """Files written whole, processes, sorting on disk, and the frame of a command.
 
-Takes paths, functions and command lines; knows nothing of speech. Start with `files` (how every
-output is written) and `command` (what each program of pyscripts/ and local/ begins with).
+Takes paths, functions and command lines; knows nothing of speech. Start with `files`, by which
+every output is written, and `command`, the frame of each program of pyscripts/ and local/.
 """

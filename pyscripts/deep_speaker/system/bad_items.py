@@ -1,4 +1,4 @@
-"""Bad files and utterances: a few are listed and left out, many stop the stage."""
+"""Bad files and utterances: a few are logged and left out, many stop the stage."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ NUM_LOGGED = 10
 def check_bad_items(
     bad: Mapping[str, str] | Mapping[Path, str], total: int, kind: str, remedy: str
 ) -> None:
-    """Log which items of a kind (`files`, `utterances`) are bad, and why.
+    """Log the bad items of a kind (`files`, `utterances`), each with its reason.
 
     Raises:
         ValueError: more than one of `total`, and more than `MAX_BAD_SHARE`, are bad.

@@ -1,4 +1,4 @@
-"""What every command of pyscripts/ and local/ shares: its log lines, errors and options."""
+"""The frame of every command of pyscripts/ and local/: its log lines, errors and options."""
 
 import argparse
 import logging
@@ -74,20 +74,20 @@ def _run(main: Callable[[], None], program: str) -> None:
     try:
         main()
     except EXPECTED_ERRORS as error:
-        print(f"{program}: error: {describe(error)}", file=sys.stderr)
+        print(f"{program}: error: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the previous result, if any, is kept", file=sys.stderr)
         sys.exit(130)
 
 
-def describe(error: BaseException) -> str:
-    """The error as one line."""
+def describe_error(error: BaseException) -> str:
+    """Return an error as one line."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def positive_int(text: str) -> int:
-    """An argparse type: a whole number of at least 1."""
+    """Read a whole number of at least 1, for argparse."""
     value = int(text) if text.lstrip("-").isdigit() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
@@ -95,18 +95,19 @@ def positive_int(text: str) -> int:
 
 
 def resolved_path(text: str) -> Path:
-    """An argparse type: an absolute path without links, as it shall stand in tables."""
+    """Read a path and make it absolute and free of links, as tables need it; for argparse."""
     return Path(text).expanduser().resolve()
 
 
 def available_cores() -> int:
-    """The cores this process may use, at least 1."""
+    """Return the number of cores that this process may use, at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Add --nj, the number of processes."""
     parser.add_argument(
         "--nj",
         type=positive_int,

@@ -1,4 +1,4 @@
-"""Outputs written beside their place and renamed when whole: a stop leaves the old or nothing."""
+"""Files and folders that get their names only when whole: a stop leaves the old ones or none."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import IO
 
 
 def read_utf8(path: Path) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
         ValueError: it is in another encoding.
@@ -62,7 +62,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 
 def replace_directory(path: Path, whole: Path) -> None:
-    """Rename the folder `whole` to `path`, and remove what `path` was."""
+    """Rename the folder `whole` to `path`, and remove the old `path`."""
     previous = path.with_name(path.name + ".previous")
     shutil.rmtree(previous, ignore_errors=True)
     if path.exists():

@@ -1,4 +1,4 @@
-"""Work beside the caller's: processes with one thread each, and a thread that is ahead."""
+"""Work in parallel: processes of one thread each, threads for files, and a thread ahead."""
 
 import multiprocessing
 import signal
@@ -12,26 +12,26 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
-# Forked workers share the imported libraries, which take seconds to import anew. Apple's
+Output = TypeVar("Output")
+# Forked workers share the imported libraries, which take seconds to import. Apple's
 # frameworks do not survive a fork.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held whole
-FILES_AHEAD = 32  # per thread, likewise; files take microseconds
+FILES_AHEAD = 32  # per thread, for the same reason; files take microseconds
 
 
 def map_in_processes(
-    function: Callable[[Item], Result], items: Iterable[Item], num_jobs: int
-) -> Iterator[Result]:
+    function: Callable[[Item], Output], items: Iterable[Item], num_jobs: int
+) -> Iterator[Output]:
     """Yield `function(item)` in the order of `items`.
 
-    With `functools.partial` a worker receives its fixed arguments anew with every item: keep
-    them small. An exception in a worker is raised here.
+    The fixed arguments of `functools.partial` go to a worker with every item: keep them small. An
+    exception in a worker is raised here.
 
     Raises:
         OSError: a worker was killed.
     """
-    pending: deque[Future[Result]] = deque()
+    pending: deque[Future[Output]] = deque()
     with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=use_one_thread) as pool:
         try:
             for item in items:
@@ -42,21 +42,21 @@ def map_in_processes(
                 yield pending.popleft().result()
         except BrokenProcessPool as error:
             raise OSError(
-                "a worker process was killed, perhaps for want of memory: take fewer with --nj"
+                "a worker process was killed, perhaps for lack of memory: run fewer with --nj"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def map_in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], num_threads: int
-) -> Iterator[Result]:
+    function: Callable[[Item], Output], items: Iterable[Item], num_threads: int
+) -> Iterator[Output]:
     """Yield `function(item)` in the order of `items`, for functions that wait for files.
 
-    Items are taken as results are: a long list is not held whole.
+    Items are read only a little ahead of the results, so that a long list is not held whole.
     """
     with ThreadPoolExecutor(num_threads) as pool:
-        pending: deque[Future[Result]] = deque()
+        pending: deque[Future[Output]] = deque()
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
@@ -69,7 +69,7 @@ def map_in_threads(
 
 
 def ahead(items: Iterator[Item], num_ahead: int) -> Iterator[Item]:
-    """Yield the same items in the same order; a thread makes up to `num_ahead` in advance.
+    """Yield the same items in the same order; a thread makes up to `num_ahead` of them ahead.
 
     An item is never None. An exception of the thread is raised here.
     """

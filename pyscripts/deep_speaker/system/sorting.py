@@ -1,4 +1,4 @@
-"""Sorting of text files that may not fit in memory, by the system's sort."""
+"""Text files that may not fit in memory, sorted by the system's sort."""
 
 import os
 import shutil

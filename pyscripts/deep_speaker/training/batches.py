@@ -49,7 +49,7 @@ def make_batches(
         part = part_of_rank(labels, training, ranks.rank(), ranks.world_size())
         pieces = training.pieces_per_chunk
         own = sections[part.start * pieces : part.stop * pieces]
-        own = [draw_version(section, source.versions, rng) for section in own]
+        own = [draw_copy(section, source.with_copies, rng) for section in own]
         chunks = read_chunks(source, own, training.chunk_frames // pieces)
         # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
         chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
@@ -60,14 +60,14 @@ def make_batches(
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
 
 
-def draw_version(
-    section: Section, versions: Mapping[str, Sequence[str]], rng: np.random.Generator
+def draw_copy(
+    section: Section, with_copies: Mapping[str, Sequence[str]], rng: np.random.Generator
 ) -> Section:
-    """Draw the same frames of the utterance or of one of its copies, all equally likely.
+    """Draw the same frames of an utterance or of one of its copies, all equally likely.
 
-    It is drawn last, so that sections of a speaker do not overlap: copies say the same at a time.
+    Drawn last, so that sections of a speaker do not overlap: a copy says the same at one time.
     """
-    choices = versions[section.utterance]
+    choices = with_copies[section.utterance]
     if len(choices) == 1:
         return section
     return section._replace(utterance=choices[int(rng.integers(len(choices)))])

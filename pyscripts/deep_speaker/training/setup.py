@@ -76,9 +76,9 @@ def build_trainer(
 
 
 def gather_utterances(source: FeatureSource, speakers: Sequence[str]) -> dict[str, list[Section]]:
-    """Return the voiced part of every utterance of some speakers, without augmented copies."""
+    """Return the voiced part of every utterance of some speakers, without copies."""
     utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
-    for utterance in source.versions:
+    for utterance in source.with_copies:
         speaker = source.utt2spk[utterance]
         if speaker in utterances:
             utterances[speaker].append(source.whole(utterance))

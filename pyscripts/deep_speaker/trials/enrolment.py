@@ -1,4 +1,4 @@
-"""Speakers enrolled with several utterances: their models, and the trials of those."""
+"""Models, speakers enrolled with several utterances, and trials of models."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from deep_speaker.trials.models import speakers_of
 
 
 def share_out(num_targets: int, num_nontargets: int, kind: str, max_trials: int) -> tuple[int, int]:
-    """How many possible targets and nontargets become trials; see `protocols.draw_trials`."""
+    """Return how many of the possible targets and nontargets to draw; see `draw_trials`."""
     if max_trials < 2:
         raise ValueError(f"max-trials {max_trials}: a target and a nontarget trial are needed")
     if kind == "all" and num_targets + num_nontargets <= max_trials:
@@ -26,10 +26,10 @@ def share_out(num_targets: int, num_nontargets: int, kind: str, max_trials: int)
 def draw_models(
     utt2spk: Mapping[str, str], size: int, rng: np.random.Generator
 ) -> dict[str, list[str]]:
-    """Enrolment models of `size` utterances each: as many as a speaker's utterances fill.
+    """Draw models of `size` utterances each: as many as a speaker's utterances fill.
 
-    No utterance is in two models. A speaker has more utterances than are in one model, so that
-    each can be tested.
+    No utterance is in two models. Speakers without more utterances than one model holds get none,
+    as nothing would be left to test it.
 
     Raises:
         ValueError: no speaker has more than `size` utterances.
@@ -44,7 +44,7 @@ def draw_models(
         )
     if len(able) < len(spk2utt):
         logging.warning(
-            "%d of %d test speakers have too few utterances for models of %d: they enrol nobody",
+            "%d of %d test speakers have too few utterances for models of %d: they get none",
             len(spk2utt) - len(able), len(spk2utt), size,
         )  # fmt: skip
     models = {}
@@ -65,7 +65,7 @@ def draw_model_trials(
     max_trials: int,
     rng: np.random.Generator,
 ) -> list[Trial]:
-    """Models against utterances outside of them, each pair at most once.
+    """Draw trials of models and utterances outside of them, each pair at most once.
 
     Args:
         models: of equally many utterances each, see `draw_models`.
@@ -104,7 +104,7 @@ def draw_model_trials(
 def _draw_places(
     sizes: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `count` different places in rows of `sizes` places each: rows, and columns therein."""
+    """Draw `count` different places in rows of `sizes` places; return their rows and columns."""
     ends = np.cumsum(sizes)
     places = rng.choice(ends[-1], count, replace=False)
     rows = np.searchsorted(ends, places, side="right")
@@ -114,7 +114,7 @@ def _draw_places(
 def one_per_speaker(
     utt2spk: Mapping[str, str], models: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
-    """The first model of each speaker."""
+    """Return the first model of each speaker."""
     first: dict[str, str] = {}
     for model, speaker in speakers_of(models, utt2spk).items():
         first.setdefault(speaker, model)
@@ -127,9 +127,9 @@ def draw_identification(
     max_trials: int,
     rng: np.random.Generator,
 ) -> list[Trial]:
-    """Closed-set identification: each remaining utterance of enrolled speakers against all models.
+    """Draw closed-set identification: other utterances of enrolled speakers against all models.
 
-    Where that is more than `max_trials`, random utterances are left out, with all their trials.
+    If that is more than `max_trials`, random utterances are left out, with all their trials.
 
     Raises:
         ValueError: there is only one model.
@@ -137,7 +137,7 @@ def draw_identification(
     if len(models) < 2:
         raise ValueError(
             f"identification by {len(models)} model: at least 2 test speakers must have more "
-            "utterances than a model (--enrolments)"
+            "utterances than a model holds (--enrolments)"
         )
     speaker_of = speakers_of(models, utt2spk)
     enrolled = {key for keys in models.values() for key in keys}

@@ -1,4 +1,4 @@
-"""Trial lists of others, in any published form, with the names that a test set knows."""
+"""Imported trial lists, in any published form, with the ids of a test set."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ def read_known_trials(
     """Read a trial list of a test set, which may name utterances, speakers and models.
 
     Raises:
-        ValueError: as `read_trials`, or an id is of none of them.
+        ValueError: as `read_trials`, or a name is none of those.
     """
     trials = read_trials(path)
     named = {key for trial in trials for key in trial[:2]}
@@ -37,10 +37,11 @@ def keep_known(
     utt2spk: Mapping[str, str],
     models: Collection[str] = (),
 ) -> list[Trial]:
-    """The trials of what a test set knows; a few others are logged and left out.
+    """Keep the trials whose names a test set knows; log and leave out a few others.
 
     Raises:
-        ValueError: too many ids are unknown, see `check_bad_items`, or a kind of trial is missing.
+        ValueError: too many names are unknown, see `check_bad_items`, or a kind of trial is
+            missing.
     """
     named = {key for trial in trials for key in trial[:2]}
     unknown = sorted(named - utt2spk.keys() - set(utt2spk.values()) - set(models))
@@ -63,9 +64,9 @@ def _check_kinds(title: str, trials: Iterable[Trial]) -> None:
 def import_trials(
     path: Path, utt2spk: Mapping[str, str], models: Collection[str] = ()
 ) -> list[Trial]:
-    """Read a trial list in any published form, of names that a test set knows.
+    """Read a trial list in any published form, and replace its names by the ids of a test set.
 
-    The label, target or nontarget, 1 or 0, stands first in all lines or last in all:
+    The label, target or nontarget, 1 or 0, comes first in all lines or last in all:
     `enroll test target` (Kaldi), `1 enroll.wav test.wav` (voxceleb_trainer, VoxCeleb itself),
     `enroll.wav test.wav target` (WeSpeaker), `enroll test.wav 1` (CN-Celeb).
 
@@ -74,20 +75,20 @@ def import_trials(
     is kept twice, so that error rates are those of the list as published.
 
     Raises:
-        ValueError: the file is missing or without trials, a line is of another form, or names
-            are not in the test set, see `keep_known`.
+        ValueError: the file is missing or without trials, a line is of another form, or too many
+            names are not in the test set, see `keep_known`.
     """
     enroll, test, labels = _read_columns(path)
     known = {*utt2spk.values(), *models}
     names = {*enroll, *test}
-    ids = {name: name if name in known else _find_id(name, utt2spk, known) for name in names}
+    ids = {name: name if name in known else find_id(name, utt2spk, known) for name in names}
     columns = map(ids.get, enroll), map(ids.get, test), map(IS_TARGET.get, labels)
     trials = list(map(Trial._make, zip(*columns, strict=True)))
     return keep_known(str(path), trials, utt2spk, models)
 
 
 def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
-    """Enrol names, test names and labels of a list, whose label may stand first or last."""
+    """Read the enrolled names, test names and labels of a list; labels may come first or last."""
     if not path.is_file():
         raise ValueError(f"{path}: no such trial list")
     fields: list[str] = []  # flat: half a million lists of three take seconds
@@ -95,7 +96,7 @@ def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
     for number, line in enumerate(read_utf8(path).split("\n"), 1):
         row = line.split()
         if len(row) not in (0, 3):
-            raise ValueError(_tell_form(path, number, row))
+            raise _form_error(path, number, row)
         if row:
             numbers.append(number)
             fields += row
@@ -107,23 +108,23 @@ def _read_columns(path: Path) -> tuple[list[str], list[str], list[str]]:
         columns = columns[1], columns[2], columns[0]
     for i, label in enumerate(columns[2]):
         if label not in IS_TARGET:
-            raise ValueError(_tell_form(path, numbers[i], fields[3 * i : 3 * i + 3]))
+            raise _form_error(path, numbers[i], fields[3 * i : 3 * i + 3])
     return columns
 
 
-def _tell_form(path: Path, number: int, row: Sequence[str]) -> str:
-    return (
+def _form_error(path: Path, number: int, row: Sequence[str]) -> ValueError:
+    return ValueError(
         f"{path}, line {number}: expected 'enroll test label' or, in all lines, 'label enroll test'"
         f", with label target, nontarget, 1 or 0, got {' '.join(row)!r}"
     )
 
 
-def _find_id(name: str, utt2spk: Mapping[str, str], speakers: Collection[str]) -> str:
-    """The utterance that the last parts of a path make, as many as possible; else the name itself.
+def find_id(name: str, utt2spk: Mapping[str, str], speakers: Collection[str]) -> str:
+    """Return the utterance that the last parts of a path make, as many as fit; else the path.
 
     The folder before them may not be another speaker's.
 
-    >>> _find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001": "id10270"}, ["id10270"])
+    >>> find_id("wav/id10270/x6uYq/00001.wav", {"id10270-x6uYq-00001": "id10270"}, ["id10270"])
     'id10270-x6uYq-00001'
     """
     stem, _, suffix = name.rpartition(".")

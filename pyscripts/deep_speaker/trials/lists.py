@@ -7,17 +7,26 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.tables import (
-    iterate_columns,
-)
+from deep_speaker.kaldi.tables import iterate_columns
 from deep_speaker.system.files import replacing_file
 
-FORM = "enroll test target|nontarget"
+TRIAL_FORM = "enroll test target|nontarget"
 LABELS = {"target", "nontarget"}
+# Ends of the file names of lists of these protocols.
+ONE_PLUS_99_SUFFIX = "_one_plus_99"
+IDENTIFICATION_SUFFIX = "_identification"
+
+
+class Trial(NamedTuple):
+    """A model, speaker or utterance that is enrolled, and an utterance that is tested with it."""
+
+    enroll: str
+    test: str
+    target: bool
 
 
 class TrialBlock(NamedTuple):
-    """Trials that follow each other in a list."""
+    """Consecutive trials of a list, as columns."""
 
     first_line: int
     enroll: list[str]
@@ -34,11 +43,11 @@ def iterate_trials(path: Path) -> Iterator[TrialBlock]:
     if not path.is_file():
         raise ValueError(Stage.PREPARATION.missing(path))
     first = 0
-    for first, (enroll, test, labels) in iterate_columns(path, FORM):
+    for first, (enroll, test, labels) in iterate_columns(path, TRIAL_FORM):
         if not LABELS.issuperset(labels):
             i = next(i for i, label in enumerate(labels) if label not in LABELS)
             raise ValueError(
-                f"{path}, line {first + i}: expected '{FORM}', got "
+                f"{path}, line {first + i}: expected '{TRIAL_FORM}', got "
                 f"'{enroll[i]} {test[i]} {labels[i]}'"
             )
         is_target = np.fromiter(map("target".__eq__, labels), bool, len(labels))
@@ -47,19 +56,8 @@ def iterate_trials(path: Path) -> Iterator[TrialBlock]:
         raise ValueError(f"{path}: no trials")
 
 
-# How the files of lists of these protocols end.
-ONE_PLUS_99 = "_one_plus_99"
-IDENTIFICATION = "_identification"
-
-
-class Trial(NamedTuple):
-    enroll: str
-    test: str
-    target: bool
-
-
 def find_trial_lists(folder: Path) -> dict[str, Path]:
-    """The trial lists of a test directory, by their names in the results.
+    """Find the trial lists of a test directory, by their names in the results.
 
     The file `trials` is the list `trials`, a file `trials_<name>` the list `<name>`. A list comes
     just before its partner of the 1 + 99 protocol.
@@ -72,7 +70,7 @@ def find_trial_lists(folder: Path) -> dict[str, Path]:
         name = path.name.removeprefix("trials_")
         if name in lists:
             raise ValueError(
-                f"{lists[name]} and {path.name} would both be {name!r} in the results: rename one"
+                f"{lists[name]} and {path.name} both become {name!r} in the results: rename one"
             )
         lists[name] = path
     if not lists:
@@ -81,27 +79,27 @@ def find_trial_lists(folder: Path) -> dict[str, Path]:
 
 
 def list_trial_files(folder: Path) -> list[Path]:
-    """The files `trials` and `trials_<name>` of a folder, without those still being written."""
+    """List the files `trials` and `trials_<name>` of a folder, without half-written ones."""
     found = [
         path
         for path in [folder / "trials", *folder.glob("trials_*")]
         if path.is_file() and path.suffix != ".partial"
     ]
-    return sorted(found, key=lambda path: (path.name.removesuffix(ONE_PLUS_99), path.name))
+    return sorted(found, key=lambda path: (path.name.removesuffix(ONE_PLUS_99_SUFFIX), path.name))
 
 
 def base_list(name: str) -> str:
-    """The list to which a list of the 1 + 99 protocol belongs; any other is its own.
+    """Return the list to which a list of the 1 + 99 protocol belongs; another belongs to itself.
 
     >>> base_list("one_plus_99"), base_list("hard_one_plus_99"), base_list("hard")
     ('trials', 'hard', 'hard')
     """
-    return f"_{name}".removesuffix(ONE_PLUS_99).removeprefix("_") or "trials"
+    return f"_{name}".removesuffix(ONE_PLUS_99_SUFFIX).removeprefix("_") or "trials"
 
 
 def is_identification(name: str) -> bool:
-    """Whether each test of a list (`identification`, `ar_identification`) meets all models."""
-    return f"_{name}".endswith(IDENTIFICATION)
+    """Tell whether a list (`identification`, `ar_identification`) tests against all models."""
+    return f"_{name}".endswith(IDENTIFICATION_SUFFIX)
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -118,6 +116,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def write_trials(path: Path, trials: Iterable[Trial]) -> None:
+    """Write a trial list."""
     with replacing_file(path) as file:
         for enroll, test, target in trials:
             file.write(f"{enroll} {test} {'target' if target else 'nontarget'}\n")

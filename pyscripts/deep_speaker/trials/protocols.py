@@ -1,4 +1,4 @@
-"""Protocols of evaluation: which trials stage 0 draws, and the models that they enrol."""
+"""Protocols of evaluation: the trials that stage 0 draws, and the models that they enrol."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from deep_speaker.trials.enrolment import (
     one_per_speaker,
     share_out,
 )
-from deep_speaker.trials.lists import IDENTIFICATION, ONE_PLUS_99, Trial
+from deep_speaker.trials.lists import IDENTIFICATION_SUFFIX, ONE_PLUS_99_SUFFIX, Trial
 from deep_speaker.trials.models import speakers_of
 
 # Deep Speaker, section 4: each anchor meets 1 utterance of its speaker and 99 of others.
@@ -26,12 +26,12 @@ def draw_lists(
     rng: np.random.Generator,
     verification: bool = True,
 ) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
-    """All trial lists that the options ask for, and the enrolment models that they name.
+    """Draw all trial lists that the options ask for, and the models that they name.
 
-    For `verification`, `trials` and its partner of the 1 + 99 protocol; the same two for models of
-    N utterances, `trials_enrolment_<N>`, for every N of `options.enrolments`;
-    `trials_identification`, by models of as many utterances as the largest N (of one where there is
-    none).
+    For `verification`, `trials` and its partner of the 1 + 99 protocol. For every N of
+    `options.enrolments` the same two for models of N utterances, `trials_enrolment_<N>`. For
+    `options.identification`, `trials_identification` by models of the largest N (else of one
+    utterance).
 
     Args:
         options: `trials`, `max_trials` (see `draw_trials`), `enrolments` and `identification`.
@@ -43,7 +43,7 @@ def draw_lists(
     lists = {}
     if verification:
         lists["trials"] = draw_trials(utt2spk, kind, limit, rng)
-        lists[f"trials{ONE_PLUS_99}"] = draw_one_plus_99(utt2spk, limit, rng)
+        lists[f"trials{ONE_PLUS_99_SUFFIX}"] = draw_one_plus_99(utt2spk, limit, rng)
     models: dict[str, list[str]] = {}
     seed = int(rng.integers(2**63))  # a list does not change when another is asked for too
     for size in sorted(set(options.enrolments)):
@@ -51,13 +51,13 @@ def draw_lists(
         drawn = draw_models(utt2spk, size, rng)
         name = f"trials_enrolment_{size}"
         lists[name] = draw_model_trials(utt2spk, drawn, kind, limit, rng)
-        lists[name + ONE_PLUS_99] = draw_one_plus_99(utt2spk, limit, rng, drawn)
+        lists[name + ONE_PLUS_99_SUFFIX] = draw_one_plus_99(utt2spk, limit, rng, drawn)
         models |= drawn
     if options.identification:
         size = max(options.enrolments, default=1)
         rng = np.random.default_rng([seed, size])  # the models that have been drawn, if they have
         known = one_per_speaker(utt2spk, draw_models(utt2spk, size, rng))
-        lists[f"trials{IDENTIFICATION}"] = draw_identification(utt2spk, known, limit, rng)
+        lists[f"trials{IDENTIFICATION_SUFFIX}"] = draw_identification(utt2spk, known, limit, rng)
         models |= known
     return lists, models
 
@@ -65,12 +65,12 @@ def draw_lists(
 def draw_trials(
     utt2spk: Mapping[str, str], kind: str, max_trials: int, rng: np.random.Generator
 ) -> list[Trial]:
-    """Pairs of two different utterances, each pair at most once.
+    """Draw pairs of two different utterances, each pair at most once.
 
     Args:
-        kind: `all` takes every pair, or where that is more than `max_trials`, as many random
-            target pairs as there are up to half of them, and random nontarget pairs; `balanced`
-            takes as many targets as nontargets, `max_trials` together at most.
+        kind: `all` takes every pair; if those are more than `max_trials`, random target pairs, as
+            many as there are up to half of `max_trials`, and random nontarget pairs. `balanced`
+            takes as many targets as nontargets, together at most `max_trials`.
 
     Raises:
         ValueError: no two utterances share a speaker, or all do.
@@ -108,7 +108,7 @@ def draw_trials(
 def _target_drawer(
     speakers: np.ndarray, sizes: np.ndarray, rng: np.random.Generator
 ) -> Callable[[int], np.ndarray]:
-    """Draw pairs of utterances of one speaker, all pairs equally likely."""
+    """Make a function that draws pairs of utterances of one speaker, all equally likely."""
     by_speaker = np.argsort(speakers, kind="stable")
     begins = np.cumsum(sizes) - sizes
     weights = sizes * (sizes - 1) / (sizes * (sizes - 1)).sum()
@@ -126,6 +126,8 @@ def _target_drawer(
 def _nontarget_drawer(
     speakers: np.ndarray, rng: np.random.Generator
 ) -> Callable[[int], np.ndarray]:
+    """Make a function that draws pairs of utterances of two speakers, up to `count` of them."""
+
     def draw(count: int) -> np.ndarray:
         pairs = rng.integers(len(speakers), size=(count, 2))
         return pairs[speakers[pairs[:, 0]] != speakers[pairs[:, 1]]]
@@ -150,11 +152,11 @@ def draw_one_plus_99(
     rng: np.random.Generator,
     models: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Trial]:
-    """Deep Speaker's protocol: per anchor 1 positive and 99 negatives of as many other speakers.
+    """Draw Deep Speaker's protocol: per anchor 1 positive, and negatives of 99 other speakers.
 
-    With fewer than 100 speakers, every other speaker gives one negative. Anchors are all
-    utterances, or all models where there are some, that have a positive, or as many random ones
-    as `max_trials` allows.
+    With fewer than 100 speakers, every other speaker gives one negative. Anchors are all models
+    (or utterances, if no models are given) that have a positive, or as many random ones as
+    `max_trials` allows.
     """
     models = models or {key: [key] for key in utt2spk}
     speaker_of = speakers_of(models, utt2spk)

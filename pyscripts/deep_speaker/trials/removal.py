@@ -1,12 +1,12 @@
-"""Remove utterances from the trial lists and models of a test directory."""
+"""Removal of bad utterances from the trial lists and models of a test directory."""
 
 from pathlib import Path
 
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import read_optional_table
 from deep_speaker.trials.lists import (
-    IDENTIFICATION,
-    ONE_PLUS_99,
+    IDENTIFICATION_SUFFIX,
+    ONE_PLUS_99_SUFFIX,
     Trial,
     list_trial_files,
     read_trials,
@@ -22,7 +22,7 @@ def remove_from_trials(folder: Path, unwanted: set[str]) -> None:
     protocol without its positive, and a test of identification without its speaker's model.
 
     Raises:
-        ValueError: a list would lose all its targets or nontargets; nothing is changed then.
+        ValueError: a list would lose all targets or all nontargets; nothing is changed then.
     """
     models = read_models(folder)
     left = {key: [utt for utt in utts if utt not in unwanted] for key, utts in models.items()}
@@ -40,11 +40,12 @@ def remove_from_trials(folder: Path, unwanted: set[str]) -> None:
 
 
 def _without(path: Path, unwanted: set[str]) -> list[Trial]:
+    """Return the trials of a list without unwanted names, and without what depends on them."""
     trials = read_trials(path)
     kept = [
         trial for trial in trials if trial.enroll not in unwanted and trial.test not in unwanted
     ]
-    for ending, side in ((ONE_PLUS_99, 0), (IDENTIFICATION, 1)):
+    for ending, side in ((ONE_PLUS_99_SUFFIX, 0), (IDENTIFICATION_SUFFIX, 1)):
         if path.name.endswith(ending):
             found = {trial[side] for trial in kept if trial.target}
             kept = [trial for trial in kept if trial[side] in found]
@@ -52,8 +53,8 @@ def _without(path: Path, unwanted: set[str]) -> list[Trial]:
         before, after = (sum(trial.target == target for trial in some) for some in (trials, kept))
         if before and not after:
             raise ValueError(
-                f"{path}: all {before} {kind} trials name bad utterances, or anchors or tests that "
-                f"lose their target to them: mend those listed in {path.parent / 'bad_utterances'} "
-                f"and {Stage.PREPARATION.again}, or remove this list"
+                f"{path}: all {before} {kind} trials would go with bad utterances: mend those in "
+                f"{path.parent / 'bad_utterances'} and {Stage.PREPARATION.again}, or remove this "
+                "list"
             )
     return kept

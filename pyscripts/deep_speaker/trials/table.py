@@ -1,4 +1,4 @@
-"""Trial lists as columns of numbers: lists of any length, read and scored in blocks."""
+"""Trial lists as columns of numbers, so that lists of any length can be scored in blocks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class TrialTable:
 
 
 def read_trial_table(path: Path) -> TrialTable:
-    """All of a list; see `trial_blocks.iterate_trials`."""
+    """Read all of a list; see `lists.iterate_trials`."""
     index: dict[str, int] = {}
     columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for block in iterate_trials(path):
@@ -46,12 +46,12 @@ def read_trial_table(path: Path) -> TrialTable:
 
 
 def find_rows(names: list[str], index: Mapping[str, int]) -> np.ndarray:
-    """The numbers of names, -1 of unknown ones: int32, shape (names,)."""
+    """Return the numbers of names, -1 of unknown ones: int32, shape (names,)."""
     return np.fromiter((index.get(name, -1) for name in names), np.int32, len(names))
 
 
 def find_speakers(names: Iterable[str], data_dir: Path) -> list[str]:
-    """The speakers of utterances, models (of their first utterance) and speakers themselves."""
+    """Find the speakers of utterances, of models (by their first utterance) and of speakers."""
     speakers = read_table(data_dir / "utt2spk")
     for model, utterances in read_models(data_dir).items():
         speakers.setdefault(model, speakers.get(utterances[0], model))
@@ -59,7 +59,7 @@ def find_speakers(names: Iterable[str], data_dir: Path) -> list[str]:
 
 
 def find_same_sex(trials: TrialTable, data_dir: Path) -> np.ndarray | None:
-    """Which trials pair speakers of one sex: bool, shape (trials,); None where one is not known."""
+    """Find the trials of two speakers of one sex: bool, (trials,); None if a sex is not known."""
     sex = read_optional_table(data_dir / "spk2gender")
     sexes = [sex.get(speaker) for speaker in find_speakers(trials.names, data_dir)]
     if None in sexes:

@@ -10,10 +10,10 @@ import numpy as np
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.archives import Header, MappedFiles, read_header, read_values
 from deep_speaker.kaldi.tables import iterate_table
-from deep_speaker.validation.tables import Row, iterate_sorted, line_error, remake
+from deep_speaker.validation.tables import TableRow, iterate_sorted, line_error, tell_remedy
 
-FLOATS = ("FM", "CM2")  # what feats.scp may hold: float32, or 2-byte compression
-NAMES = {
+FEATURE_KINDS = ("FM", "CM2")  # of feats.scp: float32, or 2-byte compression
+KIND_NAMES = {
     "FM": "a float32 matrix",
     "DM": "a double matrix",
     "FV": "a float32 vector",
@@ -25,8 +25,8 @@ FEATURES = ("feats.scp", "vad.scp", "utt2num_frames")
 MATRICES_OF_SUMS = ("utt_cmvn.scp", "cmvn.scp")
 
 
-class Item(NamedTuple):
-    """An object that an scp file names, and what to say where it is wrong."""
+class ArchivedObject(NamedTuple):
+    """A matrix or vector that an scp file names, and the error to raise if it is wrong."""
 
     scp: Path
     header: Header
@@ -34,20 +34,22 @@ class Item(NamedTuple):
     error: Callable[[str], ValueError]
 
 
-def iterate_items(scp: Path, kinds: Collection[str]) -> Iterator[tuple[str, Item]]:
-    """Yield the keys of an scp file with the objects they name, of which none is read yet.
+def iterate_objects(scp: Path, kinds: Collection[str]) -> Iterator[tuple[str, ArchivedObject]]:
+    """Yield the keys of an scp file and the objects that they name, none of them read yet.
 
     Raises:
-        ValueError: with file, line and remedy, where the keys are not sorted and unique, an entry
-            is no absolute path and offset, or its archive is missing, cut short, or holds another
+        ValueError: with file, line and remedy: the keys are not sorted and unique, an entry is not
+            an absolute path and an offset, or its archive is missing, cut short, or holds another
             kind than `kinds`.
     """
     files = MappedFiles()
     for row in iterate_sorted(scp):
-        yield row[1], _find_item(scp, row, files, kinds)
+        yield row[1], _find_object(scp, row, files, kinds)
 
 
-def _find_item(scp: Path, row: Row, files: MappedFiles, kinds: Collection[str]) -> Item:
+def _find_object(
+    scp: Path, row: TableRow, files: MappedFiles, kinds: Collection[str]
+) -> ArchivedObject:
     number, key, entry = row
 
     def error(message: str) -> ValueError:
@@ -55,47 +57,47 @@ def _find_item(scp: Path, row: Row, files: MappedFiles, kinds: Collection[str]) 
 
     match = _ENTRY.fullmatch(entry)
     if not match:
-        raise error(f"not an absolute path and an offset, /folder/name.ark:12: {remake(scp)}")
+        raise error(f"not an absolute path and an offset, /folder/name.ark:12: {tell_remedy(scp)}")
     try:
         data = files[match[1]]
         header = read_header(data, int(match[2]))
     except OSError as wrong:
-        raise error(f"cannot be read ({wrong.strerror}): {remake(scp)}") from wrong
+        raise error(f"cannot be read ({wrong.strerror}): {tell_remedy(scp)}") from wrong
     except ValueError as wrong:
-        raise error(f"damaged archive: {wrong}: {remake(scp)}, or rewrite it as float32") from wrong
+        remedy = f"{tell_remedy(scp)}, or rewrite it as float32"
+        raise error(f"damaged archive: {wrong}: {remedy}") from wrong
     if header.kind not in kinds:
-        expected = " or ".join(NAMES[kind] for kind in kinds)
-        raise error(f"{NAMES[header.kind]}, not {expected}: rewrite it as float32")
-    return Item(scp, header, lambda: read_values(data, header), error)
+        expected = " or ".join(KIND_NAMES[kind] for kind in kinds)
+        raise error(f"{KIND_NAMES[header.kind]}, not {expected}: rewrite it as float32")
+    return ArchivedObject(scp, header, lambda: read_values(data, header), error)
 
 
-def check_finite(item: Item) -> np.ndarray:
+def check_finite(item: ArchivedObject) -> np.ndarray:
     """Refuse NaN and infinite values.
 
     Returns:
-        What could be such: all values, or of a compressed matrix the two floats of its header.
+        The values checked: all, or of a compressed matrix the two floats of its header.
     """
     header = item.header
     compressed = header.kind == "CM2"
     values = np.array([header.minimum, header.value_range]) if compressed else item.values()
     if not np.isfinite(values).all():
-        raise item.error(f"NaN or infinite values: {remake(item.scp)}")
+        raise item.error(f"NaN or infinite values: {tell_remedy(item.scp)}")
     return values
 
 
 def validate_features(folder: Path) -> tuple[int, int] | None:
-    """Check features and voice activity, of a directory whose tables are valid.
+    """Check features and voice activity of a directory whose tables are valid.
 
     Returns:
-        The number of frames, and their size; None where the directory has no features yet.
+        The number of frames, and their size; None if the directory has no features yet.
     """
     there = [name for name in FEATURES if (folder / name).exists()]
     missing = [name for name in FEATURES if name not in there]
     if there and missing:
         raise ValueError(
             f"{folder / missing[0]} is missing, though {there[0]} is there: "
-            f"{Stage.FEATURES.again}, or "
-            f"remove {' and '.join(there)}"
+            f"{Stage.FEATURES.again}, or remove {' and '.join(there)}"
         )
     total = columns = 0
     if there:
@@ -110,7 +112,7 @@ def _check_frames(folder: Path) -> tuple[int, int]:
     feats, vad = folder / "feats.scp", folder / "vad.scp"
     total = columns = 0
     counts = iterate_table(folder / "utt2num_frames")
-    features, activity = iterate_items(feats, FLOATS), iterate_items(vad, ("FV",))
+    features, activity = iterate_objects(feats, FEATURE_KINDS), iterate_objects(vad, ("FV",))
     for (_, item), (_, decisions), (_, count) in zip(features, activity, counts, strict=True):
         check_columns(item, columns)
         rows, columns = item.header.rows, item.header.columns
@@ -128,16 +130,17 @@ def _check_frames(folder: Path) -> tuple[int, int]:
     return total, columns
 
 
-def check_columns(item: Item, columns: int) -> None:
-    """Refuse other columns than those of the items before; none is known where `columns` is 0."""
+def check_columns(item: ArchivedObject, columns: int) -> None:
+    """Check that an object has the expected number of columns; 0: any number from 1."""
     found = item.header.columns
     if not found or columns not in (0, found):
-        raise item.error(f"{found} columns, not {columns or 'one or more'}: {remake(item.scp)}")
+        expected = columns or "one or more"
+        raise item.error(f"{found} columns, not {expected}: {tell_remedy(item.scp)}")
 
 
 def _check_sums(scp: Path, columns: int) -> None:
-    """CMVN statistics: sums and a count, sums of squares and a zero."""
-    for _, item in iterate_items(scp, ("DM", "FM")):
+    """Check CMVN sums: a row of sums and a count, a row of sums of squares and a zero."""
+    for _, item in iterate_objects(scp, ("DM", "FM")):
         columns = columns or item.header.columns - 1
         if (item.header.rows, item.header.columns) != (2, columns + 1):
             raise item.error(

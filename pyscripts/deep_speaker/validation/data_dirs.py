@@ -1,7 +1,8 @@
-"""What Kaldi's validate_data_dir.sh demands of the tables of a data directory.
+"""Checks of the tables of a data directory, those of Kaldi's validate_data_dir.sh.
 
-All are read line by line beside utt2spk or spk2utt, in the order they must have, so that a
-directory of any size is checked in little memory; only the names of segmented recordings are held.
+Each table is read line by line beside utt2spk or spk2utt, in the order that all must have, so that
+a directory of any size is checked in little memory; only the names of segmented recordings are
+held.
 """
 
 import re
@@ -11,23 +12,30 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 
 from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
-from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.kaldi.tables import iterate_keys, iterate_table
 from deep_speaker.validation.tables import check_table, iterate_sorted, line_error
 
+_SYMBOL = re.compile(r"(?<!\w)(<s>|</s>|#0)(?!\w)", re.ASCII)  # grep -w, in the locale C
 
-def _is_number(text: str, low: float = 0, high: float = float("inf")) -> bool:
+
+def _is_between(text: str, low: float, high: float) -> bool:
     try:
         return low < float(text) < high
     except ValueError:
         return False
 
 
+def _is_positive(text: str) -> bool:
+    return _is_between(text, 0, float("inf"))
+
+
 def is_count(text: str) -> bool:
+    """Tell whether a text is a whole number above 0."""
     return text.isascii() and text.isdigit() and int(text) > 0
 
 
 def _is_warp(text: str) -> bool:
-    return _is_number(text, 0.5, 1.5)
+    return _is_between(text, 0.5, 1.5)
 
 
 def _is_segment(text: str) -> bool:
@@ -43,9 +51,6 @@ def _is_place(text: str) -> bool:
     return len(words) == 2 and words[1] in ("A", "B", "1")
 
 
-_SYMBOL = re.compile(r"(?<!\w)(<s>|</s>|#0)(?!\w)", re.ASCII)  # grep -w, in the locale C
-
-
 def _is_text(text: str) -> bool:
     printed = text.isascii() or all(unicodedata.category(character) != "Cn" for character in text)
     return printed and not _SYMBOL.search(text)
@@ -53,8 +58,8 @@ def _is_text(text: str) -> bool:
 
 # Tables whose values have a form.
 VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
-    "utt2dur": (_is_number, "a number above 0"),
-    "reco2dur": (_is_number, "a number above 0"),
+    "utt2dur": (_is_positive, "a number above 0"),
+    "reco2dur": (_is_positive, "a number above 0"),
     "utt2num_frames": (is_count, "a whole number above 0"),
     "utt2warp": (_is_warp, "a number between 0.5 and 1.5"),
     "spk2warp": (_is_warp, "a number between 0.5 and 1.5"),
@@ -64,7 +69,7 @@ VALUES: dict[str, tuple[Callable[[str], bool], str]] = {
     "wav.scp": (lambda text: not text.startswith("~"), "a path or command without a tilde"),
     "text": (_is_text, "words without <s>, </s>, #0 and characters that cannot be printed"),
 }
-# What Kaldi knows beside the tables of this recipe.
+# The tables of this recipe, and others that Kaldi knows.
 KEYED_BY_UTTERANCE = (*UTTERANCE_TABLES, "utt2lang", "utt2warp")
 KEYED_BY_SPEAKER = ("spk2gender", "cmvn.scp", "spk2warp")
 KEYED_BY_RECORDING = (*RECORDING_TABLES, "reco2file_and_channel")
@@ -78,10 +83,10 @@ def validate_data_dir(folder: Path) -> None:
     """
     _check_speakers(folder)
     for name in KEYED_BY_UTTERANCE:
-        _check_if_there(folder / name, _keys(folder / "utt2spk"), "utt2spk")
+        _check_if_there(folder / name, iterate_keys(folder / "utt2spk"), "utt2spk")
     for name in KEYED_BY_SPEAKER:
-        _check_if_there(folder / name, _keys(folder / "spk2utt"), "spk2utt")
-    recordings, source = _recordings(folder)
+        _check_if_there(folder / name, iterate_keys(folder / "spk2utt"), "spk2utt")
+    recordings, source = _find_recordings(folder)
     for name in KEYED_BY_RECORDING:
         if name == "wav.scp" or (folder / name).exists():
             check_table(folder / name, recordings(), source, *VALUES[name])
@@ -92,16 +97,16 @@ def _check_if_there(path: Path, keys: Iterable[str], keys_of: str) -> None:
         check_table(path, keys, keys_of, *VALUES.get(path.name, ()))
 
 
-def _recordings(folder: Path) -> tuple[Callable[[], Iterable[str]], str]:
-    """What gives the recordings, sorted, and the file that names them."""
+def _find_recordings(folder: Path) -> tuple[Callable[[], Iterable[str]], str]:
+    """Return a function that lists the recordings, sorted, and the file that names them."""
     if not (folder / "segments").exists():
-        return lambda: _keys(folder / "utt2spk"), "utt2spk"
+        return lambda: iterate_keys(folder / "utt2spk"), "utt2spk"
     names = {value.split()[0] for _, value in iterate_table(folder / "segments")}
     return lambda: sorted(names), "segments"
 
 
 def _check_speakers(folder: Path) -> None:
-    """utt2spk and spk2utt: sorted in both orders, and the same."""
+    """Check that utt2spk and spk2utt are sorted in both orders, and say the same."""
     path = folder / "utt2spk"
     before, rest_before = "", ""
     for (number, key, speaker), rest in zip(iterate_sorted(path), _after_keys(path), strict=True):
@@ -121,7 +126,7 @@ def _check_speakers(folder: Path) -> None:
 
 
 def _after_keys(path: Path) -> Iterator[str]:
-    """What `sort -k2` compares: all after the first word, with the blanks in between."""
+    """Yield what `sort -k2` compares: a line after its first word, with the blanks between."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
             yield line.strip("\n").lstrip()[len(line.split(maxsplit=1)[0]) :]
@@ -130,7 +135,7 @@ def _after_keys(path: Path) -> Iterator[str]:
 def check_speaker_lists(
     path: Path, expected: Iterable[tuple[str, list[str]]], expected_of: str
 ) -> None:
-    """spk2utt: sorted, and the speakers and utterances of another file."""
+    """Check that spk2utt is sorted, and has the speakers and utterances of another file."""
     number = 0
     for row, pair in zip_longest(iterate_sorted(path), expected):
         number = row[0] if row else number + 1
@@ -143,12 +148,8 @@ def check_speaker_lists(
             )
 
 
-def _keys(path: Path) -> Iterator[str]:
-    return (key for key, _ in iterate_table(path))
-
-
 def check_paths(wav_scp: Path) -> None:
-    """Refuse relative paths of files, which lead nowhere from elsewhere; commands may be any."""
+    """Refuse relative paths, which lead nowhere from another directory; any command passes."""
     for number, (key, entry) in enumerate(iterate_table(wav_scp), 1):
         if not entry.endswith("|") and not entry.startswith("/"):
             wrong = f"{key!r} has the relative path {entry!r}: make it absolute"
@@ -156,7 +157,7 @@ def check_paths(wav_scp: Path) -> None:
 
 
 def count_utterances(folder: Path) -> tuple[int, int, float | None]:
-    """Utterances, speakers, and hours where utt2dur tells, of a valid directory."""
+    """Count the utterances, speakers and hours (None without utt2dur) of a valid directory."""
     utterances = sum(1 for _ in iterate_table(folder / "utt2spk"))
     speakers = sum(1 for _ in iterate_table(folder / "spk2utt"))
     if not (folder / "utt2dur").exists():

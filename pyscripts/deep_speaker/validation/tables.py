@@ -1,7 +1,6 @@
-"""What every Kaldi table must be: UTF-8, whole lines, sorted and unique keys, those expected.
+"""Checks of any Kaldi table: UTF-8, whole lines, and the expected keys, sorted and unique.
 
-All is read in blocks or line by line, in the order tables must have, so that one of any size is
-checked in little memory.
+Tables are read in blocks or line by line, so that one of any size is checked in little memory.
 """
 
 import re
@@ -12,15 +11,16 @@ from pathlib import Path
 from deep_speaker.config.stages import MAKERS, missing_table
 from deep_speaker.kaldi.tables import BLOCK_BYTES, iterate_table
 
-Row = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line
-# Control characters, and white space that Kaldi's readers and scripts do not agree upon. As
-# anything may stand in paths, only the keys of scp files are searched for it.
+TableRow = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line
+# Control characters, and white space on which Kaldi's readers and scripts do not agree. Paths may
+# hold anything: of scp files only the keys are searched for these.
 _ODD = "[\0-\x08\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _ODD_ANYWHERE = re.compile(_ODD)
 _ODD_IN_KEY = re.compile(rf"^[^ \t\n]*?{_ODD}", re.MULTILINE)
 
 
 def line_error(path: Path, number: int, message: str) -> ValueError:
+    """Return an error that begins with file and line."""
     return ValueError(f"{path}, line {number}: {message}")
 
 
@@ -52,33 +52,33 @@ def _check_block(path: Path, first: int, block: bytes, odd: re.Pattern[str]) -> 
         raise error(end, f"the character {character!r}: only spaces and tabs separate: remove it")
 
 
-def iterate_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a table as they stand, after a check of the characters of all of it.
+def iterate_rows(path: Path) -> Iterator[TableRow]:
+    """Yield the rows of a table in its order, once the characters of all of it are checked.
 
     Raises:
-        ValueError: as `iterate_table`; it is empty, or of wrong characters.
+        ValueError: as `iterate_table`; or the table is empty or has wrong characters.
     """
     if not path.is_file():
         raise ValueError(missing_table(path))
     if not path.stat().st_size:
-        raise ValueError(f"{path}: empty: {remake(path)}")
+        raise ValueError(f"{path}: empty: {tell_remedy(path)}")
     check_characters(path)
     for number, (key, value) in enumerate(iterate_table(path), 1):
         yield number, key, value
 
 
-def remake(path: Path) -> str:
-    """What to do about a table that cannot be mended by hand."""
+def tell_remedy(path: Path) -> str:
+    """Tell what to do about a table that cannot be mended by hand."""
     return MAKERS[path.name].again if path.name in MAKERS else "make it anew"
 
 
-def iterate_sorted(path: Path) -> Iterator[Row]:
-    """Yield the rows of a table, which must be sorted and unique by key."""
+def iterate_sorted(path: Path) -> Iterator[TableRow]:
+    """Yield the rows of a table, and check that their keys are sorted and unique."""
     before = ""
     for number, key, value in iterate_rows(path):
         if key <= before:
             if key == before:
-                raise line_error(path, number, f"{key!r} stands there twice: remove one")
+                raise line_error(path, number, f"{key!r} comes twice: remove one line")
             wrong = f"{key!r} comes after {before!r}: sort it with LC_ALL=C sort"
             raise line_error(path, number, wrong)
         before = key
@@ -95,8 +95,8 @@ def check_table(
     """Check the keys of a table, in order, and its values.
 
     Args:
-        keys: expected, those of the file `keys_of`.
-        accept: whether a value is of the `form` expected; by default any is.
+        keys: the expected ones, of the file `keys_of`.
+        accept: tells whether a value has the expected `form`; by default any has.
     """
     number = 0
     found = iterate_sorted(path)
@@ -109,15 +109,21 @@ def check_table(
 
 
 def _other_keys(
-    path: Path, number: int, row: Row | None, key: str | None, keys_of: str, rest: Iterable[Row]
+    path: Path,
+    number: int,
+    row: TableRow | None,
+    key: str | None,
+    keys_of: str,
+    rest: Iterable[TableRow],
 ) -> ValueError:
     words = [word for word in (row and row[1], key) if word is not None]
-    for _ in rest:  # rather tell that it is not sorted, if that is so
+    for _ in rest:  # raises another error where the table is not sorted, which is the cause then
         pass
     lacks = keys_of if row and min(words) == row[1] else path.name
+    remedy = f"remove the lines that not all tables have, or {tell_remedy(path)}"
     return line_error(
         path,
         number,
         f"its keys differ from those of {keys_of}, first {min(words)!r}, which {lacks} lacks: "
-        f"remove the lines that not all tables have, or {remake(path)} (no id may hold spaces)",
+        f"{remedy} (no id may hold spaces)",
     )

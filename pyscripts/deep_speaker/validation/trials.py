@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from deep_speaker.kaldi.tables import iterate_table
+from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.trials.lists import iterate_trials, list_trial_files
 from deep_speaker.trials.models import MODELS
 from deep_speaker.validation.tables import check_characters, iterate_sorted, line_error
 
-REMEDY = "mend or remove this line"
+LINE_REMEDY = "mend or remove this line"
 
 
 def validate_trials(folder: Path) -> tuple[int, int]:
@@ -17,15 +17,15 @@ def validate_trials(folder: Path) -> tuple[int, int]:
         The number of lists, and that of their trials.
 
     Raises:
-        ValueError: with file and line, where one is not `enroll test target|nontarget`, or names
-            what is no utterance, model or speaker; or a list has one kind of trial only.
+        ValueError: with file and line: a line is not `enroll test target|nontarget`, or a name is
+            not that of an utterance, model or speaker; or a list has only one kind of trials.
     """
     paths = list_trial_files(folder)
     if not paths and not (folder / MODELS).exists():
         return 0, 0
-    known = {key for key, _ in iterate_table(folder / "utt2spk")}
+    known = set(iterate_keys(folder / "utt2spk"))
     known |= _check_models(folder / MODELS, known)
-    known.update(key for key, _ in iterate_table(folder / "spk2utt"))
+    known.update(iterate_keys(folder / "spk2utt"))
     return len(paths), sum(_check_list(path, known) for path in paths)
 
 
@@ -34,7 +34,8 @@ def _check_models(path: Path, utterances: set[str]) -> set[str]:
     for number, model, members in iterate_sorted(path) if path.exists() else ():
         for key in members.split():
             if key not in utterances:
-                raise line_error(path, number, f"{key!r} of {model!r} is no utterance: {REMEDY}")
+                wrong = f"{key!r} of {model!r} is no utterance"
+                raise line_error(path, number, f"{wrong}: {LINE_REMEDY}")
         if model in utterances:
             raise line_error(path, number, f"{model!r} is an utterance's id too: rename the model")
         models.add(model)
@@ -48,11 +49,8 @@ def _check_list(path: Path, known: set[str]) -> int:
         for column in (block.enroll, block.test):
             if not known.issuperset(column):
                 i = next(i for i, name in enumerate(column) if name not in known)
-                raise line_error(
-                    path,
-                    block.first_line + i,
-                    f"{column[i]!r} is no utterance, model or speaker of the directory: {REMEDY}",
-                )
+                wrong = f"{column[i]!r} is no utterance, model or speaker of the directory"
+                raise line_error(path, block.first_line + i, f"{wrong}: {LINE_REMEDY}")
         total += len(block.is_target)
         targets += int(block.is_target.sum())
     if targets in (0, total):

@@ -1,12 +1,11 @@
 """Checks of x-vector directories: vectors of utterances and speakers, and crops."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.tables import iterate_table
-from deep_speaker.validation.archives import check_columns, check_finite, iterate_items
+from deep_speaker.kaldi.tables import iterate_keys, iterate_table
+from deep_speaker.validation.archives import check_columns, check_finite, iterate_objects
 from deep_speaker.validation.data_dirs import check_speaker_lists, is_count
 from deep_speaker.validation.tables import check_table
 
@@ -15,11 +14,12 @@ CROPS = "xvector_crops.scp"
 
 
 def is_xvector_dir(folder: Path) -> bool:
+    """Tell whether a folder holds x-vectors."""
     return any((folder / name).exists() for name in (UTTERANCES, SPEAKERS, COUNTS))
 
 
 def validate_xvector_dir(folder: Path) -> str:
-    """Check an x-vector directory, and tell what it holds.
+    """Check an x-vector directory, and return its size in words.
 
     Raises:
         ValueError: with file, line and remedy.
@@ -29,21 +29,19 @@ def validate_xvector_dir(folder: Path) -> str:
     _check_counts(folder, utterances)
     held = f"{utterances} x-vectors of {size} dimensions, {speakers} speakers"
     if (folder / CROPS).exists():
-        check_table(folder / CROPS, _keys(folder / UTTERANCES), UTTERANCES)
+        check_table(folder / CROPS, iterate_keys(folder / UTTERANCES), UTTERANCES)
         held += f", {_check_crops(folder / CROPS, size)} crops"
     return held
 
 
-def _keys(path: Path) -> Iterator[str]:
-    return (key for key, _ in iterate_table(path))
-
-
 def _check_counts(folder: Path, utterances: int) -> None:
-    """num_utts.ark, and spk2utt if there, against the utterances and speakers with vectors."""
+    """Check num_utts.ark, and spk2utt if there, by the utterances and speakers with vectors."""
     counts = folder / COUNTS
-    check_table(counts, _keys(folder / SPEAKERS), SPEAKERS, is_count, "a whole number above 0")
+    check_table(
+        counts, iterate_keys(folder / SPEAKERS), SPEAKERS, is_count, "a whole number above 0"
+    )
     if (folder / "spk2utt").exists():
-        keys = _keys(folder / UTTERANCES)  # sorted by speaker too
+        keys = iterate_keys(folder / UTTERANCES)  # sorted by speaker too
         expected = ((key, list(islice(keys, int(count)))) for key, count in iterate_table(counts))
         check_speaker_lists(folder / "spk2utt", expected, f"{UTTERANCES} and {COUNTS}")
     total = sum(int(count) for _, count in iterate_table(counts))
@@ -55,9 +53,9 @@ def _check_counts(folder: Path, utterances: int) -> None:
 
 
 def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
-    """How many float32 vectors there are, all finite and of one size, and that size."""
+    """Check that vectors are float32, finite and of one size; return their number and size."""
     count = 0
-    for _, item in iterate_items(scp, ("FV",)):
+    for _, item in iterate_objects(scp, ("FV",)):
         count += 1
         size = size or item.header.rows
         if item.header.rows != size:
@@ -69,7 +67,7 @@ def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
 
 def _check_crops(scp: Path, size: int) -> int:
     total = crops = 0
-    for _, item in iterate_items(scp, ("FM",)):
+    for _, item in iterate_objects(scp, ("FM",)):
         check_columns(item, size)
         check_finite(item)
         crops = crops or item.header.rows

@@ -1,0 +1,39 @@
+"""Spectra of frames and triangular filters over them, the same for all front ends."""
+
+import numpy as np
+import scipy.fft
+
+BLOCK_FRAMES = 256  # go through the FFT together: so many stay in the cache
+ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor, of a mel bin and of a frame
+
+
+def cut_frames(samples: np.ndarray, length: int, shift: int) -> np.ndarray:
+    """Return the frames of samples, without copying them: shape (frames, length)."""
+    return np.lib.stride_tricks.sliding_window_view(samples, length)[::shift]
+
+
+def power_spectrum(frames: np.ndarray) -> np.ndarray:
+    """Return the power of each frequency: shape (frames, length / 2 + 1) of (frames, length)."""
+    spectrum = scipy.fft.rfft(frames, axis=1)
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    return power
+
+
+def triangular_filters(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return filters that rise from one edge to the next, and fall to the one after that.
+
+    Args:
+        points: where the filters are evaluated, in the unit of the edges.
+        edges: rising, shape (filters + 2,).
+
+    Returns:
+        From 0 to 1, shape (points, filters).
+
+    >>> triangular_filters(np.arange(5), np.array([0, 2, 4])).T
+    array([[0. , 0.5, 1. , 0.5, 0. ]])
+    """
+    points = points[:, np.newaxis]
+    rising = (points - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - points) / (edges[2:] - edges[1:-1])
+    return np.maximum(0, np.minimum(rising, falling))

@@ -1,0 +1,86 @@
+"""Interruptions of stage 1: the previous state stays, or the next run completes the new one."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lhotse import RecordingSet, SupervisionSet
+
+from deep_speaker.corpora import manifests
+from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.features import extraction, shards
+from deep_speaker.features.extraction import compute_data_dir
+from deep_speaker.kaldi import data_dir
+from deep_speaker.kaldi.tables import read_table
+from deep_speaker.trials import lists, removal
+from deep_speaker.trials.lists import read_trials
+from support import kaldi_checks
+from support.speech import EXPERIMENT, snapshot
+from support.stage_1_folders import BAD, failing, make_bad
+
+
+def interrupt_between_jobs(
+    function: Callable[[Any], Any], items: Iterable[Any], num_jobs: int
+) -> Iterator[Any]:
+    yield function(next(iter(items)))
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "second run"])
+@pytest.mark.parametrize("place", ["worker", "between jobs"])
+def test_an_interruption_leaves_the_previous_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, first: bool
+) -> None:
+    if not first:
+        compute_data_dir(folder, EXPERIMENT, 2)
+    before = snapshot(folder.parent)
+    if place == "worker":
+        error: type[BaseException] = MemoryError
+        # Forked workers have this too.
+        fail = failing(shards.analyse, 5, MemoryError)
+        monkeypatch.setattr(shards, "analyse", fail)
+    else:
+        error = KeyboardInterrupt
+        monkeypatch.setattr(extraction, "map_in_processes", interrupt_between_jobs)
+    with pytest.raises(error):
+        compute_data_dir(folder, EXPERIMENT, 3)
+    assert snapshot(folder.parent) == before
+
+
+STEPS: list[tuple[Any, str, int]] = [
+    (extraction, "write_scp", 1),
+    (extraction, "write_scp", 2),
+    (extraction, "write_table", 2),
+    (data_dir, "write_table", 2),
+    (removal, "write_trials", 1),
+    (removal, "write_trials", 2),
+    (manifests, "_write_manifest", 1),
+    (manifests, "_write_manifest", 2),
+    (manifests, "_write_manifest", 3),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "call"),
+    STEPS,
+    ids=[f"{module.__name__.split('.')[-1]}.{name} {call}" for module, name, call in STEPS],
+)
+def test_an_interruption_while_tables_are_replaced_is_mended_by_the_next_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, function: str, call: int
+) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    make_bad(folder)
+    with monkeypatch.context() as patch:
+        fail = failing(getattr(module, function), call, KeyboardInterrupt)
+        patch.setattr(module, function, fail)
+        with pytest.raises(KeyboardInterrupt):
+            compute_data_dir(folder, EXPERIMENT, 3)
+    compute_data_dir(folder, EXPERIMENT, 3)
+    good = read_table(folder / "feats.scp").keys()
+    assert not good & BAD.keys()
+    assert kaldi_checks.validate(folder) == "valid"
+    for path in lists.find_trial_lists(folder).values():
+        assert {key for trial in read_trials(path) for key in trial[:2]} <= good
+    for kind, manifest in (("recordings", RecordingSet), ("supervisions", SupervisionSet)):
+        assert {item.id for item in manifest.from_file(manifest_path(folder, kind))} == good

@@ -1,0 +1,22 @@
+"""Runs of local/prepare_<corpus>.py in this process, and what they write."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from deep_speaker.kaldi.tables import read_table
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, program: ModuleType, *words: str | Path) -> None:
+    """Call a program's `main` with words of a command line."""
+    monkeypatch.setattr(sys, "argv", [f"{program.__name__}.py", *map(str, words)])
+    program.main()
+
+
+def read_both(output: Path, name: str) -> dict[str, str]:
+    """A table of the training and the test set together, which share no key."""
+    tables = [read_table(output / part / name) for part in ("train", "test")]
+    assert not tables[0].keys() & tables[1].keys()
+    return tables[0] | tables[1]
