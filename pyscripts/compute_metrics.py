@@ -5,6 +5,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from deep_speaker.config.folders import RESULTS, SCORES
 from deep_speaker.results.computation import compute_rows, write_results
 from deep_speaker.results.text_table import format_results
 from deep_speaker.system import command
@@ -16,8 +17,8 @@ def main() -> None:
     parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>, with scores/")
     parser.add_argument("phases", nargs="+", help="in the order of the table")
     options = parser.parse_args()
-    rows = compute_rows(options.data_dir, options.experiment_dir / "scores", options.phases)
-    results = options.experiment_dir / "results.json"
+    rows = compute_rows(options.data_dir, options.experiment_dir / SCORES, options.phases)
+    results = options.experiment_dir / RESULTS
     write_results(results, rows)
     print(format_results(rows))
     logging.info("written to %s", results)

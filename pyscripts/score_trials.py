@@ -14,9 +14,8 @@ import logging
 from pathlib import Path
 
 from deep_speaker.config import read_experiment, write_experiment
-from deep_speaker.config.folders import SCORES
+from deep_speaker.config.folders import CONFIG, SCORES
 from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase
-from deep_speaker.scoring.score_files import SCORING_CONFIG
 from deep_speaker.system import command
 
 
@@ -33,7 +32,7 @@ def main() -> None:
     for phase in options.phases:
         logging.info("%s", phase)
         score_phase(experiment, options.train_dir, options.test_dir, options.experiment_dir, phase)
-    write_experiment(options.experiment_dir / SCORES / SCORING_CONFIG, options.config)
+    write_experiment(options.experiment_dir / SCORES / CONFIG, options.config)
 
 
 def phase_name(text: str) -> str:

@@ -15,7 +15,7 @@ Decibels = Annotated[tuple[float, ...], Field(min_length=1)]
 
 
 class AugmentedCopies(ConfigSection):
-    """Which copies stage 1 makes of the training utterances, as further ones.
+    """Copies that stage 1 makes of the training utterances, as further ones.
 
     Attributes:
         kinds: of copies with a room or with something added. Signal-to-noise ratios are drawn

@@ -8,7 +8,7 @@ from deep_speaker.config.section import ConfigSection, Count, NonNegative, Posit
 
 
 class FrontEnd(ConfigSection):
-    """What all front ends have: frames, and how their arks are stored."""
+    """Options of all front ends: frames, and how their arks are stored."""
 
     sampling_rate: Count = 16000
     frame_length_ms: Positive = 25
@@ -126,7 +126,7 @@ class VoiceActivity(ConfigSection):
 
 
 class Normalisation(ConfigSection):
-    """What is taken from the voiced log-mel frames before the network.
+    """Mean and scale taken from the voiced frames before the network.
 
     `utterance`: of the whole utterance. `chunk`: of just the frames the network is given, inside
     it (instance normalisation, as voxceleb_trainer has it); of mean and scale together.

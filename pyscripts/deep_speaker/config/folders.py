@@ -1,4 +1,4 @@
-"""Where things lie in the folder of an experiment, E = exp/<corpus>/<experiment>.
+"""Places in the folder of an experiment, E = exp/<corpus>/<experiment>.
 
 E/resolved.yaml       the experiment as it is asked for now, whole
 E/config.yaml         that by which its networks were trained

@@ -29,7 +29,7 @@ class Softmax(ConfigSection):
 
 
 class MarginSoftmax(ConfigSection):
-    """What AM- and AAM-softmax share.
+    """Options that AM- and AAM-softmax share.
 
     The margin is 0 up to the share `margin_from` of the steps, and rises linearly to its full
     value at `margin_to`.

@@ -1,4 +1,4 @@
-"""The phases of an experiment: all that the recipe knows of one stands in its entry of `PHASES`.
+"""The phases of an experiment: the entry of one in `PHASES` holds all that the recipe knows of it.
 
 A phase is a row of the results and a folder of the experiment, E/<name>, with its checkpoints and
 x-vectors. Floors are phases in which nothing is learnt; every trained one is measured against them.
@@ -15,7 +15,7 @@ from deep_speaker.config.training import Training
 
 @dataclass(frozen=True)
 class Phase:
-    """What a phase is, how it is made, and how it looks.
+    """A phase: how it is made, and how it looks.
 
     Attributes:
         stage: that makes it.
@@ -41,7 +41,7 @@ class Phase:
 
     @property
     def is_control(self) -> bool:
-        """Whether it shows what another phase, which paces it, has to beat."""
+        """Tell whether another phase, which paces it, has to beat it."""
         return self.paced_by is not None
 
 

@@ -16,7 +16,7 @@ AS_NORM = "_as_norm"
 
 
 class Scoring(ConfigSection):
-    """Which back ends score the trials; all but cosine are fitted on training x-vectors.
+    """Back ends that score the trials; all but cosine are fitted on training x-vectors.
 
     Attributes:
         backends: `cosine` of embeddings; `centred_cosine`: minus the mean of training; `lda`,

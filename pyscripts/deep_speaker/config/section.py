@@ -1,4 +1,4 @@
-"""What every section of an experiment file shares."""
+"""The base of all sections of an experiment file, and the types of their values."""
 
 from typing import Annotated
 

@@ -47,7 +47,7 @@ class Optimiser(ConfigSection):
 
 
 class Schedule(ConfigSection):
-    """What all learning-rate schedules have: linear warm-up from 0 to `initial`."""
+    """Options of all learning-rate schedules: linear warm-up from 0 to `initial`."""
 
     initial: Positive = 0.05
     warmup_share: Share = 0

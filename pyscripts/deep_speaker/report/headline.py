@@ -35,7 +35,7 @@ class Headline(NamedTuple):
 
     @property
     def is_below_floor(self) -> bool:
-        """Whether the final phase makes fewer errors than the floor."""
+        """Tell whether the final phase makes fewer errors than the floor."""
         return self.floor is not None and error_of(self.main) < error_of(self.floor)
 
     def text(self, row: ResultRow) -> str:

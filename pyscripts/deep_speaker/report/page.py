@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deep_speaker.config.folders import xvector_dir
+from deep_speaker.config.folders import REPORT, RESULTS, SCORES, xvector_dir
 from deep_speaker.config.phases import final_phase
 from deep_speaker.config.stages import Stage
 from deep_speaker.report.det_curves import MARKED_P_TARGET
@@ -40,7 +40,7 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         Its path.
     """
     phases = list(dict.fromkeys(phases))
-    rows = choose_rows(experiment_dir / "results.json", phases)
+    rows = choose_rows(experiment_dir / RESULTS, phases)
     origin = describe_origin(data_dir, experiment_dir)
     lists = find_trial_lists(data_dir)
     final = final_phase(phases)
@@ -53,7 +53,7 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         "final": final,
         "headlines": [find_headline(rows, name, final) for name in headline_lists(rows)],
         "lists": [
-            list_section(name, lists.get(name), experiment_dir / "scores", phases, rows)
+            list_section(name, lists.get(name), experiment_dir / SCORES, phases, rows)
             for name in list_names(rows)
         ],
         "same_sex": any(row["subset"] == "same_sex" for row in rows),
@@ -66,7 +66,7 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         "conventions": CONVENTIONS,
         **origin,
     }
-    path = experiment_dir / "report.html"
+    path = experiment_dir / REPORT
     with replacing_file(path) as file:
         file.write(render_page(context))
     return path

@@ -1,4 +1,4 @@
-"""Where results come from: configuration, data, programs, time."""
+"""The origin of results: configuration, data, programs, time."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deep_speaker.config import Experiment, read_experiment
+from deep_speaker.config.folders import CONFIG, SCORES
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_table, read_optional_table
 from deep_speaker.networks.registry import build_network, count_parameters
@@ -39,7 +40,7 @@ class StageTime(NamedTuple):
 
 def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
     """Return all that the page says of data, network, programs and time."""
-    config = experiment_dir / "config.yaml"
+    config = experiment_dir / CONFIG
     experiment = _read_experiment_if_good(config)
     sizes = [set_size(data_dir.parent / "train"), set_size(data_dir)]
     return {
@@ -56,18 +57,23 @@ def describe_origin(data_dir: Path, experiment_dir: Path) -> dict[str, Any]:
 def read_config_texts(experiment_dir: Path) -> dict[str, str]:
     """Read the experiment file, by its title, and that of stage 5 where it is another."""
     sources = {
-        "config.yaml": experiment_dir / "config.yaml",
-        "config.yaml of the scores (stage 5)": experiment_dir / "scores/config.yaml",
+        CONFIG: experiment_dir / CONFIG,
+        f"{CONFIG} of the scores (stage {Stage.SCORES:d})": experiment_dir / SCORES / CONFIG,
     }
-    titles: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    found: set[str] = set()
     for title, path in sources.items():
         if path.is_file():
-            titles.setdefault(read_utf8(path), title)
-    return {title: text for text, title in titles.items()}
+            texts[title] = read_utf8(path)
+            content = texts[title].partition("\n")[2]  # below the line that tells its origin
+            if content in found:
+                texts.pop(title)
+            found.add(content)
+    return texts
 
 
 def _read_experiment_if_good(path: Path) -> Experiment | None:
-    """Read an experiment file; None, with a warning, where it is of a form of another day."""
+    """Read an experiment file; None, with a warning, where it is of an older form."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""How phases and back ends look in all plots of a report."""
+"""Colours and lines of phases and back ends, the same in all plots of a report."""
 
 from collections.abc import Iterable
 from itertools import cycle
@@ -19,7 +19,7 @@ OTHERS = ("#cc6699", "#a67c00", "#3aa6d8", "#8a5fb0", "#6b8e23", "#b22222")
 
 
 def phase_styles(names: Iterable[str]) -> dict[str, Style]:
-    """A style for each name; the same phase always has the same."""
+    """Return a style for each name; the same phase always has the same."""
     spare = cycle(OTHERS)
     return {name: _style(name) or Style(next(spare), "-") for name in names}
 
@@ -30,7 +30,7 @@ def _style(phase: str) -> Style | None:
 
 
 def backend_styles(names: Iterable[str]) -> dict[str, Style]:
-    """Styles of the back ends of one phase, the main one first."""
+    """Return styles for the back ends of one phase, the main one first."""
     lines = cycle(("-", "--", "-.", ":"))
     return {
         name: Style(colour, next(lines))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
+from deep_speaker.config.folders import RESULTS
 from deep_speaker.config.phases import is_floor
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.metrics.registry import main_metric
@@ -57,7 +58,7 @@ def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
         ValueError: none is left.
     """
     found: dict[str, dict[str, list[ResultRow]]] = {}
-    paths = sorted(folder.glob("*/*/results.json"))
+    paths = sorted(folder.glob(f"*/*/{RESULTS}"))
     for path in paths:
         try:
             rows = read_results(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import BACKENDS, read_experiment
+from deep_speaker.config.folders import CONFIG
 from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_columns
 from deep_speaker.trials.table import TrialTable, find_rows
@@ -16,8 +17,6 @@ SCORE_FORM = "enroll test score"
 CALIBRATION_TRIALS = "calibration_trials"
 FUSION = "fusion"  # the end of the names of scores that fuse_scores.py makes
 OWN_BACKENDS = {*BACKENDS, FUSION}
-# The config of stage 5, beside the scores: its order of back ends counts.
-SCORING_CONFIG = "config.yaml"
 
 
 def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
@@ -53,7 +52,7 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
 def _configured_backends(folder: Path) -> Sequence[str]:
     """Return the back ends of the config beside scores; none where it cannot be read."""
     try:
-        return read_experiment(folder / SCORING_CONFIG).scoring.backends
+        return read_experiment(folder / CONFIG).scoring.backends
     except (ValueError, OSError):
         return ()
 

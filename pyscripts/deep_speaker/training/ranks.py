@@ -28,17 +28,17 @@ SECONDS_TO_BE_ENDED = 30
 
 
 def world_size() -> int:
-    """How many ranks train together; 1 without a process group."""
+    """Return how many ranks train together; 1 without a process group."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def is_launched() -> bool:
-    """Whether this process is one of the ranks that torchrun or `launching` started."""
+    """Tell whether this process is one of the ranks that torchrun or `launching` started."""
     return "WORLD_SIZE" in os.environ and "RANK" in os.environ
 
 
 def rank() -> int:
-    """The number of this process among the ranks; 0 without a process group."""
+    """Return the number of this process among the ranks; 0 without a process group."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -100,7 +100,7 @@ class _Gather(torch.autograd.Function):
 
 
 def gather_with_gradients(embeddings: Tensor) -> Tensor:
-    """Embeddings (batch of a rank, dim) of all ranks in turn: shape (batch, dim).
+    """Gather embeddings (batch of a rank, dim) of all ranks in turn: shape (batch, dim).
 
     The gradient of a rank's embeddings is the sum over ranks of those of the gathered ones. Every
     rank has to call it, with equally many embeddings, and to go backward through it.
@@ -109,7 +109,7 @@ def gather_with_gradients(embeddings: Tensor) -> Tensor:
 
 
 def gather(values: Tensor) -> Tensor:
-    """Values (batch of a rank, ...) of all ranks in turn, without gradients: (batch, ...)."""
+    """Gather values (batch of a rank, ...) of all ranks, without gradients: (batch, ...)."""
     if world_size() == 1:
         return values
     values = values.contiguous()
@@ -134,17 +134,17 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def parallel(network: nn.Module) -> nn.Module:
-    """A network whose gradients become their means over the ranks as the backward pass computes."""
+    """Wrap a network so that backward passes leave the means of gradients over the ranks."""
     return DistributedDataParallel(network) if world_size() > 1 else network
 
 
 def without_exchange(network: nn.Module) -> AbstractContextManager:
-    """Within it, the ranks of a `parallel` network add up gradients, each for itself."""
+    """Have the ranks of a `parallel` network add up gradients, each for itself, in a block."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
 
 
 def broadcast(value: Value) -> Value:
-    """The value of the first rank, on every rank."""
+    """Return the value of the first rank, on every rank."""
     if world_size() == 1:
         return value
     holder = [value]
