@@ -1,6 +1,5 @@
 """Stage 0 for AISHELL-1, on tiny trees in its layout."""
 
-import runpy
 import subprocess
 import sys
 import tarfile
@@ -14,6 +13,7 @@ from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
+from support.preparation import fail_on_a_missing_folder
 from support.speech import make_speech, write_audio
 
 PARTS = {"train": ["S0002", "S0003"], "dev": ["S0724"], "test": ["S0764", "S0765"]}
@@ -146,11 +146,5 @@ def test_another_layout_is_refused_with_the_one_sought(
 def test_a_missing_folder_is_one_line_and_an_exit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
-    monkeypatch.setattr(sys, "argv", ["prepare_aishell.py", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(prepare_aishell.__file__, run_name="__main__")
-    assert stopped.value.code == 1
-    _, error = capsys.readouterr().err.splitlines()
+    error = fail_on_a_missing_folder(monkeypatch, capsys, prepare_aishell, tmp_path)
     assert error.startswith(f"prepare_aishell.py: error: {tmp_path}/x/wav: ")
-    assert list(tmp_path.iterdir()) == []

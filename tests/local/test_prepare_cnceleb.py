@@ -1,6 +1,5 @@
 """Stage 0 for CN-Celeb, on tiny trees in its layout."""
 
-import runpy
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.wav_entries import file_of_entry
 from deep_speaker.trials.lists import Trial, read_trials
 from support import kaldi_checks
+from support.preparation import fail_on_a_missing_folder
 from support.speech import write_speech
 
 TRAIN = ["id00000/singing-01-001", "id00000/vlog-01-002", "id00001/interview-01-001"]
@@ -134,11 +134,5 @@ def test_another_layout_is_refused_with_the_one_sought(
 def test_a_missing_folder_is_one_line_and_an_exit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
-    monkeypatch.setattr(sys, "argv", ["prepare_cnceleb.py", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(prepare_cnceleb.__file__, run_name="__main__")
-    assert stopped.value.code == 1
-    _, error = capsys.readouterr().err.splitlines()
+    error = fail_on_a_missing_folder(monkeypatch, capsys, prepare_cnceleb, tmp_path)
     assert error.startswith(f"prepare_cnceleb.py: error: {tmp_path}/x: ")
-    assert list(tmp_path.iterdir()) == []

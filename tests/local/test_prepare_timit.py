@@ -1,6 +1,5 @@
 """Stage 0 for TIMIT, on tiny trees in its layout, with headers as its SPHERE files have them."""
 
-import runpy
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
+from support.preparation import fail_on_a_missing_folder
 from support.speech import make_speech, write_audio
 
 TRAIN = {"FCJF0": "DR1", "MDAB0": "DR1", "MTRR0": "DR4"}
@@ -162,11 +162,5 @@ def test_another_layout_is_refused_with_the_one_sought(
 def test_a_missing_folder_is_one_line_and_an_exit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
-    monkeypatch.setattr(sys, "argv", ["prepare_timit.py", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(prepare_timit.__file__, run_name="__main__")
-    assert stopped.value.code == 1
-    _, error = capsys.readouterr().err.splitlines()
+    error = fail_on_a_missing_folder(monkeypatch, capsys, prepare_timit, tmp_path)
     assert error.startswith(f"prepare_timit.py: error: {tmp_path}/x: ")
-    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,5 @@
 """Stage 0 for VCTK, on tiny trees in the layouts of its two versions."""
 
-import runpy
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.wav_entries import file_of_entry
 from support import kaldi_checks
+from support.preparation import fail_on_a_missing_folder
 from support.speech import make_speech, write_audio
 
 RATE = 48000
@@ -169,11 +169,5 @@ def test_another_layout_is_refused_with_the_one_sought(
 def test_a_missing_folder_is_one_line_and_an_exit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [tmp_path / "d", "--corpus-dir", tmp_path / "x"]
-    monkeypatch.setattr(sys, "argv", ["prepare_vctk.py", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(prepare_vctk.__file__, run_name="__main__")
-    assert stopped.value.code == 1
-    _, error = capsys.readouterr().err.splitlines()
+    error = fail_on_a_missing_folder(monkeypatch, capsys, prepare_vctk, tmp_path)
     assert error.startswith(f"prepare_vctk.py: error: {tmp_path}/x: ")
-    assert list(tmp_path.iterdir()) == []
