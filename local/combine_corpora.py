@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.corpora.checks import check_sets
 from deep_speaker.kaldi.data_dir import read_utterances
 from deep_speaker.kaldi.tables import iterate_table, read_table, write_table
@@ -33,10 +33,10 @@ def main() -> None:
     folders = check_folders(options.output, options.corpora)
     check_speakers(folders)
     train, test = (read_sets(folders, part, options.nj) for part in ("train", "test"))
-    with corpora.sorted_sets(options.output, train, test) as (train_set, test_set):
+    with preparation.sorted_sets(options.output, train, test) as (train_set, test_set):
         check_sets(options.output, train_set, test_set)
         lists, models = read_lists(folders)
-        corpora.write_sets(options.output, train_set, test_set, lists, models)
+        preparation.write_sets(options.output, train_set, test_set, lists, models)
     write_table(options.output / "stage_0_options", {"corpora": " ".join(folders)})
 
 
@@ -44,7 +44,7 @@ def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
     """Return the data directories of corpora, by the names that become the prefixes of ids."""
     found: dict[str, Path] = {}
     for folder in folders:
-        name = corpora.safe_id(folder.name)
+        name = preparation.safe_id(folder.name)
         if name in found:
             raise ValueError(
                 f"{found[name]} and {folder} both give the prefix {name!r}: name each corpus once, "

@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
@@ -27,8 +27,8 @@ LAYOUT = "data_aishell/wav/{train,test}/S0002/BAC009S0002W0122.wav, ..."
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(parser, "the folder of data_aishell/ and resource_aishell/")
+    preparation.add_options(parser)
+    preparation.add_folder_options(parser, "the folder of data_aishell/ and resource_aishell/")
     parser.add_argument(
         "--test-parts", nargs="+", choices=("test", "dev"), default=["test"], help="default: test"
     )
@@ -40,7 +40,7 @@ def main() -> None:
     test = [path for part in options.test_parts for path in find_audio(data / "wav" / part)]
     sexes = read_sexes(data.parent / "resource_aishell" / "speaker.info")
     texts = read_texts(data / "transcript" / "aishell_transcript_v0.8.txt")
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         read_utterances(train, sexes, texts, options.nj),
         read_utterances(test, sexes, texts, options.nj),
@@ -99,7 +99,7 @@ def read_utterances(
     paths: list[Path], sexes: dict[str, str], texts: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
     """Yield the utterances <speaker>-<file's name> of recordings."""
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         name, speaker = path.stem, path.parent.name
         entry = wav_entry(path, info)
         yield Utterance(

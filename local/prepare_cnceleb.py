@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.system import command
@@ -27,8 +27,8 @@ PARTS = ("data", "dev/dev.lst", "eval/enroll", "eval/test", "eval/lists/trials.l
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(parser, "CN-Celeb_flac/ (CN-Celeb 1)")
+    preparation.add_options(parser)
+    preparation.add_folder_options(parser, "CN-Celeb_flac/ (CN-Celeb 1)")
     parser.add_argument(
         "--extra-train-dir", type=command.resolved_path, help="CN-Celeb2_flac/, to train too"
     )
@@ -41,7 +41,7 @@ def main() -> None:
     if options.extra_train_dir:
         speakers += find_speakers(options.extra_train_dir / "data")
     tests = [find_audio(folder / "eval" / part) for part in ("enroll", "test")]
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         read_training(speakers, options.nj),
         read_evaluation(chain(*tests), options.nj),
@@ -80,14 +80,14 @@ def read_training(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances <speaker>-<file's name> of speakers' folders."""
     files = chain.from_iterable(sorted(folder.iterdir()) for folder in folders)
     paths = (path for path in files if path.suffix.lower() in AUDIO_SUFFIXES)
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         speaker = path.parent.name
         yield Utterance(f"{speaker}-{path.stem}", speaker, wav_entry(path, info), info)
 
 
 def read_evaluation(paths: Iterator[Path], num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of enroll/ and test/, whose file names are their ids."""
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         yield Utterance(path.stem, path.stem.split("-")[0], wav_entry(path, info), info)
 
 

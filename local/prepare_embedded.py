@@ -9,7 +9,7 @@ same for any number of training speakers. The audio lies in <output>/wav/<speake
 import argparse
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
@@ -21,7 +21,7 @@ from embedded.voices import draw_voice
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
+    preparation.add_options(parser)
     for name, default in (("test-speakers", 40), ("train-speakers", 300), ("utterances", 10)):
         parser.add_argument(f"--num-{name}", type=command.positive_int, default=default)
     options = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
         for utterance, path, text in made
     ]
     first_training_speaker = speaker_id(options.num_test_speakers)
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         train=[item for item in utterances if item.speaker >= first_training_speaker],
         test=[item for item in utterances if item.speaker < first_training_speaker],

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.system import command
@@ -30,14 +30,14 @@ EXPECTED = "expected <speaker>/**/*.wav, .flac, ... in it"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(
+    preparation.add_options(parser)
+    preparation.add_folder_options(
         parser,
         "speakers' folders, to be split",
         "folders of the training speakers",
         "folders of the test speakers",
     )
-    corpora.add_share_option(parser)
+    preparation.add_share_option(parser)
     parser.add_argument(
         "--closed-set",
         action="store_true",
@@ -56,7 +56,9 @@ def main() -> None:
                 for part in ("train", "test")
             )
         else:
-            tested = corpora.choose_test_speakers(speakers, options.test_share, options.data_seed)
+            tested = preparation.choose_test_speakers(
+                speakers, options.test_share, options.data_seed
+            )
             train, test = (
                 read_speakers({key: speakers[key] for key in sorted(keys)}, options.nj)
                 for keys in (speakers.keys() - tested, tested)
@@ -71,7 +73,7 @@ def main() -> None:
             "corpus 'folder' needs --corpus-dir, with or without --closed-set, or both --train-dir "
             "and --test-dir"
         )
-    corpora.write_corpus(options, train, test, closed_set=options.closed_set)
+    preparation.write_corpus(options, train, test, closed_set=options.closed_set)
 
 
 def list_speakers(folder: Path) -> dict[str, Path]:
@@ -82,7 +84,7 @@ def list_speakers(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_dir() or not any(find_audio(path)):
             continue
-        speaker = corpora.safe_id(path.name)
+        speaker = preparation.safe_id(path.name)
         if speaker in speakers:
             raise ValueError(
                 f"{folder}: {speakers[speaker].name!r} and {path.name!r} both become speaker "
@@ -123,7 +125,7 @@ def read_speakers(
         for speaker, below in speakers.items()
         for path in choose(speaker, sorted(find_audio(below)))
     )
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         name, *rest = path.relative_to(folder).with_suffix("").parts
         key = utterance_id(ids[name], rest)
         yield Utterance(key, ids[name], wav_entry(path, info), info, sexes.get(name))
@@ -169,7 +171,7 @@ def utterance_id(speaker: str, parts: list[str]) -> str:
     >>> utterance_id("ar01", ["ar01-003"]), utterance_id("anna", ["mon day", "1"])
     ('ar01-003', 'anna-mon_day-1')
     """
-    safe = ["-".join(corpora.safe_id(word) for word in part.split("-")) for part in parts]
+    safe = ["-".join(preparation.safe_id(word) for word in part.split("-")) for part in parts]
     if len(safe) == 1 and safe[0].startswith(f"{speaker}-"):
         return safe[0]
     return "-".join([speaker, *safe])

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
 from deep_speaker.kaldi.data_dir import read_utterances
 from deep_speaker.kaldi.tables import iterate_table
@@ -31,14 +31,14 @@ NEEDED = ("wav.scp", "utt2spk", "spk2utt")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(
+    preparation.add_options(parser)
+    preparation.add_folder_options(
         parser,
         "folder of data directories train/ and test/, or one to be split by speaker",
         "data directory of the training speakers",
         "data directory of the test speakers",
     )
-    corpora.add_share_option(parser)
+    preparation.add_share_option(parser)
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         if (options.corpus_dir / "wav.scp").is_file():
@@ -55,7 +55,7 @@ def write_sets(options: argparse.Namespace, train_dir: Path, test_dir: Path) -> 
     """Take two data directories, and the trials of the second."""
     for folder in (train_dir, test_dir):
         check_data_dir(folder)
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         read_data_dir(train_dir, options.nj),
         read_data_dir(test_dir, options.nj),
@@ -71,11 +71,11 @@ def write_split(options: argparse.Namespace) -> None:
     if list_trial_files(folder):
         logging.warning("%s: its trials are not used, as a part of it trains", folder)
     speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
-    tested = corpora.choose_test_speakers(speakers, options.test_share, options.data_seed)
+    tested = preparation.choose_test_speakers(speakers, options.test_share, options.data_seed)
     logging.info("%s is split: %d of its speakers test", folder, len(tested))
     with scratch_directory(options.output / "splitting.partial") as scratch:
         everything = SortedUtterances(scratch / "all", read_data_dir(folder, options.nj))
-        corpora.write_corpus(
+        preparation.write_corpus(
             options,
             (item for item in everything if item.speaker not in tested),
             (item for item in everything if item.speaker in tested),
@@ -104,7 +104,7 @@ def check_data_dir(folder: Path) -> None:
 
 def read_data_dir(folder: Path, num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of a data directory that Kaldi accepts, relative paths made absolute."""
-    return corpora.fit_segments(read_utterances(folder, num_jobs, make_locator(folder)))
+    return preparation.fit_segments(read_utterances(folder, num_jobs, make_locator(folder)))
 
 
 if __name__ == "__main__":

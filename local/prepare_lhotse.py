@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
@@ -37,8 +37,8 @@ Audio = tuple[str, AudioInfo] | str  # the entry of wav.scp and its header; or t
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(
+    preparation.add_options(parser)
+    preparation.add_folder_options(
         parser, "manifests of all parts", "manifests to train with", "manifests to test with"
     )
     for name in ("train", "test"):
@@ -65,7 +65,7 @@ def main() -> None:
             read_parts(find_parts(folder, patterns), folder, scratch / name, names, options.nj)
             for name, (folder, patterns) in zip(("train", "test"), chosen, strict=True)
         )
-        corpora.write_corpus(options, train, test)
+        preparation.write_corpus(options, train, test)
 
 
 def find_parts(folder: Path, patterns: Iterable[str]) -> list[dict[str, Path]]:
@@ -139,7 +139,7 @@ def read_parts(
                 yield Utterance(key, speaker, *audio, known_sex, item.text, segment)
         check_bad_items(bad, total, "supervisions", f"mend the audio that {folder} names")
 
-    return corpora.fit_segments(good())
+    return preparation.fit_segments(good())
 
 
 def make_finder(folder: Path) -> Callable[[Source], Audio]:
@@ -167,7 +167,7 @@ def make_speaker(path: Path, item: Supervision, names: dict[str, str]) -> str:
     Raises:
         ValueError: two speakers' names become one id.
     """
-    speaker = corpora.safe_id(item.speaker)
+    speaker = preparation.safe_id(item.speaker)
     if names.setdefault(speaker, item.speaker) != item.speaker:
         raise ValueError(
             f"{path}: supervision {item.id!r}: speakers {names[speaker]!r} and {item.speaker!r} "

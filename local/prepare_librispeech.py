@@ -20,7 +20,7 @@ from lhotse.recipes.librispeech import (
     parse_utterance,
 )
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 from deep_speaker.system import command
@@ -33,7 +33,7 @@ PARTS = (*LIBRISPEECH, *MINI_LIBRISPEECH)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
+    preparation.add_options(parser)
     parser.add_argument("--corpus-dir", type=command.resolved_path, help="the folder LibriSpeech/")
     parser.add_argument("--train-parts", nargs="+", choices=PARTS, help="default: all train-*")
     parser.add_argument("--test-parts", nargs="+", choices=PARTS, help="default: all test-*")
@@ -57,7 +57,7 @@ def main() -> None:
         {folder / part: find_transcripts(folder / part) for part in parts}
         for parts in (train, test)
     )
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         read_parts(train_parts, sexes, options.nj),
         read_parts(test_parts, sexes, options.nj),

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
 from deep_speaker.system import command
@@ -27,13 +27,15 @@ LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV, TEST/DR1/FAKS0/SA1.WAV, ..."
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(parser, "TIMIT, with TRAIN and TEST")
+    preparation.add_options(parser)
+    preparation.add_folder_options(parser, "TIMIT, with TRAIN and TEST")
     options = parser.parse_args()
     if not options.corpus_dir.is_dir():
         raise ValueError(f"{options.corpus_dir}: no such folder; expected {LAYOUT} in it")
     train, test = map(find_speakers, find_parts(options.corpus_dir))
-    corpora.write_corpus(options, read_speakers(train, options.nj), read_speakers(test, options.nj))
+    preparation.write_corpus(
+        options, read_speakers(train, options.nj), read_speakers(test, options.nj)
+    )
 
 
 def find_parts(folder: Path) -> tuple[Path, Path]:
@@ -58,7 +60,7 @@ def find_speakers(part: Path) -> list[Path]:
 def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of speakers' folders."""
     paths = (path for folder in folders for path in find_audio(folder))
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         speaker = path.parent.name.upper()
         yield Utterance(
             f"{speaker}-{sentence_of(path)}",

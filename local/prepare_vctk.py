@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
@@ -29,20 +29,20 @@ SEXES_NOT_LISTED = {"p280": "f"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
-    corpora.add_folder_options(parser, "VCTK-Corpus-0.92/ or VCTK-Corpus/")
+    preparation.add_options(parser)
+    preparation.add_folder_options(parser, "VCTK-Corpus-0.92/ or VCTK-Corpus/")
     parser.add_argument("--mic", choices=("1", "2"), default="1", help="of 0.92 (default 1)")
-    corpora.add_share_option(parser)
+    preparation.add_share_option(parser)
     options = parser.parse_args()
     paths = find_audio(options.corpus_dir, options.mic)
-    chosen = corpora.choose_test_speakers(
+    chosen = preparation.choose_test_speakers(
         (path.parent.name for path in paths), options.test_share, options.data_seed
     )
     sexes = read_sexes(options.corpus_dir / "speaker-info.txt")
     train, test = (
         [path for path in paths if (path.parent.name in chosen) == tests] for tests in (False, True)
     )
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         read_utterances(options.corpus_dir, train, sexes, options.nj),
         read_utterances(options.corpus_dir, test, sexes, options.nj),
@@ -83,7 +83,7 @@ def read_utterances(
     folder: Path, paths: list[Path], sexes: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
     """Yield the utterances <speaker>-<number> of recordings, with their texts."""
-    for path, info in corpora.read_infos(paths, num_jobs):
+    for path, info in preparation.read_infos(paths, num_jobs):
         speaker, number = path.parent.name, path.stem.split("_")[1]
         text = folder / "txt" / speaker / f"{speaker}_{number}.txt"
         words = " ".join(read_utf8(text).split()) if text.is_file() else None

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
@@ -36,9 +36,9 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    corpora.add_options(parser)
+    preparation.add_options(parser)
     path = command.resolved_path
-    corpora.add_folder_options(
+    preparation.add_folder_options(
         parser,
         "folder of VoxCeleb1, VoxCeleb2 or both",
         "tree whose speakers train",
@@ -115,7 +115,7 @@ def prepare_verification(
         trees.corpora_of(trained), len(trained), train_tree,
         ", ".join(chosen), len(test_paths), len(tested), test_tree,
     )  # fmt: skip
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         make_utterances(train_paths, meta, options.nj),
         make_utterances(test_paths, meta, options.nj),
@@ -154,7 +154,7 @@ def prepare_identification(
         source, len(train), train_tree, len(test), test_tree,
     )  # fmt: skip
     options.identification = True
-    corpora.write_corpus(
+    preparation.write_corpus(
         options,
         make_utterances(train, meta, options.nj),
         make_utterances(test, meta, options.nj),
@@ -163,8 +163,8 @@ def prepare_identification(
 
 
 def make_utterances(paths: Iterable[Path], meta: Meta, num_jobs: int) -> Iterator[Utterance]:
-    """Yield the utterances of audio files, without bad files; see `corpora.read_infos`."""
-    for path, info in corpora.read_infos(paths, num_jobs):
+    """Yield the utterances of audio files, without bad files; see `preparation.read_infos`."""
+    for path, info in preparation.read_infos(paths, num_jobs):
         name = trees.parse_name(path, meta.ids)
         sex = meta.sexes.get(name.speaker)
         yield Utterance(name.id, name.speaker, wav_entry(path, info), info, sex)

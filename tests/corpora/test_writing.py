@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lhotse import RecordingSet
 
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.tables import read_table
@@ -29,7 +29,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Sets:
 
 def parse(output: Path, *words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    corpora.add_options(parser)
+    preparation.add_options(parser)
     return parser.parse_args([str(output), *words])
 
 
@@ -38,7 +38,7 @@ FOLDERS = ["manifests", "stage_0_options", "test", "train"]
 
 def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     for name, utterances in zip(("train", "test"), sets, strict=True):
         assert kaldi_checks.validate(output / name) == "valid"
         ids = {item.id for item in utterances}
@@ -61,7 +61,7 @@ def test_the_seed_and_the_options_choose_the_trials(sets: Sets, tmp_path: Path) 
         ["--max-trials", "12", "--data-seed", "1"],
         ["--trials", "balanced"],
     ):
-        corpora.write_corpus(parse(tmp_path / "tiny", *words), *sets)
+        preparation.write_corpus(parse(tmp_path / "tiny", *words), *sets)
         lists.append(read_trials(tmp_path / "tiny" / "test" / "trials"))
         names = [word[2:].replace("-", "_") for word in words[::2]]
         given = dict(zip(names, words[1::2], strict=True))
@@ -72,11 +72,11 @@ def test_the_seed_and_the_options_choose_the_trials(sets: Sets, tmp_path: Path) 
 
 def test_preparing_again_takes_the_old_features_away(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     fresh = snapshot(output / "test").keys()
     compute_data_dir(output / "test", EXPERIMENT, 1)
     assert snapshot(output / "test").keys() > fresh
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     assert snapshot(output / "test").keys() == fresh
     assert not manifest_path(output / "test", "features").exists()
 
@@ -87,25 +87,25 @@ def test_preparing_again_takes_copies_of_the_old_training_set_away(
     output = tmp_path / "tiny"
     for name in ("train_copies", "train_augmented"):
         (output / name).mkdir(parents=True)
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     assert sorted(path.name for path in output.iterdir()) == FOLDERS
 
 
 def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     own = output / "test" / "trials_own"
     own.write_text("test0-0 test0-1 target\ntest0-0 test1-1 nontarget\n")
     (output / "test" / "trials_own.partial").touch()
     before = snapshot(output / "test")
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     assert snapshot(output / "test") == {
         name: text for name, text in before.items() if name != "trials_own.partial"
     }
     before = snapshot(output)
     others = [replace(item, id=f"{item.id}b") for item in sets[1]]
     with pytest.raises(ValueError, match=r"/trials_own: 3 of 3 ids .*'test0-0'"):
-        corpora.write_corpus(parse(output), sets[0], others)
+        preparation.write_corpus(parse(output), sets[0], others)
     assert snapshot(output) == before
 
 
@@ -113,14 +113,14 @@ def test_own_lists_take_the_place_of_drawn_ones(sets: Sets, tmp_path: Path) -> N
     own = tmp_path / "veri.txt"
     own.write_text("1 test0/0.wav test0/1.flac\n0 test0/0.wav test1/1.flac\n")
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
+    preparation.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
     assert [path.name for path in output.glob("test/*trials*")] == ["trials_veri"]
     assert (output / "test" / "trials_veri").read_text() == (
         "test0-0 test0-1 target\ntest0-0 test1-1 nontarget\n"
     )
     own.write_text("0 enrolled test1/1.flac\n1 enrolled test0/2.wav\n")
     models = {"enrolled": ["test0-0", "test0-1"]}
-    corpora.write_corpus(parse(tmp_path / "other"), *sets, {"trials": own}, models)
+    preparation.write_corpus(parse(tmp_path / "other"), *sets, {"trials": own}, models)
     assert (tmp_path / "other/test/trials").read_text() == (
         "enrolled test1-1 nontarget\nenrolled test0-2 target\n"
     )
@@ -128,23 +128,23 @@ def test_own_lists_take_the_place_of_drawn_ones(sets: Sets, tmp_path: Path) -> N
     own.write_text("1 test0-0 test9-1\n1 test0-0 test0-1\n0 test0-0 test8-1\n")
     before = snapshot(output)
     with pytest.raises(ValueError, match=r"^2 of 4 names in .*/veri\.txt .*test8-1"):
-        corpora.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
+        preparation.write_corpus(parse(output, "--trial-lists", str(own)), *sets)
     assert snapshot(output) == before
 
 
 def test_speakers_of_a_closed_set_may_train_and_test(sets: Sets, tmp_path: Path) -> None:
     train, test = list(sets[0]), list(sets[1])
     train.append(test.pop())
-    corpora.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
+    preparation.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
     assert read_table(tmp_path / "tiny/train/spk2utt")["test2"] == "test2-2"
     train.append(replace(test[0], id="train0-9", speaker="train0"))
     with pytest.raises(ValueError, match=r"/test0/0\.wav .*'train0-9', .*'test0-0'"):
-        corpora.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
+        preparation.write_corpus(parse(tmp_path / "tiny"), train, test, closed_set=True)
 
 
 def test_options_add_enrolments_and_identification(sets: Sets, tmp_path: Path) -> None:
     words = ("--enrolments", "2", "--identification")
-    corpora.write_corpus(parse(tmp_path / "tiny", *words), *sets)
+    preparation.write_corpus(parse(tmp_path / "tiny", *words), *sets)
     assert sorted(path.name for path in (tmp_path / "tiny/test").glob("trials*")) == [
         "trials",
         "trials_enrolment_2",
@@ -158,8 +158,8 @@ def test_options_add_enrolments_and_identification(sets: Sets, tmp_path: Path) -
 
 def test_lists_that_an_earlier_run_drew_go(sets: Sets, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output, "--enrolments", "2", "--identification"), *sets)
-    corpora.write_corpus(parse(output, "--data-seed", "1"), *sets)
+    preparation.write_corpus(parse(output, "--enrolments", "2", "--identification"), *sets)
+    preparation.write_corpus(parse(output, "--data-seed", "1"), *sets)
     assert sorted(path.name for path in (output / "test").glob("*trials*")) == [
         "trials",
         "trials_one_plus_99",
@@ -216,12 +216,12 @@ def test_sets_that_do_not_fit_are_refused_and_the_previous_ones_stay(
     told: str,
 ) -> None:
     output = tmp_path / "tiny"
-    corpora.write_corpus(parse(output), *sets)
+    preparation.write_corpus(parse(output), *sets)
     before = snapshot(output)
     train, test = list(sets[0]), list(sets[1])
     spoil(train, test)
     with pytest.raises(ValueError, match=told):
-        corpora.write_corpus(parse(output), train, test)
+        preparation.write_corpus(parse(output), train, test)
     assert snapshot(output) == before
 
 
@@ -230,7 +230,7 @@ def test_bad_files_up_to_5_percent_are_logged_and_left_out(
 ) -> None:
     paths = write_speech(tmp_path, [f"{i:02}.wav" for i in range(20)])
     paths[7].write_bytes(b"")
-    infos = dict(corpora.read_infos(paths, 3))
+    infos = dict(preparation.read_infos(paths, 3))
     assert list(infos) == [path for path in paths if path != paths[7]]
     for i, path in enumerate(paths):
         if i != 7:  # write_speech's lengths
@@ -240,7 +240,7 @@ def test_bad_files_up_to_5_percent_are_logged_and_left_out(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
     paths[8].write_bytes(b"no audio")
     with pytest.raises(ValueError, match=r"^2 of 20 files .*5%.*/07\.wav: empty"):
-        list(corpora.read_infos(paths, 3))
+        list(preparation.read_infos(paths, 3))
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,8 @@ def test_wrong_options_are_refused(words: list[str], capsys: pytest.CaptureFixtu
 
 def test_safe_ids_hold_nothing_that_sorts_below_the_dash() -> None:
     for code in range(1, 0x3000):
-        for character in corpora.safe_id(chr(code)):
+        for character in preparation.safe_id(chr(code)):
             assert character > "-"
             assert not character.isspace()
-    assert corpora.safe_id("Zoë_2.b李") == "Zoë_2.b李"
-    assert corpora.safe_id("a-b c/d") == "a_b_c_d"
+    assert preparation.safe_id("Zoë_2.b李") == "Zoë_2.b李"
+    assert preparation.safe_id("a-b c/d") == "a_b_c_d"

@@ -12,7 +12,7 @@ import pytest
 from lhotse import CutSet, RecordingSet, SupervisionSet
 
 import combine_corpora
-from deep_speaker import corpora
+from deep_speaker.corpora import preparation
 from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.tables import read_table, write_table
@@ -25,9 +25,9 @@ from support.speech import EXPERIMENT, make_utterances, snapshot, write_audio
 def write_component(folder: Path, sets: Sequence[list[Utterance]], *words: str) -> None:
     """Stage 0 of a corpus alone, from its training and its test set."""
     parser = argparse.ArgumentParser()
-    corpora.add_options(parser)
+    preparation.add_options(parser)
     train, test = sets
-    corpora.write_corpus(parser.parse_args([str(folder), *words]), train, test)
+    preparation.write_corpus(parser.parse_args([str(folder), *words]), train, test)
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ PHASES = [
 BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
 # With enough held-out speakers to calibrate by.
 TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
+ONE_PHASE = ("--set", "finetuning=null")
 EMBEDDED = ("--nj", "2", "--prepare-options", TINY_CORPUS)  # with tiny.yaml as conf/embedded.yaml
 
 
@@ -173,16 +174,6 @@ def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_pa
     assert (tmp_path / "exp/embedded/fusion/report.html").is_file()
 
 
-def test_scores_of_networks_trained_since_are_told_of(
-    finished: tuple[Recipe, str], tmp_path: Path
-) -> None:
-    recipe = copy_finished(finished, tmp_path)
-    (tmp_path / "exp/embedded/embedded/pretraining/best.pt").touch()
-    printed = recipe.run(*EMBEDDED, "--stage", "6")
-    told = [line for line in printed.splitlines() if "was trained after its x-vectors" in line]
-    assert [line.split()[1] for line in told] == ["pretraining"]
-
-
 @pytest.mark.parametrize(
     ("stage", "remedy"),
     [
@@ -244,7 +235,7 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, s
         "--config",
         "tests/support/tiny.yaml",
     )
-    return recipe, recipe.run(*options, "--control", "false")
+    return recipe, recipe.run(*options, *ONE_PHASE)
 
 
 @pytest.mark.slow
@@ -252,8 +243,8 @@ def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]
     recipe, printed = finished_folder
     assert "broken.wav: unreadable" in printed
     assert re.search(r"1 of \d+ files are bad and left out", printed)
-    rows = json.loads((recipe.folder / "exp/folder/tiny/results.json").read_text())
-    assert {row["phase"] for row in rows} == set(PHASES) - {"pretraining_continued"}
+    rows = json.loads((recipe.folder / "exp/folder/tiny.finetuning=null/results.json").read_text())
+    assert {row["phase"] for row in rows} == set(PHASES[:4])
 
 
 @pytest.mark.slow
@@ -274,10 +265,10 @@ def test_several_corpora_train_together_and_have_rows_of_their_own(
     )
     recipe.run(*alone, "--stop-stage", "0")
     printed = recipe.run(*together)
-    rows = json.loads((tmp_path / "exp/folder+mine/tiny/results.json").read_text())
+    rows = json.loads((tmp_path / "exp/folder+mine/tiny.finetuning=null/results.json").read_text())
     lists = ["folder", "folder_one_plus_99", "mine", "mine_one_plus_99"]
     assert [(row["phase"], row["trials"], row["backend"]) for row in rows] == [
-        (phase, name, backend) for phase in PHASES[:-1] for name in lists for backend in BACKENDS
+        (phase, name, backend) for phase in PHASES[:4] for name in lists for backend in BACKENDS
     ]
     for name in ("folder", "mine"):
         assert f"\n{name}\nphase " in printed
@@ -354,7 +345,7 @@ def test_real_speech_runs_to_the_end(tmp_path: Path) -> None:
     recipe = Recipe(tmp_path)
     folders = [f"{SPEECH_CORPORA}/commands_ar/{part}" for part in ("train", "dev")]
     options = ("--corpus", "folder", "--train-dir", folders[0], "--test-dir", folders[1])
-    recipe.run(*options, "--config", "tests/support/tiny.yaml", "--control", "false")
-    rows = json.loads((tmp_path / "exp/folder/tiny/results.json").read_text())
+    recipe.run(*options, "--config", "tests/support/tiny.yaml", *ONE_PHASE)
+    rows = json.loads((tmp_path / "exp/folder/tiny.finetuning=null/results.json").read_text())
     floor = next(row for row in rows if row["phase"] == "statistics")
     assert floor["eer_percent"] < 25  # the channel alone tells these few speakers apart
