@@ -172,6 +172,7 @@ def test_the_network_has_as_many_parameters_as_documented(config: Path) -> None:
     assert count_parameters(network) == PARAMETERS[config.stem]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_an_experiment_runs_to_its_results(
     config: Path, prepare: Callable, no_processes: None, tmp_path: Path

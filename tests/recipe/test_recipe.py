@@ -18,6 +18,8 @@ from support.pages import Block, iterate_blocks
 from support.published_networks import make_state
 from support.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 SPEECH_CORPORA = os.environ.get("SPEECH_CORPORA")
 PHASES = [
     "statistics",
@@ -63,7 +65,6 @@ def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Reci
     assert all(phase in printed for phase in PHASES)
 
 
-@pytest.mark.slow
 def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     recipe = Recipe(tmp_path, tiny=True)
     for stage in range(7):
@@ -163,7 +164,6 @@ def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
         assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
 
 
-@pytest.mark.slow
 def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     (block,) = [block for block in RUN_BLOCKS if "fuse_scores.py" in block.text]
     recipe = copy_finished(finished, tmp_path)
@@ -238,7 +238,6 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, s
     return recipe, recipe.run(*options, *ONE_PHASE)
 
 
-@pytest.mark.slow
 def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]) -> None:
     recipe, printed = finished_folder
     assert "broken.wav: unreadable" in printed
@@ -247,7 +246,6 @@ def test_folder_corpus_leaves_out_a_bad_file(finished_folder: tuple[Recipe, str]
     assert {row["phase"] for row in rows} == set(PHASES[:4])
 
 
-@pytest.mark.slow
 def test_several_corpora_train_together_and_have_rows_of_their_own(
     finished_folder: tuple[Recipe, str], tmp_path: Path
 ) -> None:
@@ -295,7 +293,6 @@ def test_names_and_options_of_several_corpora_are_checked_before_any_work(
     assert told in line
 
 
-@pytest.mark.slow
 def test_published_weights_are_judged_and_trained_from(
     finished: tuple[Recipe, str], tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ from deep_speaker.losses.mining import mine
 from deep_speaker.training import ranks
 from support.loss_cases import make_loss
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 RANKS = 2
 LOSSES: dict[str, dict[str, Any]] = {
