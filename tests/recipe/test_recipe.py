@@ -253,16 +253,9 @@ def test_several_corpora_train_together_and_have_rows_of_their_own(
     shutil.copytree(finished_folder[0].folder / "data", tmp_path / "data")
     write_speakers(tmp_path / "others", 1, 4)
     alone = ("--corpus", "folder", "--corpus-dir", "others", "--name", "mine")
-    together = (
-        "--corpus",
-        "folder,mine",
-        "--config",
-        "tests/support/tiny.yaml",
-        "--control",
-        "false",
-    )
+    config = ("--config", "tests/support/tiny.yaml")
     recipe.run(*alone, "--stop-stage", "0")
-    printed = recipe.run(*together)
+    printed = recipe.run("--corpus", "folder,mine", *config, *ONE_PHASE)
     rows = json.loads((tmp_path / "exp/folder+mine/tiny.finetuning=null/results.json").read_text())
     lists = ["folder", "folder_one_plus_99", "mine", "mine_one_plus_99"]
     assert [(row["phase"], row["trials"], row["backend"]) for row in rows] == [
