@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
-from deep_speaker.networks.published import import_weights
+from deep_speaker.published.importing import import_weights
 from deep_speaker.system import command
 
 

@@ -7,13 +7,8 @@ line per mistake. Start with `experiment` (the sections), then `reading`; `phase
 
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
-from deep_speaker.config.features import (
-    Features,
-    KaldiFilterbank,
-    Normalisation,
-    TorchaudioSpectrogram,
-    VoiceActivity,
-)
+from deep_speaker.config.features import Normalisation, VoiceActivity
+from deep_speaker.config.front_ends import Features, KaldiFilterbank, TorchaudioSpectrogram
 from deep_speaker.config.losses import (
     CLASSIFICATION_LOSSES,
     GE2E,

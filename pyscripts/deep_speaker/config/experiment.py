@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from deep_speaker.config.copies import AugmentedCopies
-from deep_speaker.config.features import Features, KaldiFilterbank, Normalisation, VoiceActivity
+from deep_speaker.config.features import Normalisation, VoiceActivity
+from deep_speaker.config.front_ends import Features, KaldiFilterbank
 from deep_speaker.config.networks import Network, ResCNN
 from deep_speaker.config.scoring import Scoring
 from deep_speaker.config.section import ConfigSection, Count, Whole

@@ -1,0 +1,49 @@
+"""The import of published weights."""
+
+from pathlib import Path
+
+from deep_speaker.config import Experiment
+from deep_speaker.networks.checkpoints import Checkpoint
+from deep_speaker.networks.registry import build_network
+from deep_speaker.published.source import Source, translate
+from deep_speaker.published.voxceleb_trainer import VOXCELEB_TRAINER
+
+# By the network's name, who published weights for it.
+SOURCES = {
+    "resnetse34": VOXCELEB_TRAINER,
+    "resnetse34l": VOXCELEB_TRAINER,
+    "vggvox40": VOXCELEB_TRAINER,
+}
+
+
+def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
+    """Read published weights as a checkpoint of the experiment's network.
+
+    Raises:
+        ValueError: the file holds no such weights, or not exactly those of that network.
+    """
+    source = find_source(experiment)
+    network = build_network(experiment)
+    weights = source.read(path, experiment)
+    where = f"{path}: {experiment.network.name}"
+    network.load_state_dict(translate(source, weights, network.state_dict(), where))
+    return Checkpoint(
+        experiment=experiment.model_dump(mode="json"),
+        phase="initial_model",
+        network=network.state_dict(),
+        loss={},
+        optimiser={},
+        speakers=[],
+        epochs=0,
+        history=[],
+    )
+
+
+def find_source(experiment: Experiment) -> Source:
+    """Return who published weights for the experiment's network."""
+    name = experiment.network.name
+    if name not in SOURCES:
+        raise ValueError(
+            f"network {name} has no published weights: name a config of {', '.join(SOURCES)}"
+        )
+    return SOURCES[name]

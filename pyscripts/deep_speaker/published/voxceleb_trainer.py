@@ -1,0 +1,66 @@
+"""The weights of voxceleb_trainer.
+
+Its networks see maps as (batch, channels, bins, frames) and give their layers other names; the
+arithmetic is the same. Its front end and losses are not imported: the experiment file names them.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from deep_speaker.config import Experiment
+from deep_speaker.published.source import Source, read_torch_file
+
+# From our names to voxceleb_trainer's, one pattern after the other.
+RENAMINGS = (
+    (r"^trunk\.(\d+)\.", r"netcnn.\1."),
+    (r"^trunk\.", ""),
+    (r"\.layers\.", "."),
+    (r"\.shortcut\.", ".downsample."),
+    (r"^pooling\.linear\.", "sap_linear."),
+    (r"^pooling\.attention$", "attention"),
+    (r"^affine\.", "fc."),
+)
+# Its front end, which stage 1 computes.
+LEFT_OUT = ("torchfb.", "instancenorm.")
+
+
+def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
+    """Return the weights of the speaker network in a file of voxceleb_trainer, by its names."""
+    content = read_torch_file(path)
+    for key in ("model_state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
+        raise ValueError(f"{path}: holds no state dict of voxceleb_trainer")
+    state = {key.replace("module.", ""): value for key, value in content.items()}
+    if any(key.startswith("__S__.") for key in state):  # the rest is the loss's
+        state = {
+            key.removeprefix("__S__."): value
+            for key, value in state.items()
+            if key.startswith("__S__.")
+        }
+    return {key: value for key, value in state.items() if not key.startswith(LEFT_OUT)}
+
+
+def their_name(name: str) -> str:
+    """Return the name that voxceleb_trainer gives a parameter or buffer of ours.
+
+    >>> their_name("trunk.layer2.0.layers.conv1.weight")
+    'layer2.0.conv1.weight'
+    """
+    for pattern, replacement in RENAMINGS:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def swap_axes(name: str, weight: Tensor) -> Tensor:
+    """Exchange bins and frames in a convolution's weights; leave others as they are."""
+    return weight.transpose(2, 3).contiguous() if weight.dim() == 4 else weight
+
+
+VOXCELEB_TRAINER = Source("voxceleb_trainer", read_weights, their_name, swap_axes)
