@@ -47,7 +47,8 @@ def test_every_name_to_choose_from_is_shown() -> None:
 
 def test_every_kind_is_shown() -> None:
     pretraining = CONTENT["pretraining"]
-    used = [CONTENT["features"], CONTENT["network"], pretraining["loss"], pretraining["schedule"]]
+    used = [CONTENT[name] for name in ("features", "voice_activity", "network")]
+    used += [pretraining["loss"], pretraining["schedule"]]
     shown = {kind_of(section) for section in used}
     shown |= {kind_of(section) for _, section in sections_in_comments()}
     # Kinds of one class have the same keys: one of them stands for all.

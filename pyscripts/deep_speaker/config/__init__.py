@@ -7,8 +7,13 @@ line per mistake. Start with `experiment` (the sections), then `reading`; `phase
 
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
-from deep_speaker.config.features import Normalisation, VoiceActivity
-from deep_speaker.config.front_ends import Features, KaldiFilterbank, TorchaudioSpectrogram
+from deep_speaker.config.features import AnyVoiceActivity, Normalisation, Trimming, VoiceActivity
+from deep_speaker.config.front_ends import (
+    Features,
+    KaldiFilterbank,
+    PythonSpeechFeatures,
+    TorchaudioSpectrogram,
+)
 from deep_speaker.config.losses import (
     CLASSIFICATION_LOSSES,
     GE2E,
@@ -40,9 +45,10 @@ from deep_speaker.config.training import (
 
 __all__ = [
     "AS_NORM", "BACKENDS", "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax",
-    "AngularPrototypical", "AnySchedule", "Augmentation", "AugmentedCopies", "Backend",
-    "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
-    "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
-    "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
-    "Training", "Triplet", "VoiceActivity", "read_experiment", "write_experiment",
+    "AngularPrototypical", "AnySchedule", "AnyVoiceActivity", "Augmentation", "AugmentedCopies",
+    "Backend", "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut",
+    "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network",
+    "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical", "PythonSpeechFeatures",
+    "Scoring", "Softmax", "Step", "TorchaudioSpectrogram", "Training", "Trimming", "Triplet",
+    "VoiceActivity", "read_experiment", "write_experiment",
 ]  # fmt: skip

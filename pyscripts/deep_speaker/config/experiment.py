@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from deep_speaker.config.copies import AugmentedCopies
-from deep_speaker.config.features import Normalisation, VoiceActivity
-from deep_speaker.config.front_ends import Features, KaldiFilterbank
+from deep_speaker.config.features import AnyVoiceActivity, Normalisation, Trimming, VoiceActivity
+from deep_speaker.config.front_ends import Features, KaldiFilterbank, PythonSpeechFeatures
 from deep_speaker.config.networks import Network, ResCNN
 from deep_speaker.config.scoring import Scoring
 from deep_speaker.config.section import ConfigSection, Count, Whole
@@ -35,7 +35,7 @@ class Experiment(ConfigSection):
 
     seed: Whole = 0
     features: Features = KaldiFilterbank()
-    voice_activity: VoiceActivity = VoiceActivity()
+    voice_activity: AnyVoiceActivity = VoiceActivity()
     augmented_copies: AugmentedCopies | None = None
     normalisation: Normalisation = Normalisation()
     network: Network = Field(default=ResCNN(name="rescnn"))
@@ -46,13 +46,24 @@ class Experiment(ConfigSection):
     scoring: Scoring = Scoring()
 
     @model_validator(mode="after")
+    def check_trimming(self) -> "Experiment":
+        trimmed = isinstance(self.voice_activity, Trimming)
+        if trimmed and not isinstance(self.features, PythonSpeechFeatures):
+            raise ValueError(
+                f"voice_activity.detector trimming with features.front_end "
+                f"{self.features.front_end}: only the frames of python_speech_features begin at "
+                "the first sample that is kept; set detector to energy, or that front end"
+            )
+        return self
+
+    @model_validator(mode="after")
     def check_augmentation(self) -> "Experiment":
         for name, phase in (("pretraining", self.pretraining), ("finetuning", self.finetuning)):
             options = phase.augmentation if phase else None
             if options and options.of_log_features and not self.features.log:
                 raise ValueError(
                     f"{name}.augmentation: equaliser_db and noise_probability are of log features: "
-                    "set both to 0 where features.log is false"
+                    "set both to 0 where the front end takes no logarithm"
                 )
         return self
 

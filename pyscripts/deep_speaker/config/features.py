@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from deep_speaker.config.section import ConfigSection, NonNegative, Positive, Whole
 
@@ -13,10 +13,33 @@ class VoiceActivity(ConfigSection):
     An `energy_threshold` of -1000 with a mean scale of 0 takes every frame for voiced.
     """
 
+    detector: Literal["energy"] = "energy"
     energy_threshold: float = 5.5
     energy_mean_scale: NonNegative = 0.5
     proportion: Annotated[float, Field(gt=0, lt=1)] = 0.12  # Kaldi asserts that
     context: Whole = 2
+
+
+class Trimming(ConfigSection):
+    """From the first to the last sample whose amplitude exceeds a percentile of all.
+
+    As Philippe Remy's Deep Speaker has it; the frames begin at the first sample that is kept.
+    """
+
+    detector: Literal["trimming"]
+    percentile: Annotated[float, Field(gt=0, lt=100)] = 95
+
+
+def _detector(value: object) -> str | None:
+    if isinstance(value, dict):
+        return value.get("detector", "energy")
+    return getattr(value, "detector", None)
+
+
+AnyVoiceActivity = Annotated[
+    Annotated[VoiceActivity, Tag("energy")] | Annotated[Trimming, Tag("trimming")],
+    Discriminator(_detector),
+]
 
 
 class Normalisation(ConfigSection):

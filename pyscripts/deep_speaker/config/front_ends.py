@@ -21,6 +21,11 @@ class FrontEnd(ConfigSection):
         per_ms = self.sampling_rate / 1000
         return int(self.frame_length_ms * per_ms), int(self.frame_shift_ms * per_ms)
 
+    @property
+    def standardised(self) -> bool:
+        """Whether each frame is shifted and scaled by itself, so that no logarithm suits it."""
+        return False
+
     @model_validator(mode="after")
     def check_frames(self) -> "FrontEnd":
         if self.frame_shift_ms * self.sampling_rate < 1000:
@@ -83,12 +88,7 @@ class TorchaudioSpectrogram(FrontEnd):
 
     @model_validator(mode="after")
     def check_fft(self) -> "TorchaudioSpectrogram":
-        length = int(self.frame_length_ms * self.sampling_rate / 1000)
-        if self.fft_length < length:
-            raise ValueError(
-                f"fft_length {self.fft_length} is less than a frame of {self.frame_length_ms:g} "
-                f"ms, which has {length} samples"
-            )
+        check_fft_length(self.fft_length, self)
         return self
 
     @model_validator(mode="after")
@@ -101,6 +101,50 @@ class TorchaudioSpectrogram(FrontEnd):
         return self
 
 
+class PythonSpeechFeatures(FrontEnd):
+    """Mel filterbanks of python_speech_features, each frame to zero mean and unit deviation.
+
+    Of waveforms in -1..1, without a logarithm, as Philippe Remy's Deep Speaker takes them.
+    """
+
+    front_end: Literal["python_speech_features"]
+    fft_length: Count = 512
+    num_mels: Count = 64
+
+    @property
+    def frame_samples(self) -> tuple[int, int]:
+        """Length and shift of a frame in samples, halves rounded up as the package does."""
+        per_ms = self.sampling_rate / 1000
+        return int(self.frame_length_ms * per_ms + 0.5), int(self.frame_shift_ms * per_ms + 0.5)
+
+    @property
+    def num_bins(self) -> int:
+        return self.num_mels
+
+    @property
+    def log(self) -> bool:
+        return False
+
+    @property
+    def standardised(self) -> bool:
+        return True
+
+    @model_validator(mode="after")
+    def check_fft(self) -> "PythonSpeechFeatures":
+        check_fft_length(self.fft_length, self)
+        return self
+
+
+def check_fft_length(fft_length: int, options: FrontEnd) -> None:
+    """Refuse an FFT shorter than a frame."""
+    length, _ = options.frame_samples
+    if fft_length < length:
+        raise ValueError(
+            f"fft_length {fft_length} is less than a frame of {options.frame_length_ms:g} ms, "
+            f"which has {length} samples"
+        )
+
+
 def _front_end(value: object) -> str | None:
     if isinstance(value, dict):
         return value.get("front_end", "kaldi")
@@ -108,6 +152,8 @@ def _front_end(value: object) -> str | None:
 
 
 Features = Annotated[
-    Annotated[KaldiFilterbank, Tag("kaldi")] | Annotated[TorchaudioSpectrogram, Tag("torchaudio")],
+    Annotated[KaldiFilterbank, Tag("kaldi")]
+    | Annotated[TorchaudioSpectrogram, Tag("torchaudio")]
+    | Annotated[PythonSpeechFeatures, Tag("python_speech_features")],
     Discriminator(_front_end),
 ]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from deep_speaker.config.experiment import Experiment
 
 # The keys that say of which kind a section is.
-KIND_KEYS = ("name", "front_end", "shape")
+KIND_KEYS = ("name", "front_end", "detector", "shape")
 
 
 def section_classes(section: type[BaseModel] = Experiment) -> Iterator[type[BaseModel]]:
@@ -72,7 +72,7 @@ def same_kind(section: Mapping[str, object], changes: Mapping[str, object]) -> b
     >>> same_kind({"num_mels": 30}, {"front_end": "kaldi"})
     True
     """
-    defaults = {"name": None, "front_end": "kaldi"}
+    defaults = {"name": None, "front_end": "kaldi", "detector": "energy"}
     return all(
         key not in changes or changes[key] == section.get(key, default)
         for key, default in defaults.items()

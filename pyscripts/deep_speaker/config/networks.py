@@ -10,9 +10,13 @@ Pooling = Literal["average", "maximum", "self_attentive", "attentive_statistics"
 
 
 class ResCNN(ConfigSection):
-    """Deep Speaker's ResCNN (Li et al. 2017, table 1)."""
+    """Deep Speaker's ResCNN (Li et al. 2017, table 1).
+
+    The variant `keras` is that of Philippe Remy's implementation, whose weights are published.
+    """
 
     name: Literal["rescnn"]
+    variant: Literal["paper", "keras"] = "paper"
     channels: tuple[Count, ...] = Field(default=(64, 128, 256, 512), min_length=1)
     blocks_per_stage: Count = 3
     pooling: Pooling = "average"

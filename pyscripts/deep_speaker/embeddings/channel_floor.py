@@ -46,9 +46,12 @@ def extract_statistics(
 
 
 def section_statistics(source: FeatureSource, section: Section, with_mean: bool) -> np.ndarray:
-    """Return the mean of the voiced log frames, unless left out, then their deviation: (dim,)."""
+    """Return the mean of the voiced frames, unless left out, then their deviation: (dim,).
+
+    Of log frames; of standardised ones as they are, which may be below 0.
+    """
     frames = source.read_stored(section)
-    if not source.options.log:
+    if not source.options.log and not source.options.standardised:
         frames = np.log(frames + np.float32(LOG_OFFSET))
     deviation = frames.std(axis=0)
     return np.concatenate([frames.mean(axis=0), deviation]) if with_mean else deviation

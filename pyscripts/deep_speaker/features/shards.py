@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, PythonSpeechFeatures, Trimming
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_sums
+from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import info_of, open_audio, read_samples
 from deep_speaker.kaldi.data_dir import iterate_segments
@@ -134,12 +135,18 @@ def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np
     Raises:
         ValueError: the samples cannot be used, with the reason.
     """
-    frames, log_energies = front_ends.compute_frames(samples, experiment.features)
+    if not np.isfinite(samples).all():
+        raise ValueError("samples that are not finite numbers")
+    features, options = experiment.features, experiment.voice_activity
+    if isinstance(options, Trimming):
+        assert isinstance(features, PythonSpeechFeatures)  # `Experiment.check_trimming`
+        return compute_trimmed(samples, features, options)
+    frames, log_energies = front_ends.compute_frames(samples, features)
     if not len(frames):
         raise ValueError(f"too short: {len(samples)} samples are less than one frame")
     if not np.isfinite(frames).all():
         raise ValueError("samples that are not finite numbers")
-    return frames, voice_activity.detect_voice(log_energies, experiment.voice_activity)
+    return frames, voice_activity.detect_voice(log_energies, options)
 
 
 def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:

@@ -4,12 +4,19 @@ import numpy as np
 import scipy.fft
 
 BLOCK_FRAMES = 256  # go through the FFT together: so many stay in the cache
+FULL_SCALE = 32768  # of 16-bit integers
 ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor, of a mel bin and of a frame
 
 
 def cut_frames(samples: np.ndarray, length: int, shift: int) -> np.ndarray:
     """Return the frames of samples, without copying them: shape (frames, length)."""
     return np.lib.stride_tricks.sliding_window_view(samples, length)[::shift]
+
+
+def frame_energies(frames: np.ndarray) -> np.ndarray:
+    """Return the natural log of the sum of squares of each frame, less its mean: (frames,)."""
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    return np.log(np.maximum(np.einsum("ij,ij->i", centred, centred), ENERGY_FLOOR))
 
 
 def power_spectrum(frames: np.ndarray) -> np.ndarray:

@@ -16,13 +16,13 @@ import numpy as np
 from deep_speaker.config import TorchaudioSpectrogram
 from deep_speaker.features.spectra import (
     BLOCK_FRAMES,
-    ENERGY_FLOOR,
+    FULL_SCALE,
     cut_frames,
+    frame_energies,
     power_spectrum,
     triangular_filters,
 )
 
-FULL_SCALE = 32768  # of 16-bit integers
 LOG_OFFSET = 1e-6
 WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 
@@ -73,7 +73,7 @@ def compute_spectrogram(
     buffer = np.zeros((BLOCK_FRAMES, features.fft_length), dtype=np.float32)
     for start in range(0, num_frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        log_energies[block] = _log_energies(frames[block])
+        log_energies[block] = frame_energies(frames[block])
         windowed = buffer[: len(frames[block])]
         np.multiply(frames[block], window, out=windowed[:, :length])
         values = power_spectrum(windowed)
@@ -96,12 +96,6 @@ def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> n
     if len(samples) < needed:
         raise ValueError(f"too short: {len(samples)} samples, a frame takes at least {needed}")
     return np.pad(samples, half, mode="reflect") if features.centred else samples
-
-
-def _log_energies(frames: np.ndarray) -> np.ndarray:
-    """Return the natural log of the sum of squares of each frame, less its mean."""
-    centred = frames - frames.mean(axis=1, keepdims=True)
-    return np.log(np.maximum(np.einsum("ij,ij->i", centred, centred), ENERGY_FLOOR))
 
 
 @lru_cache

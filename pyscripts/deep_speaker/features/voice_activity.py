@@ -2,15 +2,21 @@
 
 import numpy as np
 
-from deep_speaker.config import VoiceActivity
+from deep_speaker.config import AnyVoiceActivity, Trimming, VoiceActivity
 
 
-def vad_options(options: VoiceActivity) -> str:
-    """Return the vad.conf with which compute-vad decides the same.
+def vad_options(options: AnyVoiceActivity) -> str:
+    """Return the vad.conf with which compute-vad decides the same; of trimming, what was done.
 
-    It reads the energy in the first column of its input: of features that Kaldi computes with
-    --use-energy=true, not of the filterbanks of feats.scp.
+    compute-vad reads the energy in the first column of its input: of features that Kaldi computes
+    with --use-energy=true, not of the filterbanks of feats.scp.
     """
+    if isinstance(options, Trimming):
+        return (
+            "# Kept from the first to the last sample whose amplitude exceeds this percentile of\n"
+            "# the utterance's; no program of Kaldi's decides so.\n"
+            f"percentile={options.percentile:g}\n"
+        )
     return (
         f"--vad-energy-threshold={options.energy_threshold:g}\n"
         f"--vad-energy-mean-scale={options.energy_mean_scale:g}\n"

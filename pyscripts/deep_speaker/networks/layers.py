@@ -9,6 +9,7 @@ by their stride. Without lengths, as in training on chunks, they add nothing to 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.networks.pooling import valid_frames
@@ -70,6 +71,29 @@ class TimeConv2d(nn.Conv2d, WindowLayer):
         return super().forward(maps), lengths
 
 
+class SameConv2d(TimeConv2d):
+    """A convolution of stride 2 with TensorFlow's "same" padding, which depends on the size.
+
+    An odd size is padded by half the kernel at both ends, an even one by a zero less at the
+    beginning; both are halved, rounding up.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(inputs, outputs, kernel, stride=2, padding=kernel // 2)
+
+    def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
+        half, (frames, bins) = self.kernel_size[0] // 2, maps.shape[2:]
+        bin_pads = (half - (bins % 2 == 0), half)
+        if lengths is None:
+            maps = F.pad(maps, (*bin_pads, half - (frames % 2 == 0), half))
+            return F.conv2d(maps, self.weight, self.bias, self.stride), None
+        maps, shorter = self.mask(maps, lengths)
+        maps = F.pad(maps, (*bin_pads, half, half + 1))
+        is_even = (lengths % 2 == 0)[:, None, None, None]
+        maps = torch.where(is_even, maps[:, :, 1:], maps[:, :, :-1])
+        return F.conv2d(maps, self.weight, self.bias, self.stride), shorter
+
+
 class TimeMaxPool2d(nn.MaxPool2d, WindowLayer):
     """The maximum over windows of maps that are nowhere negative, so that 0 is no maximum."""
 
@@ -124,11 +148,30 @@ class ConvBatchNorm(TimeSequential):
         )
 
 
+class KerasConvBatchNorm(TimeSequential):
+    """The same as Keras has it: with bias, "same" padding, and its constants of normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        convolution = (
+            SameConv2d(inputs, outputs, kernel)
+            if stride == 2
+            else TimeConv2d(inputs, outputs, kernel, padding=kernel // 2)
+        )
+        super().__init__(convolution, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01))
+
+
 class FlattenBins(nn.Module):
     """Maps (batch, channels, frames, bins) to features (batch, channels * bins, frames)."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.transpose(2, 3).flatten(1, 2)
+
+
+class FlattenChannels(nn.Module):
+    """Maps (batch, channels, frames, bins) to features (batch, bins * channels, frames)."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 3, 1, 2).flatten(1, 2)
 
 
 class MeanOverBins(nn.Module):

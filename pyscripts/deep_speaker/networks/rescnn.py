@@ -9,6 +9,8 @@ from deep_speaker.networks.layers import (
     ClippedReLU,
     ConvBatchNorm,
     FlattenBins,
+    FlattenChannels,
+    KerasConvBatchNorm,
     Masked,
     TimeLayer,
     TimeSequential,
@@ -17,15 +19,17 @@ from deep_speaker.networks.speaker_network import SpeakerNetwork
 
 
 class ResidualBlock(TimeLayer):
-    """Two 3x3 convolutions and an identity shortcut, clipped ReLU after the sum."""
+    """Two 3x3 convolutions and an identity shortcut, clipped ReLU after the sum.
 
-    def __init__(self, channels: int) -> None:
+    In the variant of Keras one more before the sum.
+    """
+
+    def __init__(self, channels: int, keras: bool = False) -> None:
         super().__init__()
-        self.layers = TimeSequential(
-            ConvBatchNorm(channels, channels, 3),
-            ClippedReLU(),
-            ConvBatchNorm(channels, channels, 3),
-        )
+        convolution = KerasConvBatchNorm if keras else ConvBatchNorm
+        layers = [convolution(channels, channels, 3), ClippedReLU()]
+        layers += [convolution(channels, channels, 3), *([ClippedReLU()] if keras else [])]
+        self.layers = TimeSequential(*layers)
         self.activation = ClippedReLU()
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:
@@ -33,13 +37,14 @@ class ResidualBlock(TimeLayer):
         return self.activation(outputs + maps), lengths
 
 
-def residual_stages(channels: Sequence[int], blocks_per_stage: int) -> TimeSequential:
+def residual_stages(channels: Sequence[int], blocks_per_stage: int, keras: bool) -> TimeSequential:
     """Build stages of a 5x5 convolution, of stride 2 in time and frequency, and residual blocks."""
+    convolution = KerasConvBatchNorm if keras else ConvBatchNorm
     layers: list[nn.Module] = []
     for inputs, outputs in zip((1, *channels), channels, strict=False):
-        layers += [ConvBatchNorm(inputs, outputs, 5, stride=2), ClippedReLU()]
-        layers += [ResidualBlock(outputs) for _ in range(blocks_per_stage)]
-    return TimeSequential(*layers, FlattenBins())
+        layers += [convolution(inputs, outputs, 5, stride=2), ClippedReLU()]
+        layers += [ResidualBlock(outputs, keras) for _ in range(blocks_per_stage)]
+    return TimeSequential(*layers, FlattenChannels() if keras else FlattenBins())
 
 
 def rescnn(options: ResCNN, num_bins: int, normalise_input: bool) -> SpeakerNetwork:
@@ -48,8 +53,13 @@ def rescnn(options: ResCNN, num_bins: int, normalise_input: bool) -> SpeakerNetw
     The paper's sizes, 64 bins and (64, 128, 256, 512) channels with 3 blocks each, give 24.2
     million parameters. Each stage halves time and frequency, rounding up, so any number of frames
     and bins is accepted.
+
+    The variant `keras` is that of Philippe Remy (github.com/philipperemy/deep-speaker,
+    conv_models.py): biases, TensorFlow's padding, a clipped ReLU before the sum, too, and the bins
+    before the channels.
     """
-    trunk = residual_stages(options.channels, options.blocks_per_stage)
+    keras = options.variant == "keras"
+    trunk = residual_stages(options.channels, options.blocks_per_stage, keras)
     dim = options.channels[-1] * trunk.output_bins(num_bins)
     return SpeakerNetwork(
         trunk, dim, options.pooling, options.embedding_dim, num_bins, normalise_input
