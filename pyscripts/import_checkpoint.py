@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turn weights of voxceleb_trainer into a checkpoint, to extract or to train from."""
+"""Turn weights that another project published into a checkpoint, to extract or train from."""
 
 import argparse
 from pathlib import Path

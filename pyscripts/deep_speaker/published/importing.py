@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.networks import ResCNN
 from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
+from deep_speaker.published.keras import keras_source
 from deep_speaker.published.source import Source, translate
 from deep_speaker.published.voxceleb_trainer import VOXCELEB_TRAINER
 
-# By the network's name, who published weights for it.
+# By the network's name, who published weights for it; for rescnn, see `keras_source`.
 SOURCES = {
     "resnetse34": VOXCELEB_TRAINER,
     "resnetse34l": VOXCELEB_TRAINER,
@@ -41,9 +43,12 @@ def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
 
 def find_source(experiment: Experiment) -> Source:
     """Return who published weights for the experiment's network."""
-    name = experiment.network.name
-    if name not in SOURCES:
+    network = experiment.network
+    if isinstance(network, ResCNN):
+        return keras_source(network)
+    if network.name not in SOURCES:
+        names = ", ".join(["rescnn", *SOURCES])
         raise ValueError(
-            f"network {name} has no published weights: name a config of {', '.join(SOURCES)}"
+            f"network {network.name} has no published weights: name a config of {names}"
         )
-    return SOURCES[name]
+    return SOURCES[network.name]
