@@ -110,6 +110,18 @@ def test_energies_without_logarithm_give_the_statistics_of_their_logarithm(tmp_p
     assert both == pytest.approx(expected, abs=1e-4)
 
 
+def test_standardised_frames_give_the_statistics_of_themselves(tmp_path: Path) -> None:
+    frames = {"a-1": np.random.default_rng(0).normal(0, 1, (30, MELS)).astype(np.float32)}
+    options = {"front_end": "python_speech_features", "compression": "none"}
+    experiment = make_experiment(
+        features=options, pretraining={"augmentation": {"time_mask_frames": 4}}
+    )
+    source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
+    both = section_statistics(source, source.whole("a-1"), True)
+    expected = np.concatenate([frames["a-1"].mean(axis=0), frames["a-1"].std(axis=0)])
+    assert both == pytest.approx(expected, abs=1e-5)
+
+
 def test_lda_ignores_units_and_weighs_directions_by_what_they_tell() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 8)

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,12 +131,14 @@ def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies() 
 
 
 @pytest.mark.parametrize(
-    ("name", "left"),
-    [("rescnn", 0), ("gru", 0), ("resnetse34", 5), ("resnetse34l", 5), ("vggvox40", 0),
-     ("tdnn", 5), ("window_average", 0)],
+    ("name", "options", "left"),
+    [("rescnn", {}, 0), ("rescnn", {"variant": "keras"}, 0), ("gru", {}, 0), ("resnetse34", {}, 5),
+     ("resnetse34l", {}, 5), ("vggvox40", {}, 0), ("tdnn", {}, 5), ("window_average", {}, 0)],
 )  # fmt: skip
-def test_folding_batch_norm_changes_no_embedding(name: str, left: int) -> None:
-    network = with_batch_norm(make_network(name))
+def test_folding_batch_norm_changes_no_embedding(
+    name: str, options: dict[str, Any], left: int
+) -> None:
+    network = with_batch_norm(make_network(name, **options))
     folded = to_device(fold_batch_norm(copy.deepcopy(network)), torch.device("cpu"))
     # Those that come after a ReLU stay: one per residual block with squeeze and excitation.
     assert sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules()) == left

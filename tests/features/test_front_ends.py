@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from lhotse import FeatureSet
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.corpora.manifests import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.shards import analyse
@@ -16,6 +16,7 @@ from deep_speaker.features.source import check_features
 from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table
 from support import kaldi_checks
+from support.experiment_files import CONF
 from support.speech import EXPERIMENT, make_speech, write_audio
 from support.stage_1_folders import SCPS, audio_file, read_arrays
 
@@ -62,7 +63,11 @@ def test_the_front_end_of_voxceleb_trainer(
 
 
 def test_only_the_options_of_the_last_front_end_stay(folder: Path) -> None:
-    names = {EXPERIMENT: "fbank.conf", with_torchaudio(): "spectrogram.conf"}
+    names = {
+        EXPERIMENT: "fbank.conf",
+        with_torchaudio(): "spectrogram.conf",
+        read_experiment(CONF / "voice_embeddings.yaml"): "filterbank.conf",
+    }
     for experiment in (*names, EXPERIMENT):
         compute_data_dir(folder, experiment, 2)
         kept = {path.name for path in (folder / "conf").iterdir()}

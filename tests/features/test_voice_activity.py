@@ -134,7 +134,7 @@ def test_a_loud_second_between_quiet_ones_is_found() -> None:
     deviations = np.repeat([2, 2000, 2], RATE)
     samples = deviations * np.random.default_rng(0).standard_normal(3 * RATE)
     _, energies = compute_frames(samples.astype(np.float32), EXPERIMENT.features)
-    voiced = np.flatnonzero(detect_voice(energies, EXPERIMENT.voice_activity))
+    voiced = np.flatnonzero(detect_voice(energies, VoiceActivity()))
     assert (np.diff(voiced) == 1).all()
     # Frames reach 7.5 ms further than their 10 ms, and the context two frames.
     assert 96 <= voiced[0] <= 98

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from deep_speaker.networks.layers import ClippedReLU, TimeConv2d, TimeMaxPool2d
+from deep_speaker.networks.layers import ClippedReLU, SameConv2d, TimeConv2d, TimeMaxPool2d
 from deep_speaker.networks.resnetse import SqueezeExcitation
 from deep_speaker.networks.tdnn import TimeDelay
 
@@ -31,6 +31,30 @@ def test_lengths_follow_each_stride(kernel: int, stride: int, padding: int) -> N
         assert pool(torch.rand(1, 1, frames, 1), torch.tensor([frames]))[0].shape == maps.shape
         needed = layer.frames_needed(int(lengths))
         assert needed <= frames < needed + stride
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 8, 9])
+@pytest.mark.parametrize("bins", [1, 2, 5, 6])
+def test_same_padding_is_tensorflow_s(kernel: int, frames: int, bins: int) -> None:
+    torch.manual_seed(0)
+    layer = SameConv2d(2, 3, kernel)
+    maps = torch.randn(1, 2, frames, bins)
+    pads = []
+    for size in (bins, frames):  # the last axis first
+        total = max((-(-size // 2) - 1) * 2 + kernel - size, 0)
+        pads += [total // 2, total - total // 2]
+    padded = nn.functional.pad(maps, pads)
+    expected = nn.functional.conv2d(padded, layer.weight, layer.bias, 2)
+    torch.testing.assert_close(layer(maps)[0], expected)
+    assert expected.shape[2:] == (-(-frames // 2), layer.output_bins(bins))
+    assert layer.frames_needed(expected.shape[2]) in (frames, frames - 1)
+
+    batch = torch.cat([nn.functional.pad(maps, (0, 0, 0, 3)), torch.randn(1, 2, frames + 3, bins)])
+    together, lengths = layer(batch, torch.tensor([frames, frames + 3]))
+    assert lengths.tolist() == [-(-frames // 2), -(-(frames + 3) // 2)]
+    torch.testing.assert_close(together[:1, :, : lengths[0]], expected)
+    torch.testing.assert_close(together[1:], layer(batch[1:])[0])
 
 
 def test_squeeze_and_excitation_averages_valid_frames_only() -> None:

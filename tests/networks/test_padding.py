@@ -32,6 +32,12 @@ def test_a_padded_utterance_has_the_embedding_it_has_alone(
     assert_padding_has_no_influence(network)
 
 
+@pytest.mark.parametrize("bins", [16, 17, 18])
+def test_padding_has_no_influence_where_its_place_depends_on_the_size(bins: int) -> None:
+    network = with_batch_norm(make_network("rescnn", bins, variant="keras"))
+    assert_padding_has_no_influence(network, bins)
+
+
 @pytest.mark.parametrize("pooling", ["maximum", "self_attentive", "statistics"])
 def test_padding_has_no_influence_on_the_other_poolings(pooling: str) -> None:
     assert_padding_has_no_influence(with_batch_norm(make_network("resnetse34", pooling=pooling)))

@@ -22,6 +22,22 @@ def test_the_embedding_is_the_affine_of_the_mean_over_time() -> None:
     torch.testing.assert_close(network(fbanks), expected)
 
 
+def test_the_variant_of_keras_clips_before_the_sum_and_flattens_bins_first() -> None:
+    block = ResidualBlock(2, keras=True).eval()
+    inputs = torch.randn(1, 2, 5, 5) * 15
+    inside = block.layers[:-1](inputs)[0]
+    assert (inside < 0).any()
+    expected = (inside.clamp(0, 20) + inputs).clamp(0, 20)
+    torch.testing.assert_close(block(inputs)[0], expected)
+
+    network = make_network("rescnn", variant="keras").eval()
+    fbanks = torch.randn(2, 30, BINS)
+    maps, _ = network.trunk[:-1](fbanks[:, None])
+    pooled = maps.mean(dim=2).transpose(1, 2).flatten(1)  # bin, channel
+    expected = pooled @ network.affine.weight.T + network.affine.bias
+    torch.testing.assert_close(network(fbanks), expected)
+
+
 def test_residual_block_adds_its_input_before_the_last_activation() -> None:
     block = ResidualBlock(2).eval()
     inputs = torch.randn(1, 2, 5, 5) * 15

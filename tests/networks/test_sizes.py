@@ -40,6 +40,8 @@ def test_the_number_of_rescnns_parameters_by_hand() -> None:
     batch_norm = 2 * (1 + 2 * blocks) * sum(channels)  # weight and bias per channel
     affine = (64 // 16 * 512 + 1) * dimension
     assert strided + residual + batch_norm + affine == 24_165_568
+    biases = (1 + 2 * blocks) * sum(channels)  # of the variant of Keras: 24,172,288
+    assert biases == 24_172_288 - 24_165_568
 
 
 def test_the_number_of_the_grus_parameters_by_hand() -> None:

@@ -134,10 +134,9 @@ def test_weights_of_another_network_are_refused_in_one_short_line(tmp_path: Path
 
 
 def test_networks_without_published_weights_are_refused(tmp_path: Path) -> None:
-    experiment = make_config("resnetse34l").model_copy(
-        update={"network": Experiment.model_fields["network"].default}
-    )
-    with pytest.raises(ValueError, match=r"network rescnn .*resnetse34, "):
+    content = make_config("resnetse34l").model_dump() | {"network": {"name": "gru"}}
+    experiment = Experiment.model_validate(content)
+    with pytest.raises(ValueError, match=r"network gru .*rescnn, resnetse34, "):
         import_weights(tmp_path / "m.model", experiment)
 
 

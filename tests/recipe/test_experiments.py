@@ -40,6 +40,7 @@ PARAMETERS = {
     "deep_speaker": 24_165_568,
     "deep_speaker_gru": 22_564_928,
     "deep_speaker_librispeech": 24_165_568,
+    "deep_speaker_published": 24_172_288,
     "deep_speaker_voxceleb": 11_624_128,
     "embedded": 793_648,
     "one_shot": 2_711_200,
