@@ -32,6 +32,7 @@ from support.speech import make_speech, write_audio
 
 ROOT = Path(__file__).parents[2]
 FEW_STEPS = CONF / "overrides/few_steps.yaml"
+PUBLISHED = CONF / "deep_speaker_published.yaml"
 TINY = ROOT / "tests/support/tiny.yaml"
 CPU = torch.device("cpu")
 
@@ -84,6 +85,11 @@ PROMISED: list[tuple[str, Path, list[str]]] = [
     ("pieces", TINY, ["pretraining.pieces_per_chunk=2", "pretraining.min_utterances=2", ALONE]),
     ("as_norm", TINY, ["scoring.backends=[plda_as_norm, centred_cosine_as_norm]", ALONE]),
     ("copies", TINY, ["augmented_copies={copies_per_utterance: 1, volume: [0.5, 2]}", ALONE]),
+    (
+        "trimmed copies",
+        PUBLISHED,
+        ["augmented_copies={copies_per_utterance: 1}", *NARROW["rescnn"]],
+    ),
     ("speeds", TINY, ["augmented_copies={kinds: [], speeds: [0.9]}", ALONE]),
 ]
 
