@@ -91,8 +91,8 @@ def _check_silent(folder: Path, num_silent: int, total: int) -> None:
     if 2 * num_silent > total:
         raise ValueError(
             f"{folder}: {num_silent} of {total} utterances are silent: raise the level of the "
-            "recordings, or lower energy_threshold or energy_mean_scale of voice_activity in the "
-            "config"
+            "recordings, or, with the detector energy, lower energy_threshold or energy_mean_scale "
+            "of voice_activity in the config"
         )
     if num_silent:
         logging.warning(
