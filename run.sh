@@ -19,7 +19,11 @@
 #                                         # made before as above, with --stop-stage 0
 #   ./run.sh --set pretraining.loss.margin=0.2 --set seed=1    # results in <config>.<setting>...
 #   ./run.sh --config conf/resnetse34l.yaml --override conf/overrides/few_steps.yaml
-#   ./run.sh --config conf/resnetse34l.yaml --initial-model baseline_lite_ap.model --stage 4
+#   ./run.sh --corpus folder --test-dir b/ --config conf/resnetse34l.yaml --initial-model lite.model
+#
+# The last judges published weights without training speakers, by what needs no fitting. With such,
+# --initial-model FILE --stage 4 judges FILE, and --stage 2 pre-trains from it. --stage 3 fine-tunes
+# it, unless pre-training was begun in this experiment's folder: then it goes on from that.
 #
 # Options, with their defaults:
 
@@ -30,13 +34,13 @@ corpus=embedded              # prepared by local/prepare_<corpus>.py; or several
 name=                        # of data/<name> and exp/<name> (default: the corpus; of several a+b+c)
 corpus_dir=                  # where a real corpus lies
 train_dir=                   # of corpora that take two folders: the training speakers
-test_dir=                    # likewise: the test speakers
+test_dir=                    # likewise: the test speakers; alone to judge published weights
 config=conf/embedded.yaml    # the experiment: all hyper-parameters
 override=                    # files whose keys replace the config's; results in <config>.<override>
 set=()                       # a key of the config and its value, key=value; as often as wanted
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
-initial_model=               # weights of voxceleb_trainer, to train from, or with --stage 4 to judge
+initial_model=               # published weights, to train from or to judge: see above
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -56,6 +60,7 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 . local/run_stage.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
 . local/plan_run.sh
+data_dirs=("${parts[@]/#/$data/}")
 
 if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, trials"; then
   if [[ $corpus = *,* ]]; then
@@ -67,12 +72,12 @@ if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, t
       ${train_dir:+--train-dir "$train_dir"} ${test_dir:+--test-dir "$test_dir"} \
       "${prepare_words[@]}"
   fi
-  pyscripts/validate_data_dir.py "$data/train" "$data/test"
+  pyscripts/validate_data_dir.py "${data_dirs[@]}"
   finish_stage 0 "$data"
 fi
 
 if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
-  pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train" "$data/test"
+  pyscripts/compute_features.py --config "$config" "${jobs[@]}" "${data_dirs[@]}"
   if [ "$train_set" = train_augmented ]; then
     rm -rf "${data:?}/$train_set"  # it points into what is replaced now
     pyscripts/augment_data_dir.py --config "$config" "${jobs[@]}" "$data/train" \
@@ -81,13 +86,10 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
     pyscripts/join_data_dirs.py "${jobs[@]}" "$data/train" "$data/train_copies" "$data/$train_set"
     pyscripts/validate_data_dir.py "$data/train_copies" "$data/$train_set"
   fi
-  pyscripts/validate_data_dir.py "$data/train" "$data/test"
+  pyscripts/validate_data_dir.py "${data_dirs[@]}"
   finish_stage 1 "$data"
 fi
 
-keep_config() {  # beside the results it made
-  [ "$config" -ef "$experiment/config.yaml" ] || cp "$config" "$experiment/config.yaml"
-}
 train_network() {
   pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$@" \
     ${resume_option:+$resume_option} "$data/$train_set" "$experiment/$1"
@@ -98,36 +100,36 @@ if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
   pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
 fi
 
-if run_stage 2 "$experiment" "Pre-train the network"; then
+if run_stage 2 "$experiment" "Pre-train the network" && trains pretraining; then
+  log "It starts from ${initial_checkpoint:-random weights}"
   train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
   keep_config
   finish_stage 2 "$experiment"
 fi
 
-if run_stage 3 "$experiment" "Fine-tune it"; then
-  if [[ $trained = *finetuning* ]]; then
-    for phase in ${trained#pretraining}; do
-      train_network "$phase" --initial-checkpoint "$experiment/pretraining/best.pt"
-    done
-    keep_config
-    finish_stage 3 "$experiment"
-  else
-    log "Nothing to do: $config has no fine-tuning"
-  fi
+if run_stage 3 "$experiment" "Fine-tune it" && trains finetuning; then
+  log "It starts from $finetunes_from"
+  for phase in ${trained#pretraining}; do
+    train_network "$phase" --initial-checkpoint "$finetunes_from"
+  done
+  keep_config
+  finish_stage 3 "$experiment"
 fi
 
 if run_stage 4 "$experiment" "Extract embeddings"; then
   extract() {
     pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
-      "$2" "$experiment/$1" "$data/train" "$data/test"
+      "$2" "$experiment/$1" "${data_dirs[@]}"
   }
   extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
-  pyscripts/extract_statistics.py --config "$config" "$data/train" "$data/test" "$experiment"
-  folders=(); for phase in $phases; do folders+=("$experiment/$phase"/xvectors_{train,test}); done
+  if [ "${parts[0]}" = test ]; then log "No floors of statistics: $data has no training speakers"
+  else pyscripts/extract_statistics.py --config "$config" "${data_dirs[@]}" "$experiment"; fi
+  folders=()
+  for phase in "${phases[@]}"; do folders+=("${parts[@]/#/$experiment/$phase/xvectors_}"); done
   pyscripts/validate_data_dir.py "${folders[@]}"
-  for part in train test; do  # where scripts for Kaldi look for them: those of the last phase
-    rm -rf "${experiment:?}/xvectors_$part"
+  rm -rf "${experiment:?}"/xvectors_{train,test}
+  for part in "${parts[@]}"; do  # where scripts for Kaldi look for them: those of the last phase
     ln -s "$last/xvectors_$part" "$experiment/xvectors_$part"
   done
   [ -e "$experiment/config.yaml" ] || keep_config
@@ -135,16 +137,14 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
 fi
 
 if run_stage 5 "$experiment" "Score the trials"; then
-  # shellcheck disable=SC2086  # a list of phases
-  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment" $phases
+  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment" \
+    "${phases[@]}"
   finish_stage 5 "$experiment"
 fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
-  # shellcheck disable=SC2086  # a list of phases
-  pyscripts/compute_metrics.py "$data/test" "$experiment" $phases
-  # shellcheck disable=SC2086  # likewise
-  pyscripts/write_report.py "$data/test" "$experiment" $phases
+  pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
+  pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables of run.sh
-# Check run.sh's options before any work is done. Sets `name`, `data`, `jobs`, `prepare_words`.
+# Check run.sh's options before any work is done. Sets `name`, `data`, `parts` (of the data: `train`,
+# `test`), `jobs`, `prepare_words`.
 
 fail() { echo "run.sh: $*" >&2; exit 1; }
 (( stage <= stop_stage && stop_stage <= 6 )) ||
@@ -29,3 +30,18 @@ words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
 prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
 jobs=(); [ -z "$nj" ] || jobs=(--nj "$nj")
 data=data/$name
+# Without training speakers: stage 0 by --test-dir alone, later stages by what it has prepared.
+parts=(train test)
+if (( stage == 0 )); then
+  [[ -z $test_dir || -n $train_dir$corpus_dir ]] || parts=(test)
+elif [[ -d $data/test && ! -d $data/train ]]; then
+  parts=(test)
+fi
+if [ "${parts[0]}" = test ]; then
+  [ -z "$noise_dir$rir_dir" ] ||
+    fail "--noise-dir, --rir-dir: copies are of training speakers, and $data has none"
+  (( stop_stage < 2 )) || [ -n "$initial_model" ] || fail "$data has no training speakers: name" \
+    "weights to judge with --initial-model, or training speakers with --train-dir (stage 0)"
+fi
+(( stage > 4 || stop_stage < 2 )) || [ -z "$initial_model" ] || [ -f "$initial_model" ] ||
+  fail "--initial-model $initial_model: no such file; see local/download_published.sh --help"

@@ -52,7 +52,13 @@ def check_folders(output: Path, folders: Iterable[Path]) -> dict[str, Path]:
             )
         if folder.resolve() == output.resolve():
             raise ValueError(f"{output} is one of the corpora to join: choose another --name")
-        if not all((folder / part / "wav.scp").is_file() for part in ("train", "test")):
+        has = {part for part in ("train", "test") if (folder / part / "wav.scp").is_file()}
+        if has == {"test"}:
+            raise ValueError(
+                f"{folder} has no training speakers: judge published weights on it alone, or "
+                "prepare it anew with some"
+            )
+        if len(has) < 2:
             raise ValueError(f"{folder} is not prepared: first run {how_to_prepare(folder.name)}")
         found[name] = folder
     return found

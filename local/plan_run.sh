@@ -3,7 +3,8 @@
 # From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
 
-experiment='' train_set='' initial_checkpoint='' start='' trained='' phases='' last=''
+experiment='' train_set='' initial_checkpoint='' start='' trained='' finetunes_from='' last=''
+phases=()
 (( stop_stage > 0 )) || return 0  # stage 0 needs no experiment
 options=(--config "$config" --name "$name" --stage "$stage")
 # shellcheck disable=SC2206  # a list of files
@@ -11,7 +12,9 @@ options=(--config "$config" --name "$name" --stage "$stage")
 for setting in "${set[@]}"; do options+=(--set "$setting"); done
 [ -z "$initial_model" ] || options+=(--initial-model "$initial_model")
 [ "$control" = true ] || options+=(--no-control)
+[ "${parts[0]}" = train ] || options+=(--no-training-speakers)
 plan=$(pyscripts/plan_run.py "${options[@]}")
 while IFS='=' read -r variable value; do printf -v "$variable" %s "$value"; done <<< "$plan"
+read -ra phases <<< "${phases[0]}"
 [ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"

@@ -2,11 +2,12 @@
 """Stage 0 for folders of your own: one folder per speaker, audio anywhere below it.
 
 Either --corpus-dir, whose speakers are split into train and test by seed and share (with
---closed-set: the utterances of every speaker are), or --train-dir and --test-dir. A speaker id is
-the folder's name with unsafe characters replaced by an underscore; a file sex.tsv beside the
-speakers' folders, of lines `<folder> m|f`, gives same-sex results. An utterance id is the speaker
-id, a dash, and the path below the speaker's folder, its parts joined by dashes; a file whose name
-begins with the speaker id and a dash keeps its name.
+--closed-set: the utterances of every speaker are), or --train-dir and --test-dir, or --test-dir
+alone, to judge published weights. A speaker id is the folder's name with unsafe characters replaced
+by an underscore; a file sex.tsv beside the speakers' folders, of lines `<folder> m|f`, gives
+same-sex results. An utterance id is the speaker id, a dash, and the path below the speaker's
+folder, its parts joined by dashes; a file whose name begins with the speaker id and a dash keeps
+its name.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def main() -> None:
         help="test other utterances of the training speakers, --test-share of each one's",
     )
     options = parser.parse_args()
+    train: Iterator[Utterance] | None
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         speakers = list_speakers(options.corpus_dir)
         if options.closed_set:
@@ -63,16 +65,13 @@ def main() -> None:
                 read_speakers({key: speakers[key] for key in sorted(keys)}, options.nj)
                 for keys in (speakers.keys() - tested, tested)
             )
-    elif options.train_dir and options.test_dir and not (options.corpus_dir or options.closed_set):
-        train, test = (
-            read_speakers(list_speakers(folder), options.nj)
-            for folder in (options.train_dir, options.test_dir)
-        )
+    elif options.test_dir and not (options.corpus_dir or options.closed_set):
+        train = None
+        if options.train_dir:
+            train = read_speakers(list_speakers(options.train_dir), options.nj)
+        test = read_speakers(list_speakers(options.test_dir), options.nj)
     else:
-        raise ValueError(
-            "corpus 'folder' needs --corpus-dir, with or without --closed-set, or both --train-dir "
-            "and --test-dir"
-        )
+        raise ValueError(preparation.explain_folders("folder", ", with or without --closed-set"))
     preparation.write_corpus(options, train, test, closed_set=options.closed_set)
 
 

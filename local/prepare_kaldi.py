@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Stage 0 for Kaldi data directories: their ids, speakers, segments, sexes and texts as they are.
 
-Either --train-dir and --test-dir, or --corpus-dir: with train/ and test/ in it, or a data directory
-itself, whose speakers are split by seed and share. wav.scp may hold paths and commands; relative
-paths start at the current directory or, if there is no such file, at a folder around the data
-directory. The trial lists `trials` and `trials_*` of the test directory, in any form that
---trial-lists takes, replace drawn ones; they may name the models of its `enroll_spk2utt`, of lines
-`<model> <utterance> ...`.
+Either --train-dir and --test-dir; or --test-dir alone, to judge published weights; or --corpus-dir:
+with train/ and test/ in it, or a data directory itself, whose speakers are split by seed and share.
+wav.scp may hold paths and commands; relative paths start at the current directory or, if there is
+no such file, at a folder around the data directory. The trial lists `trials` and `trials_*` of the
+test directory, in any form that --trial-lists takes, replace drawn ones; they may name the models
+of its `enroll_spk2utt`, of lines `<model> <utterance> ...`.
 """
 
 import argparse
@@ -45,19 +45,20 @@ def main() -> None:
             write_split(options)
         else:
             write_sets(options, options.corpus_dir / "train", options.corpus_dir / "test")
-    elif options.train_dir and options.test_dir and not options.corpus_dir:
+    elif options.test_dir and not options.corpus_dir:
         write_sets(options, options.train_dir, options.test_dir)
     else:
-        raise ValueError("corpus 'kaldi' needs --corpus-dir, or both --train-dir and --test-dir")
+        raise ValueError(preparation.explain_folders("kaldi"))
 
 
-def write_sets(options: argparse.Namespace, train_dir: Path, test_dir: Path) -> None:
-    """Take two data directories, and the trials of the second."""
+def write_sets(options: argparse.Namespace, train_dir: Path | None, test_dir: Path) -> None:
+    """Take two data directories, or the second alone, and the trials of the second."""
     for folder in (train_dir, test_dir):
-        check_data_dir(folder)
+        if folder:
+            check_data_dir(folder)
     preparation.write_corpus(
         options,
-        read_data_dir(train_dir, options.nj),
+        read_data_dir(train_dir, options.nj) if train_dir else None,
         read_data_dir(test_dir, options.nj),
         {path.name: path for path in list_trial_files(test_dir)},
         read_models(test_dir),

@@ -2,8 +2,9 @@
 """Stage 0 for Lhotse manifests of any corpus: a supervision is an utterance.
 
 Either --train-dir and --test-dir, folders of manifests `*recordings*` and `*supervisions*`, or
-`*cuts*`, each `.jsonl` or `.jsonl.gz`; or --corpus-dir, such a folder of several parts, of which
---train-parts and --test-parts choose: patterns of what follows `recordings_` in the names.
+`*cuts*`, each `.jsonl` or `.jsonl.gz`; or --test-dir alone, to judge published weights; or
+--corpus-dir, such a folder of several parts, of which --train-parts and --test-parts choose:
+patterns of what follows `recordings_` in the names.
 A supervision that covers its recording is the whole of it, another a segment. Its id gets the
 speaker as prefix, unless it has that. Relative paths in manifests start at the current directory
 or, if there is no such file, at a folder around the manifests.
@@ -51,21 +52,24 @@ def main() -> None:
         )
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
-        chosen = [
-            (options.corpus_dir, options.train_parts),
-            (options.corpus_dir, options.test_parts),
-        ]
-    elif options.train_dir and options.test_dir and not options.corpus_dir:
-        chosen = [(options.train_dir, ["*"]), (options.test_dir, ["*"])]
+        chosen = {
+            "train": (options.corpus_dir, options.train_parts),
+            "test": (options.corpus_dir, options.test_parts),
+        }
+    elif options.test_dir and not options.corpus_dir:
+        chosen = {"train": (options.train_dir, ["*"]), "test": (options.test_dir, ["*"])}
     else:
-        raise ValueError("corpus 'lhotse' needs --corpus-dir, or both --train-dir and --test-dir")
+        raise ValueError(preparation.explain_folders("lhotse"))
     names: dict[str, str] = {}
     with scratch_directory(options.output / "joining.partial") as scratch:
-        train, test = (
-            read_parts(find_parts(folder, patterns), folder, scratch / name, names, options.nj)
-            for name, (folder, patterns) in zip(("train", "test"), chosen, strict=True)
-        )
-        preparation.write_corpus(options, train, test)
+        sets = {
+            name: read_parts(
+                find_parts(folder, patterns), folder, scratch / name, names, options.nj
+            )
+            for name, (folder, patterns) in chosen.items()
+            if folder
+        }
+        preparation.write_corpus(options, sets.get("train"), sets["test"])
 
 
 def find_parts(folder: Path, patterns: Iterable[str]) -> list[dict[str, Path]]:

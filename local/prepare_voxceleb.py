@@ -2,10 +2,12 @@
 """Stage 0 for VoxCeleb1 and VoxCeleb2: published trials, and trees of WAV or M4A as unpacked.
 
 --corpus-dir holds one or both: VoxCeleb2 trains if it is there (without its test speakers), else
-VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees instead.
+VoxCeleb1, always without the speakers of the test. --train-dir and --test-dir name trees instead;
+--test-dir alone prepares no training speakers, to judge published weights.
 The test set is what the trial lists name; by default those of Vox1-O, E and H, cleaned or not, that
 test no training speaker and lie in the trees, the folders around them, or meta/, lists/ or trials/
-of these. vox1_meta.csv and vox2_meta.csv are looked for in the same places.
+of these; of --test-dir alone, those whose speakers are all in it. vox1_meta.csv and vox2_meta.csv
+are looked for in the same places.
 """
 
 import argparse
@@ -24,11 +26,14 @@ from voxceleb.meta import Meta, read_meta
 def main() -> None:
     options = parse_options()
     train_tree, test_tree = find_trees(options)
-    places = [place for tree in (test_tree, train_tree) for place in lists.usual_places(tree)]
+    known_trees = [tree for tree in (test_tree, train_tree) if tree]
+    places = [place for tree in known_trees for place in lists.usual_places(tree)]
     if options.lists:
         places.insert(0, options.lists)
     meta = read_meta(places)
-    if options.identification_split:
+    if train_tree is None:
+        prepare_test_set(options, test_tree, places, meta)
+    elif options.identification_split:
         prepare_identification(options, train_tree, test_tree, meta)
     else:
         prepare_verification(options, train_tree, test_tree, places, meta)
@@ -62,17 +67,22 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def find_trees(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Return the folders below which the audio for training and for testing lies."""
+def find_trees(options: argparse.Namespace) -> tuple[Path | None, Path]:
+    """Return the folders below which the audio for training, if any, and for testing lies."""
     train, test = options.train_dir or options.corpus_dir, options.test_dir or options.corpus_dir
-    if not train or not test:
-        raise ValueError("corpus 'voxceleb' needs --corpus-dir, or both --train-dir and --test-dir")
+    if not test:
+        raise ValueError(preparation.explain_folders("voxceleb"))
+    if not train and options.identification_split:
+        raise ValueError(
+            "--identification-split tests training speakers: name the folder of all audio with "
+            "--corpus-dir"
+        )
     if options.train_list and (not options.train_dir or options.identification_split):
         raise ValueError(
             "--train-list needs --train-dir, and cannot go with --identification-split"
         )
     for folder in (train, test):
-        if not folder.is_dir():
+        if folder and not folder.is_dir():
             raise ValueError(f"{folder}: no such folder; {trees.LOOKED_FOR}")
     if options.lists and not options.lists.is_dir():
         raise ValueError(f"--lists {options.lists}: no such folder")
@@ -100,7 +110,7 @@ def prepare_verification(
         if not trained:
             raise ValueError(
                 f"{train_tree}: all of its speakers are tested: name a tree of others to train "
-                "with --train-dir"
+                "with --train-dir, or, to judge published weights, this one with --test-dir alone"
             )
         train_paths = trees.list_audio(path for key in sorted(trained) for path in folders[key])
     train_paths = trees.check_start(
@@ -120,6 +130,24 @@ def prepare_verification(
         make_utterances(train_paths, meta, options.nj),
         make_utterances(test_paths, meta, options.nj),
         trial_lists,
+    )
+
+
+def prepare_test_set(
+    options: argparse.Namespace, tree: Path, places: list[Path], meta: Meta
+) -> None:
+    """Test the published trials, without training speakers."""
+    chosen = choose_tests(options, places, voxceleb1_trains=False)
+    trial_lists = lists.read_trial_lists(chosen.values(), meta.ids)
+    if not (options.protocols or options.test_list):
+        trial_lists = selection.keep_fitting_lists(trial_lists, tree, meta)
+    wanted = {key for trials in trial_lists.values() for trial in trials for key in trial[:2]}
+    test_paths = selection.find_listed(tree, wanted, meta, ", ".join(trial_lists))
+    logging.info(
+        "no one trains; %s test: %d utterances in %s", ", ".join(trial_lists), len(test_paths), tree
+    )
+    preparation.write_corpus(
+        options, None, make_utterances(test_paths, meta, options.nj), trial_lists
     )
 
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # variables of run.sh
-# The frame of run.sh's stages: whether one is asked for, where its commands log, how long it took.
+# The frame of run.sh's stages: whether one is asked for and has anything to do, where its commands
+# log, how long it took.
 
 log() { echo "$(date '+%F %T') $*" >&2; }
 
@@ -10,6 +11,17 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
   stage_began=$SECONDS
   export STAGE_LOG=$2/log/$1  # each command's output also goes to $STAGE_LOG.<command>.log
   rm -f "$STAGE_LOG".*.log
+}
+
+trains() {  # <phase>: whether the run trains it; says why not
+  [[ " $trained " != *" $1 "* ]] || return 0
+  if [ "${parts[0]}" = test ]; then log "Nothing to do: $data has no training speakers"
+  else log "Nothing to do: $config has no fine-tuning"; fi
+  return 1
+}
+
+keep_config() {  # beside the results it made
+  [ "$config" -ef "$experiment/config.yaml" ] || cp "$config" "$experiment/config.yaml"
 }
 
 finish_stage() {  # <stage> <folder>: note there how long it took, for the report

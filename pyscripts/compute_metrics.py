@@ -8,6 +8,7 @@ from pathlib import Path
 from deep_speaker.config.folders import RESULTS, SCORES
 from deep_speaker.results.computation import compute_rows, write_results
 from deep_speaker.results.text_table import format_results
+from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system import command
 
 
@@ -17,10 +18,13 @@ def main() -> None:
     parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>, with scores/")
     parser.add_argument("phases", nargs="+", help="in the order of the table")
     options = parser.parse_args()
-    rows = compute_rows(options.data_dir, options.experiment_dir / SCORES, options.phases)
+    scores = options.experiment_dir / SCORES
+    rows = compute_rows(options.data_dir, scores, options.phases)
     results = options.experiment_dir / RESULTS
     write_results(results, rows)
     print(format_results(rows))
+    for note in notes_of_left_out(options.data_dir, scores, options.phases):
+        print(note)
     logging.info("written to %s", results)
 
 

@@ -5,10 +5,11 @@ Writes the whole experiment to <experiment>/resolved.yaml. Values:
 
   data, experiment   the folders data/<name> and exp/<name>/<config>.<override>...<setting>...
   config             the resolved experiment file
-  train_set          the folder of data/<name> that trains: train, or train_augmented
+  train_set          the folder of data/<name> that trains: train, or train_augmented; or none
   initial_checkpoint the checkpoint of imported weights, if any
   start              untrained, or initial_model: the phase that training starts from
   trained            the phases that are trained, in order
+  finetunes_from     the checkpoint that fine-tuning starts from
   phases             all phases, floors first
   last               the phase whose x-vectors are the experiment's
 """
@@ -31,20 +32,25 @@ def main() -> None:
     data, experiment_dir = Path("data") / options.name, choose_folder(options)
     config = experiment_dir / RESOLVED
     experiment = write_experiment(config, options.config, options.override, options.set)
-    trained = choose_trained(options, experiment, experiment_dir)
     imported = bool(options.initial_model)
     start = "initial_model" if imported else "untrained"
+    directly = finetunes_directly(options, experiment, experiment_dir)
+    trained = choose_trained(options, experiment, experiment_dir, directly)
+    finetunes_from = PHASES[start if directly else "pretraining"].checkpoint
+    has_speakers = not options.no_training_speakers
+    train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:
         warn_of_stale(experiment_dir, trained, data / "test")
     values = {
         "data": data,
         "experiment": experiment_dir,
         "config": config,
-        "train_set": "train_augmented" if experiment.augmented_copies else "train",
+        "train_set": train_set if has_speakers else "",
         "initial_checkpoint": experiment_dir / str(PHASES[start].checkpoint) if imported else "",
         "start": start,
         "trained": " ".join(trained),
-        "phases": " ".join(all_phases(trained, imported)),
+        "finetunes_from": experiment_dir / str(finetunes_from),
+        "phases": " ".join(all_phases(trained, imported, has_speakers)),
         "last": final_phase([start, *trained]),
     }
     for name, value in values.items():
@@ -64,6 +70,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--initial-model", default="", help="file of published weights")
     parser.add_argument("--stage", type=int, default=0, help="first stage to run")
     parser.add_argument("--no-control", action="store_true", help="leave controls out")
+    parser.add_argument(
+        "--no-training-speakers", action="store_true", help="data/<name> has a test set alone"
+    )
     return parser.parse_args()
 
 
@@ -86,18 +95,56 @@ def safe_name(setting: str) -> str:
     return "=".join(words)
 
 
-def choose_trained(
+def finetunes_directly(
     options: argparse.Namespace, experiment: Experiment, experiment_dir: Path
+) -> bool:
+    """Tell whether fine-tuning starts from imported weights themselves, and log from which.
+
+    It does where stage 3 is the first that is asked for, and no pre-training was ever begun in the
+    experiment's folder.
+    """
+    asked = options.initial_model and options.stage == Stage.FINETUNING and experiment.finetuning
+    if not asked or options.no_training_speakers:
+        return False
+    begun = [experiment_dir / name for name in ("pretraining", "pretraining.partial")]
+    for folder in begun:
+        if folder.exists():
+            logging.info(
+                "fine-tuning goes on from pre-training, which %s holds; remove it to fine-tune %s "
+                "itself", folder, options.initial_model,
+            )  # fmt: skip
+            return False
+    logging.info(
+        "fine-tuning starts from %s itself, as no pre-training was begun in %s",
+        options.initial_model, experiment_dir,
+    )  # fmt: skip
+    return True
+
+
+def choose_trained(
+    options: argparse.Namespace, experiment: Experiment, experiment_dir: Path, directly: bool
 ) -> list[str]:
-    """Return the phases to work on; imported weights that are only judged may have trained none."""
+    """Return the phases to work on; imported weights that are only judged may have trained none.
+
+    Args:
+        directly: see `finetunes_directly`. Nothing is pre-trained then; nor is there a control,
+            which goes on with the loss of pre-training.
+    """
     trained = [
         phase
         for phase in trained_phases(experiment)
         if not (options.no_control and PHASES[phase].is_control)
     ]
     if options.initial_model and options.stage >= Stage.EMBEDDINGS:
-        trained = [p for p in trained if (experiment_dir / str(PHASES[p].checkpoint)).exists()]
-    return trained
+        return [p for p in trained if (experiment_dir / str(PHASES[p].checkpoint)).exists()]
+    if options.no_training_speakers:
+        return []
+    if not directly:
+        return trained
+    controls = [phase for phase in trained if PHASES[phase].is_control]
+    if controls:
+        logging.info("%s, which goes on with its loss, is left out", ", ".join(controls))
+    return [phase for phase in trained if phase not in ("pretraining", *controls)]
 
 
 def warn_of_stale(experiment_dir: Path, trained: Sequence[str], data_dir: Path) -> None:

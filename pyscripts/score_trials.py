@@ -7,6 +7,9 @@ utterance, a speaker, or a model of several utterances, from lines 'model uttera
 go, as lines 'enroll test score' in the order of the list, to
 `<experiment>/scores/<phase>.<file name of the list>.<back end>`; those of pairs of held-out
 training speakers, which calibrate the others, to `<phase>.calibration_trials.<back end>` there.
+
+Without the folder of training speakers, of a test set that was prepared alone, it scores by the
+back ends that are not fitted, and says what is left out.
 """
 
 import argparse
@@ -15,23 +18,34 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, SCORES
-from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase
+from deep_speaker.scoring.left_out import describe_left_out
+from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase, score_unfitted
 from deep_speaker.system import command
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
-    parser.add_argument("train_dir", type=Path, help="data/<name>/train")
+    parser.add_argument("train_dir", type=Path, help="data/<name>/train; may be missing")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
     parser.add_argument("phases", nargs="+", type=phase_name, help="phases to score")
     options = parser.parse_args()
     experiment = read_experiment(options.config)
-    check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
+    left_out = None
+    if not options.train_dir.exists():
+        left_out = describe_left_out(options.test_dir, experiment.scoring.backends)
+    if left_out:
+        logging.info("%s", left_out)
+    else:
+        check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
+    places = options.test_dir, options.experiment_dir
     for phase in options.phases:
         logging.info("%s", phase)
-        score_phase(experiment, options.train_dir, options.test_dir, options.experiment_dir, phase)
+        if left_out:
+            score_unfitted(experiment, *places, phase)
+        else:
+            score_phase(experiment, options.train_dir, *places, phase)
     write_experiment(options.experiment_dir / SCORES / CONFIG, options.config)
 
 

@@ -2,11 +2,12 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deep_speaker.corpora.recordings import safe_id
 from deep_speaker.system.bad_items import MAX_BAD_SHARE
+from deep_speaker.trials.lists import Trial
 from voxceleb.lists import read_train_list
 from voxceleb.meta import Meta
 from voxceleb.trees import (
@@ -66,6 +67,25 @@ def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
             missing.append(name)
     logging.info("%s: %d utterances", path, total)
     check_missing(missing, total, str(path), tree)
+
+
+def keep_fitting_lists(
+    trial_lists: Mapping[str, list[Trial]], tree: Path, meta: Meta
+) -> dict[str, list[Trial]]:
+    """Return the lists whose speakers all have folders in a tree: of VoxCeleb1's test part, Vox1-O.
+
+    Where none fits, return all: what is missing of them will be told.
+    """
+    there = {meta.ids.get(path.name, safe_id(path.name)) for path in find_speakers(tree, meta.ids)}
+    fitting = {
+        name: trials
+        for name, trials in trial_lists.items()
+        if all(there.issuperset(map(speaker_of, trial[:2])) for trial in trials)
+    }
+    left_out = [name for name in trial_lists if name not in fitting]
+    if fitting and left_out:
+        logging.info("%s left out: speakers of theirs are not in %s", ", ".join(left_out), tree)
+    return fitting or dict(trial_lists)
 
 
 def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[Path]:

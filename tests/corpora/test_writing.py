@@ -53,6 +53,40 @@ def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_pat
     assert (len(one_plus_99), sum(trial.target for trial in one_plus_99)) == (27, 9)
 
 
+def test_a_test_set_alone_needs_no_training_speakers(sets: Sets, tmp_path: Path) -> None:
+    preparation.write_corpus(parse(tmp_path / "both"), *sets)
+    output = tmp_path / "alone"
+    preparation.write_corpus(parse(output), None, sets[1])
+    assert sorted(path.name for path in output.iterdir()) == [
+        "manifests",
+        "stage_0_options",
+        "test",
+    ]
+    assert snapshot(output / "test") == snapshot(tmp_path / "both/test")
+    manifests = sorted(path.name for path in (output / "manifests").iterdir())
+    assert manifests == [f"alone_{kind}_test.jsonl.gz" for kind in ("recordings", "supervisions")]
+    preparation.write_corpus(parse(output), None, sets[1])  # once more
+    preparation.write_corpus(parse(output), *sets)  # now with training speakers
+    assert sorted(path.name for path in output.iterdir()) == FOLDERS
+
+
+def test_a_test_set_alone_removes_no_training_speakers(sets: Sets, tmp_path: Path) -> None:
+    output = tmp_path / "tiny"
+    preparation.write_corpus(parse(output), *sets)
+    before = snapshot(output)
+    with pytest.raises(ValueError, match=r"tiny/train is there .* --name, or remove .*tiny/train$"):
+        preparation.write_corpus(parse(output), None, iter(sets[1]))
+    assert snapshot(output) == before
+
+
+def test_a_test_set_alone_is_checked_too(sets: Sets, tmp_path: Path) -> None:
+    twice = [*sets[1], sets[1][0]]
+    with pytest.raises(ValueError, match="comes twice"):
+        preparation.write_corpus(parse(tmp_path / "tiny"), None, twice)
+    with pytest.raises(ValueError, match="the test set has no utterances"):
+        preparation.write_corpus(parse(tmp_path / "tiny"), None, [])
+
+
 def test_the_seed_and_the_options_choose_the_trials(sets: Sets, tmp_path: Path) -> None:
     lists = []
     for words in (

@@ -52,6 +52,14 @@ def data(prepared: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def test_a_corpus_without_training_speakers_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(data / "a/train")
+    with pytest.raises(ValueError, match=r"/a has no training speakers"):
+        combine(monkeypatch, data, "a", "b-1")
+
+
 def combine(monkeypatch: pytest.MonkeyPatch, data: Path, *names: str, name: str = "both") -> Path:
     folders = [str(data / name) for name in names]
     words = ["combine_corpora.py", str(data / name), *folders, "--nj", "2"]

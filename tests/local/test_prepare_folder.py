@@ -186,6 +186,15 @@ def test_few_bad_files_are_left_out_and_many_refused(
     assert snapshot(tmp_path / "d") == before
 
 
+def test_a_test_folder_stands_alone(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(monkeypatch, tmp_path / "d", "--test-dir", folder)
+    assert read_table(tmp_path / "d/test/wav.scp").keys() == IDS.keys()
+    assert not (tmp_path / "d/train").exists()
+    assert kaldi_checks.validate(tmp_path / "d/test") == "valid"
+
+
 @pytest.mark.parametrize(
     "words", [[], ["--train-dir", "a"], ["--corpus-dir", "a", "--test-dir", "b"]]
 )

@@ -237,6 +237,20 @@ def test_bad_audio_is_left_out_or_too_much(
     assert snapshot(tmp_path / "a") == before
 
 
+def test_a_test_directory_stands_alone_with_its_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = two_sets(tmp_path)
+    (tmp_path / "kaldi/test/trials").write_text(
+        "test0-0 test0-1 target\ntest0-0 test1-1 nontarget\n"
+    )
+    prepare(monkeypatch, tmp_path / "a", *both)
+    prepare(monkeypatch, tmp_path / "b", *both[2:])
+    assert snapshot(tmp_path / "b/test") == snapshot(tmp_path / "a/test")
+    assert len(read_trials(tmp_path / "b/test/trials")) == 2
+    assert not (tmp_path / "b/train").exists()
+
+
 @pytest.mark.parametrize(
     "words", [[], ["--train-dir", "a"], ["--corpus-dir", "a", "--test-dir", "b"]]
 )

@@ -64,6 +64,9 @@ def test_folders_and_cuts_give_the_same(
     )  # fmt: skip
     for part in ("train", "test"):
         assert snapshot(tmp_path / "a" / part) == snapshot(tmp_path / "b" / part)
+    prepare(monkeypatch, tmp_path / "c", "--test-dir", tmp_path / "test-clean")
+    assert snapshot(tmp_path / "c/test") == snapshot(tmp_path / "b/test")
+    assert not (tmp_path / "c/train").exists()
 
 
 @pytest.mark.usefixtures("parts")

@@ -159,6 +159,32 @@ def test_trees_are_named_outright(
     assert utterances_of(tmp_path / "d/train") == ids_of(VOX2_TEST)  # as asked
 
 
+def test_a_test_tree_stands_alone_with_the_lists_that_fit_it(
+    voxceleb1: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Vox1-E tests speakers of the other part; in the whole tree it fits."""
+    caplog.set_level(logging.INFO)
+    (voxceleb1 / "list_test_all.txt").write_text(E_LIST)
+    prepare(monkeypatch, tmp_path / "d", "--test-dir", voxceleb1 / "vox1_test_wav")
+    assert read_lines(tmp_path / "d/test/trials_vox1_o") == O_TRIALS
+    assert find_trial_lists(tmp_path / "d/test").keys() == {"vox1_o"}
+    assert not (tmp_path / "d/train").exists()
+    assert any(line.startswith("trials_vox1_e left out: ") for line in caplog.messages)
+    prepare(monkeypatch, tmp_path / "all", "--test-dir", voxceleb1)
+    assert find_trial_lists(tmp_path / "all/test").keys() == {"vox1_o", "vox1_e"}
+    words = ["--test-dir", voxceleb1 / "vox1_test_wav", "--protocols", "E"]
+    with pytest.raises(
+        ValueError, match=r"utterances of trials_vox1_e have no audio in .*test_wav"
+    ):
+        prepare(monkeypatch, tmp_path / "d", *words)
+    words = ["--test-dir", voxceleb1, "--identification-split", "iden_split.txt"]
+    with pytest.raises(ValueError, match=r"--identification-split .*--corpus-dir"):
+        prepare(monkeypatch, tmp_path / "d", *words)
+
+
 def test_only_a_whole_word_test_marks_a_folder_of_test_speakers(
     voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_default_experiment(plan: Plan, folder: Path) -> None:
         "initial_checkpoint": "",
         "start": "untrained",
         "trained": "pretraining finetuning pretraining_continued",
+        "finetunes_from": "exp/mine/embedded/pretraining/best.pt",
         "phases": "statistics statistics_no_mean untrained pretraining finetuning "
         "pretraining_continued",
         "last": "finetuning",
@@ -90,6 +91,48 @@ def test_imported_weights_are_judged_beside_what_was_trained_from_them(
     (folder / values["experiment"] / "pretraining").mkdir()
     (folder / values["experiment"] / "pretraining/best.pt").touch()
     assert plan(*words, "--stage", "4", config="resnetse34l")["last"] == "pretraining"
+
+
+def test_without_training_speakers_nothing_is_trained_or_fitted(plan: Plan) -> None:
+    words = ("--initial-model", "lite.model", "--no-training-speakers")
+    for stage in range(7):
+        values = plan(*words, "--stage", str(stage))
+        assert (values["trained"], values["phases"], values["train_set"]) == (
+            "", "initial_model", "",
+        )  # fmt: skip
+
+
+def test_stage_3_fine_tunes_imported_weights_unless_pre_training_was_begun(
+    plan: Plan, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    words = ("--initial-model", "lite.model", "--stage")
+    experiment = folder / "exp/mine/embedded.lite"
+    pretrained = "exp/mine/embedded.lite/pretraining/best.pt"
+    all_trained = "pretraining finetuning pretraining_continued"
+    values = plan(*words, "2")
+    assert (values["trained"], values["finetunes_from"]) == (all_trained, pretrained)
+    assert not caplog.records
+
+    values = plan(*words, "3")
+    assert values["trained"] == "finetuning"
+    assert values["finetunes_from"] == "exp/mine/embedded.lite/initial_model/best.pt"
+    assert values["phases"] == "statistics statistics_no_mean initial_model finetuning"
+    started, control = caplog.messages
+    assert "fine-tuning starts from lite.model itself" in started
+    assert control.startswith("pretraining_continued, ")
+    (experiment / "finetuning").mkdir()
+    (experiment / "finetuning/best.pt").touch()
+    assert plan(*words, "4")["trained"] == "finetuning"
+
+    for name in ("pretraining.partial", "pretraining"):
+        caplog.clear()
+        (experiment / name).mkdir()
+        values = plan(*words, "3")
+        assert (values["trained"], values["finetunes_from"]) == (all_trained, pretrained)
+        (line,) = caplog.messages
+        assert "fine-tuning goes on from pre-training" in line
+        (experiment / name).rmdir()
 
 
 def test_networks_trained_after_their_x_vectors_are_named(

@@ -57,6 +57,44 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
             assert list(scored) == list(dict.fromkeys(trial[:2] for trial in trials))
 
 
+def test_without_training_speakers_what_is_fitted_is_left_out_and_its_scores_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_trials(folder / "test/trials", random_trials(5, seed=5))
+    config = write_experiment(folder / "tiny.yaml", experiment_of("lda", "cosine"))
+    paths = [str(path) for path in (folder / "train", folder / "test", folder)]
+    words = ["score_trials.py", "--config", str(config), *paths, "p"]
+    monkeypatch.setattr("sys.argv", words)
+    score_trials_command.main()
+    with_speakers = score_file(folder / "scores/p", Path("trials"), "cosine").read_text()
+    (folder / "train").rename(folder / "elsewhere")
+    caplog.set_level("INFO")
+    score_trials_command.main()
+    assert {path.name for path in (folder / "scores").iterdir()} == {
+        "config.yaml",
+        "p.trials.cosine",
+    }
+    assert score_file(folder / "scores/p", Path("trials"), "cosine").read_text() == with_speakers
+    assert f"Left out, since {folder} has no training speakers" in caplog.messages[0]
+    assert "; the back ends lda; " in caplog.messages[0]
+    write_experiment(config, experiment_of("lda", "plda"))
+    with pytest.raises(
+        ValueError, match=r"lda, plda are fitted .*: add cosine to scoring.backends"
+    ):
+        score_trials_command.main()
+
+
+def test_training_speakers_in_another_place_are_not_taken_for_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped folder is an error, not a reason to score by less."""
+    config = write_experiment(folder / "tiny.yaml", experiment_of("lda", "cosine"))
+    paths = [str(path) for path in (folder / "trian", folder / "test", folder)]
+    monkeypatch.setattr("sys.argv", ["score_trials.py", "--config", str(config), *paths, "p"])
+    with pytest.raises(ValueError, match="trian/utt2spk is missing"):
+        score_trials_command.main()
+
+
 @pytest.mark.parametrize("word", ["", "a/b"])
 def test_a_phase_is_the_name_of_a_folder(
     word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

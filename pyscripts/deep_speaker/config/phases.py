@@ -92,6 +92,8 @@ PHASES = {phase.name: phase for phase in _ALL}
 # Those that are trained; the random numbers of one follow from its place here: add at the end.
 TRAINED = tuple(phase.name for phase in _ALL if phase.options)
 FLOORS = tuple(phase.name for phase in _ALL if phase.is_floor)
+# Those of the floors that are fitted on training speakers.
+FITTED_FLOORS = tuple(phase.name for phase in _ALL if phase.keeps_mean is not None)
 # What an experiment is for: the first of these that it has.
 FINAL = ("finetuning", "pretraining", "initial_model")
 
@@ -133,14 +135,17 @@ def final_phase(phases: Sequence[str]) -> str:
     return next((phase for phase in FINAL if phase in phases), phases[-1])
 
 
-def all_phases(trained: Iterable[str], imported: bool) -> list[str]:
+def all_phases(trained: Iterable[str], imported: bool, fitted: bool = True) -> list[str]:
     """Return the rows of an experiment: floors first, then what is imported and trained.
 
-    Weights that are imported take the place of random ones.
+    Weights that are imported take the place of random ones. Without training speakers nothing is
+    `fitted`: floors of statistics are left out.
 
     >>> all_phases(["pretraining"], imported=True)
     ['statistics', 'statistics_no_mean', 'initial_model', 'pretraining']
+    >>> all_phases([], imported=True, fitted=False)
+    ['initial_model']
     """
-    left_out = "untrained" if imported else "initial_model"
-    wanted = {*FLOORS, "initial_model", *trained} - {left_out}
+    left_out = {"untrained" if imported else "initial_model"}
+    wanted = {*FLOORS, "initial_model", *trained} - left_out - set(() if fitted else FITTED_FLOORS)
     return [name for name in PHASES if name in wanted]

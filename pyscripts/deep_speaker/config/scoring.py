@@ -13,10 +13,12 @@ Backend = Literal[
 # The first of them that scored a phase is its main one.
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 AS_NORM = "_as_norm"
+# Those that need no training speakers.
+UNFITTED: tuple[Backend, ...] = ("crop_distance", "cosine")
 
 
 class Scoring(ConfigSection):
-    """Back ends that score the trials; all but cosine are fitted on training x-vectors.
+    """Back ends that score the trials; all but `UNFITTED` are fitted on training x-vectors.
 
     Attributes:
         backends: `cosine` of embeddings; `centred_cosine`: minus the mean of training; `lda`,

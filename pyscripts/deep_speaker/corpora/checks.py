@@ -14,12 +14,16 @@ REPLACED = ("train", "test", "manifests")
 
 
 def check_sets(
-    output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool = False
+    output: Path,
+    train: Iterable[Utterance] | None,
+    test: Iterable[Utterance],
+    closed_set: bool = False,
 ) -> None:
     """Check that two sets may train and test, and lie outside the folders that get their tables.
 
     Args:
-        train, test: in the order of their ids; the same at every iteration.
+        train, test: in the order of their ids; the same at every iteration. Without `train` there
+            is a test set alone.
         closed_set: test speakers may train too.
 
     Raises:
@@ -27,17 +31,31 @@ def check_sets(
             speaker is in both sets, or the audio of a training speaker is another speaker's too;
             or, of a closed set, audio trains and tests.
     """
-    speakers: dict[str, set[str]] = {}
+    speakers: dict[str, set[str]] = {"train": set()}
     for name, utterances in (("train", train), ("test", test)):
-        _check_ids(name, utterances)
-        speakers[name] = {item.speaker for item in utterances}
+        if utterances is not None:
+            _check_ids(name, utterances)
+            speakers[name] = {item.speaker for item in utterances}
     shared = speakers["train"] & speakers["test"]
     if shared and not closed_set:
         raise ValueError(
             f"{len(shared)} speakers are in both train and test, first {min(shared)!r}: "
             "verification is tested on unseen speakers, so remove or rename them in one"
         )
-    _check_audio(output, train, test, closed_set)
+    _check_audio(output, () if train is None else train, test, closed_set)
+
+
+def check_no_train(output: Path) -> None:
+    """Refuse a test set alone beside training speakers of earlier: no one asked to remove them.
+
+    Raises:
+        ValueError: `output`/train is there.
+    """
+    if (output / "train").exists():
+        raise ValueError(
+            f"{output}/train is there from an earlier stage 0, and --test-dir alone prepares no "
+            f"training speakers: choose another --name, or remove {output}/train"
+        )
 
 
 def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:

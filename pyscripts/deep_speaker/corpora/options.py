@@ -44,11 +44,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_folder_options(
     parser: argparse.ArgumentParser, corpus_dir: str, train_dir: str = "", test_dir: str = ""
 ) -> None:
-    """Add --corpus-dir; and --train-dir and --test-dir, which may replace it, if given a help."""
+    """Add --corpus-dir; and --train-dir and --test-dir, which may replace it, if given a help.
+
+    The second may stand alone: weights that are only judged need no training speakers.
+    """
     parser.add_argument("--corpus-dir", type=resolved_path, required=not train_dir, help=corpus_dir)
     for name, text in (("train", train_dir), ("test", test_dir)):
         if text:
             parser.add_argument(f"--{name}-dir", type=resolved_path, help=text)
+
+
+def explain_folders(corpus: str, more: str = "") -> str:
+    """Say which folders a corpus takes, to end an error."""
+    return (
+        f"corpus {corpus!r} needs --corpus-dir{more}, or both --train-dir and --test-dir, or, to "
+        "judge published weights (--initial-model), --test-dir alone"
+    )
 
 
 def add_share_option(parser: argparse.ArgumentParser) -> None:

@@ -4,10 +4,10 @@ import argparse
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from deep_speaker.corpora.checks import check_sets, check_source
+from deep_speaker.corpora.checks import check_no_train, check_sets, check_source
 from deep_speaker.corpora.manifests import write_manifests
 from deep_speaker.corpora.options import describe_options
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
@@ -22,7 +22,7 @@ from deep_speaker.validation.data_dirs import validate_data_dir
 
 def write_corpus(
     options: argparse.Namespace,
-    train: Iterable[Utterance],
+    train: Iterable[Utterance] | None,
     test: Iterable[Utterance],
     trial_lists: Mapping[str, Path | list[Trial]] | None = None,
     models: Mapping[str, list[str]] | None = None,
@@ -31,7 +31,8 @@ def write_corpus(
     """Check two sets, draw or import trials, and write `options.output`/{manifests,train,test}.
 
     Args:
-        train, test: in any order; read once, and sorted on disk.
+        train, test: in any order; read once, and sorted on disk. Without `train` there is a test
+            set alone, for weights that are only judged.
         trial_lists: by the names they get, or files in a form of `import_trials`. They and those
             of `options.trial_lists` replace drawn lists. A few trials are left out if their
             utterances are.
@@ -39,9 +40,11 @@ def write_corpus(
         closed_set: test speakers may train too.
 
     Raises:
-        ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, or a
-            list does not fit it.
+        ValueError: the sets do not fit, see `check_sets`, the test set allows no trials, a list
+            does not fit it, or a test set alone would stand beside training speakers of earlier.
     """
+    if train is None:
+        check_no_train(options.output)
     for name in ("corpus_dir", "train_dir", "test_dir"):
         check_source(options.output, getattr(options, name, None))
     with sorted_sets(options.output, train, test) as (train_set, test_set):
@@ -54,16 +57,17 @@ def write_corpus(
 
 @contextmanager
 def sorted_sets(
-    output: Path, train: Iterable[Utterance], test: Iterable[Utterance]
-) -> Iterator[tuple[SortedUtterances, SortedUtterances]]:
+    output: Path, train: Iterable[Utterance] | None, test: Iterable[Utterance]
+) -> Iterator[tuple[SortedUtterances | None, SortedUtterances]]:
     """Yield two sets in the order of their ids, in files below `output` that go after the block."""
     with scratch_directory(output / "sorting.partial") as folder:
-        yield SortedUtterances(folder / "train", train), SortedUtterances(folder / "test", test)
+        train_set = None if train is None else SortedUtterances(folder / "train", train)
+        yield train_set, SortedUtterances(folder / "test", test)
 
 
 def write_sets(
     output: Path,
-    train: Iterable[Utterance],
+    train: Iterable[Utterance] | None,
     test: Iterable[Utterance],
     trial_lists: dict[str, list[Trial]],
     models: dict[str, list[str]],
@@ -71,7 +75,8 @@ def write_sets(
     """Write `output`/{manifests,train,test} of sets that `check_sets` has passed.
 
     Args:
-        train, test: in the order of their ids; the same at every iteration.
+        train, test: in the order of their ids; the same at every iteration. Without `train` there
+            is a test set alone.
         trial_lists: by file name. Lists that a user has put into `output`/test stay, and so do
             their models.
         models: utterances by the ids of models.
@@ -79,22 +84,20 @@ def write_sets(
     Raises:
         ValueError: a list of the user's has a name that is not in the test set.
     """
+    sets = {"test": test} if train is None else {"train": train, "test": test}
     utt2spk = {item.id: item.speaker for item in test}
     lists, models = add_own_lists(output / "test", utt2spk, trial_lists, models)
     for copies in ("train_augmented", "train_copies"):  # of what is replaced now
         shutil.rmtree(output / copies, ignore_errors=True)
-    with (
-        replacing_directory(output / "manifests") as manifests,
-        replacing_directory(output / "train") as partial_train,
-        replacing_directory(output / "test") as partial_test,
-    ):
-        for partial, utterances in ((partial_train, train), (partial_test, test)):
+    with ExitStack() as stack:
+        manifests = stack.enter_context(replacing_directory(output / "manifests"))
+        for name, utterances in sets.items():
+            partial = stack.enter_context(replacing_directory(output / name))
             write_data_dir(partial, utterances)
             validate_data_dir(partial)
-        write_lists(partial_test, lists, models, trial_lists)
-        for name, utterances in (("train", train), ("test", test)):
             write_manifests(output / name, utterances, manifests)
-    for name, utterances in (("train", train), ("test", test)):
+        write_lists(partial, lists, models, trial_lists)  # of the test set, the last
+    for name, utterances in sets.items():
         _log_size(output / name, utterances)
     for file_name, trials in lists.items():
         num_targets = sum(trial.target for trial in trials)

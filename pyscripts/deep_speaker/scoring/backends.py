@@ -39,9 +39,14 @@ def _at_root_of_dimension(vectors: np.ndarray) -> np.ndarray:
     return at_unit_length(vectors) * np.float32(np.sqrt(vectors.shape[1]))
 
 
+def plain_cosine(vectors: np.ndarray, counts: np.ndarray) -> PairTerms:
+    """Return the terms of plain cosines, whatever the number of vectors behind each mean."""
+    return cosine_terms(vectors)
+
+
 def fit_cosine(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> Transform:
     """Return the plain cosine; nothing is fitted."""
-    return lambda keys, counts: cosine_terms(keys)
+    return plain_cosine
 
 
 def fit_centred_cosine(vectors: np.ndarray, speakers: np.ndarray, lda_dim: int) -> Transform:

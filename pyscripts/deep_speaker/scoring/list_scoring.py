@@ -26,10 +26,37 @@ from deep_speaker.scoring.score_files import (
     format_scores,
     score_file,
 )
-from deep_speaker.scoring.scorers import FittedBackend, Scorer, fit_backends
+from deep_speaker.scoring.scorers import (
+    FittedBackend,
+    Scorer,
+    fit_backends,
+    unfitted_backends,
+)
 from deep_speaker.system.files import replacing_file
 from deep_speaker.trials.lists import TrialBlock, find_trial_lists, iterate_trials
 from deep_speaker.trials.table import find_rows
+
+
+def score_unfitted(
+    experiment: Experiment, test_dir: Path, experiment_dir: Path, phase: str
+) -> None:
+    """Score every trial list of a test set by a phase, without training speakers to fit on.
+
+    What an earlier run calibrated by is removed. See `score_phase`.
+    """
+    prefix = score_prefix(experiment_dir, phase)
+    folder = xvector_dir(experiment_dir, phase, test_dir)
+    keys = read_test_vectors(folder, test_dir)
+    backends = unfitted_backends(experiment.scoring, has_crops(folder))
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, folder, prefix)
+    drawn = prefix.with_name(CALIBRATION_TRIALS)
+    drawn.unlink(missing_ok=True)
+    remove_scores(drawn, prefix, OWN_BACKENDS)
+
+
+def has_crops(folder: Path) -> bool:
+    """Tell whether an x-vector directory holds crops."""
+    return (folder / "xvector_crops.scp").is_file()
 
 
 def score_phase(
@@ -60,8 +87,7 @@ def score_phase(
         )
     names = read_held_out(train_xvectors, utt2spk, experiment)
     fitted_on, held_out = split_utterances(utt2spk, names)
-    has_crops = (test_xvectors / "xvector_crops.scp").is_file()
-    backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops)
+    backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops(test_xvectors))
     score_lists(find_trial_lists(test_dir).values(), keys, backends, test_xvectors, prefix)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(drawn, held_out, read_corpora(train_dir), experiment.seed):

@@ -45,11 +45,11 @@ def find_score_files(prefix: Path, trial_list: Path) -> dict[str, Path]:
     }
     if not found:
         raise ValueError(Stage.SCORES.missing(score_file(prefix, trial_list, "*")))
-    order = dict.fromkeys([*_configured_backends(prefix.parent), *BACKENDS, *found])
+    order = dict.fromkeys([*configured_backends(prefix.parent), *BACKENDS, *found])
     return {backend: found[backend] for backend in order if backend in found}
 
 
-def _configured_backends(folder: Path) -> Sequence[str]:
+def configured_backends(folder: Path) -> Sequence[str]:
     """Return the back ends of the config beside scores; none where it cannot be read."""
     try:
         return read_experiment(folder / CONFIG).scoring.backends

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deep_speaker.config import AS_NORM, Scoring
+from deep_speaker.config.scoring import UNFITTED
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.lda import speaker_means
-from deep_speaker.scoring.backends import Transform, fit_backend
+from deep_speaker.scoring.backends import Transform, fit_backend, plain_cosine
 from deep_speaker.scoring.crop_distances import read_crops, score_by_crops
 from deep_speaker.scoring.key_vectors import KeyVectors
 from deep_speaker.scoring.pair_terms import PairTerms
@@ -92,6 +93,26 @@ def fit_backends(
             "scoring.backends of the config"
         )
     return fitted
+
+
+def unfitted_backends(options: Scoring, has_crops: bool) -> dict[str, FittedBackend]:
+    """Return the back ends of an experiment that need no training speakers, by name.
+
+    Args:
+        has_crops: see `fit_backends`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    cosine = VectorBackend(plain_cosine, None, options.cohort_size)
+    known: dict[str, FittedBackend] = {"crop_distance": CropBackend(), "cosine": cosine}
+    names = [name for name in choose_backends(options, has_crops) if name in UNFITTED]
+    if not names:
+        raise ValueError(
+            f"the back ends {', '.join(options.backends)} are fitted on training speakers, and "
+            "there are none: add cosine to scoring.backends of the config"
+        )
+    return {name: known[name] for name in names}
 
 
 def choose_backends(options: Scoring, has_crops: bool) -> list[str]:
