@@ -26,6 +26,10 @@ class Augmentation(ConfigSection):
     time_mask_frames: Whole = 0
 
     @property
+    def is_on(self) -> bool:
+        return self.of_log_features or bool(self.frequency_mask_bins or self.time_mask_frames)
+
+    @property
     def of_log_features(self) -> bool:
         return bool(self.equaliser_db or self.noise_probability)
 
