@@ -105,6 +105,8 @@ class Training(ConfigSection):
         pieces_per_chunk: a chunk is stitched from this many pieces of a speaker's utterances.
         steps_per_epoch: optimiser steps; None: one pass over the speech.
         batches_per_step: batches whose gradients are averaged before a step.
+        synchronised_batch_norm: several ranks normalise by the statistics of all their chunks
+            together, as one process would; otherwise each by its own.
         average_epochs: at the end, the mean of the weights of this many last epochs competes
             with the best epoch.
     """
@@ -119,6 +121,7 @@ class Training(ConfigSection):
     epochs: Count = 10
     steps_per_epoch: Count | None = None
     batches_per_step: Count = 1
+    synchronised_batch_norm: bool = False
     patience: Count | None = None
     average_epochs: Count | None = None
     optimiser: Optimiser = Optimiser()
