@@ -16,12 +16,14 @@ from deep_speaker.config.losses import (
     AMSoftmax,
     AngularPrototypical,
     Contrastive,
+    LearnedScale,
     Loss,
     LosslessTriplet,
     MarginSoftmax,
     Mined,
     Prototypical,
     Softmax,
+    SoftmaxPrototypical,
     Triplet,
 )
 from deep_speaker.config.networks import Network, Pooling
@@ -42,7 +44,8 @@ __all__ = [
     "AS_NORM", "BACKENDS", "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax",
     "AngularPrototypical", "AnySchedule", "Augmentation", "AugmentedCopies", "Backend",
     "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
-    "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
-    "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
-    "Training", "Triplet", "VoiceActivity", "read_experiment", "write_experiment",
+    "LearnedScale", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network",
+    "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax",
+    "SoftmaxPrototypical", "Step", "TorchaudioSpectrogram", "Training", "Triplet",
+    "VoiceActivity", "read_experiment", "write_experiment",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from deep_speaker.config.losses import CLASSIFICATION_LOSSES, Loss
+from deep_speaker.config.losses import SINGLE_UTTERANCE_LOSSES, Loss
 from deep_speaker.config.section import ConfigSection, Count, NonNegative, Positive, Share, Whole
 
 
@@ -144,7 +144,7 @@ class Training(ConfigSection):
                     "a number of pairs of both kinds: take an even one, 4 or more"
                 )
             return self
-        if name in CLASSIFICATION_LOSSES:
+        if name in SINGLE_UTTERANCE_LOSSES:
             return self
         if self.utterances_per_speaker < 2:
             raise ValueError(
