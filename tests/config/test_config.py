@@ -60,7 +60,15 @@ def test_the_paper_s_numbers() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ge2e", "prototypical", "angular_prototypical", "triplet", "lossless_triplet", "contrastive"],
+    [
+        "ge2e",
+        "prototypical",
+        "angular_prototypical",
+        "softmax_prototypical",
+        "triplet",
+        "lossless_triplet",
+        "contrastive",
+    ],
 )
 def test_losses_of_pairs_need_two_utterances_of_two_speakers(tmp_path: Path, name: str) -> None:
     for key, missing in (

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.losses.registry import LOSSES, carry_over
-from support.loss_cases import CENTROIDS, CLASSIFICATION, MINED, make_loss
+from support.loss_cases import CENTROIDS, CLASSIFICATION, MINED, SUMS, make_loss
 
-NAMES = (*CLASSIFICATION, *CENTROIDS, *MINED)
+NAMES = (*CLASSIFICATION, *CENTROIDS, *SUMS, *MINED)
 CASES: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in NAMES),
     ("softmax", {"scale": 20}),
@@ -135,6 +135,7 @@ def test_a_batch_of_one_speaker_is_classified_or_refused(name: str) -> None:
         (("softmax", {}), ("softmax", {})),
         (("softmax", {"hidden_dims": [8]}), ("softmax", {"hidden_dims": [8]})),
         (("ge2e", {"initial_scale": 7}), ("ge2e", {})),
+        (("softmax_prototypical", {}), ("softmax_prototypical", {})),
     ],
 )
 def test_weights_of_the_same_meaning_are_carried_over(
@@ -160,6 +161,8 @@ def test_weights_of_the_same_meaning_are_carried_over(
         (("triplet", {}), ("softmax", {"scale": 10})),
         (("triplet", {}), ("triplet", {})),  # nothing to carry
         (("ge2e", {"initial_scale": 7}), ("angular_prototypical", {})),
+        (("softmax", {}), ("softmax_prototypical", {})),
+        (("softmax_prototypical", {}), ("angular_prototypical", {})),
     ],
 )
 def test_other_weights_are_not(

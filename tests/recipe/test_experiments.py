@@ -81,6 +81,7 @@ PROMISED: list[tuple[str, Path, list[str]]] = [
     ("am_softmax", TINY, ["pretraining.loss={name: am_softmax, margin_to: 0.5}", ALONE]),
     ("ge2e", TINY, ["pretraining.loss.name=ge2e", "pretraining.utterances_per_speaker=2", ALONE]),
     ("prototypical", TINY, ["finetuning.loss.name=prototypical"]),
+    ("softmax_prototypical", TINY, ["finetuning.loss.name=softmax_prototypical"]),
     ("maximum", TINY, ["network.pooling=maximum", "normalisation.mean=none", ALONE]),
     ("pieces", TINY, ["pretraining.pieces_per_chunk=2", "pretraining.min_utterances=2", ALONE]),
     ("as_norm", TINY, ["scoring.backends=[plda_as_norm, centred_cosine_as_norm]", ALONE]),

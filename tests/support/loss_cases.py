@@ -12,6 +12,7 @@ from deep_speaker.losses.registry import build_loss
 
 CLASSIFICATION = ("softmax", "am_softmax", "aam_softmax")
 CENTROIDS = ("ge2e", "prototypical", "angular_prototypical")
+SUMS = ("softmax_prototypical",)
 MINED = ("triplet", "lossless_triplet", "contrastive")
 
 LABELS = torch.tensor([0, 0, 1, 1])

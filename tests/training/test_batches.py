@@ -12,7 +12,6 @@ from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.system.processes import ahead
-from deep_speaker.training import ranks
 from deep_speaker.training.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
 from deep_speaker.training.chunk_augmentation import augment, random_equaliser
 from support.tiny_data import MELS, make_experiment, make_frames, write_features
@@ -24,6 +23,11 @@ DRAWN = [
 
 
 KEY = (3, 0, 1)
+
+
+def own_rng(batch: int, chunk: int) -> np.random.Generator:
+    """The random numbers of a chunk, by its place alone."""
+    return np.random.default_rng(np.random.SeedSequence(KEY, spawn_key=(batch, chunk)))
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +57,16 @@ def test_batches_are_the_sections_augmented_in_natural_log_units(
     experiment = make_experiment(
         pretraining={"augmentation": {"equaliser_db": 4}}, normalisation={"scale": scale}
     )
-    rng = np.random.default_rng((*KEY, 1))
-    for batch, (sections, labels) in zip(make(source, DRAWN, experiment), DRAWN, strict=True):
-        plain = read_chunks(source, sections, 24)
-        expected = plain + random_equaliser(plain, 4, rng) / unit
+    batches = make(source, DRAWN, experiment)
+    for number, (batch, (sections, labels)) in enumerate(zip(batches, DRAWN, strict=True)):
+        expected = read_chunks(source, sections, 24)
+        for i, chunk in enumerate(expected):
+            rng = own_rng(number, i)
+            rng.random()  # whether there is noise
+            chunk += random_equaliser(MELS, 4, rng) / np.float32(unit)
         assert batch.chunks.shape == (2, 24, MELS)
         assert batch.chunks.dtype == torch.float32
-        assert np.array_equal(batch.chunks.numpy(), expected.astype(np.float32))
+        assert np.array_equal(batch.chunks.numpy(), expected)
         assert batch.labels.tolist() == labels
         assert batch.labels.dtype == torch.int64
 
@@ -70,13 +77,14 @@ def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data
         pretraining={"augmentation": {"equaliser_db": 4, "time_mask_frames": 10}},
     )
     source = FeatureSource(data_dir, experiment)
-    rng = np.random.default_rng((*KEY, 1))
-    for batch, (sections, _) in zip(make(source, DRAWN, experiment), DRAWN, strict=True):
+    batches = make(source, DRAWN, experiment)
+    for number, (batch, (sections, _)) in enumerate(zip(batches, DRAWN, strict=True)):
         plain = read_chunks(source, sections, 24)
         assert plain.mean() > 5  # as stored
         centred = plain - plain.mean(axis=1, keepdims=True)
-        expected = augment(centred, experiment.pretraining.augmentation, 1, rng)
-        assert np.array_equal(batch.chunks.numpy(), expected)
+        for i, chunk in enumerate(centred):
+            augment(chunk, experiment.pretraining.augmentation, 1, own_rng(number, i))
+        assert np.array_equal(batch.chunks.numpy(), centred)
     untouched = make_experiment(
         normalisation={"mean": "chunk", "scale": "chunk"}, pretraining={"augmentation": {}}
     )
@@ -119,80 +127,18 @@ def test_chunks_are_of_an_utterance_or_its_copies_at_the_same_place(tmp_path: Pa
     assert min(counts) > 8  # of 20 expected
 
 
-def be_rank(monkeypatch: pytest.MonkeyPatch, rank: int, num_ranks: int) -> None:
-    monkeypatch.setattr(ranks, "rank", lambda: rank)
-    monkeypatch.setattr(ranks, "world_size", lambda: num_ranks)
-
-
-@pytest.mark.parametrize("pieces", [1, 2])
-def test_ranks_take_contiguous_parts_of_whole_speakers(
-    source: FeatureSource, monkeypatch: pytest.MonkeyPatch, pieces: int
-) -> None:
-    experiment = make_experiment(pretraining={"augmentation": {}, "pieces_per_chunk": pieces})
-    of_speakers = [
-        [Section(f"{speaker}-{i % 2}", i, i + 24 // pieces) for i in range(3 * pieces)]
-        for speaker in ("s00", "s01")
-    ]
-    drawn = [(of_speakers[0] + of_speakers[1], [0, 0, 0, 1, 1, 1])]
-    (whole,) = make(source, drawn, experiment)
-    parts = []
-    for rank in range(2):
-        be_rank(monkeypatch, rank, 2)
-        parts += make(source, drawn, experiment)
-    assert [part.labels.tolist() for part in parts] == [[0, 0, 0], [1, 1, 1]]
-    assert torch.equal(torch.cat([part.chunks for part in parts]), whole.chunks)
-
-
-def test_ranks_augment_differently_and_each_by_its_key(
-    source: FeatureSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_chunk_is_changed_by_its_own_numbers(source: FeatureSource) -> None:
+    """By the key, the batch and its place there; and the same again."""
     experiment = make_experiment(pretraining={"augmentation": {"equaliser_db": 4}})
-    drawn = [([Section("s00-0", 0, 24), Section("s01-0", 0, 24)], [0, 1])]
-    changes = []
-    for rank in range(2):
-        be_rank(monkeypatch, rank, 2)
-        first, again = (make(source, drawn, experiment)[0] for _ in range(2))
-        assert torch.equal(first.chunks, again.chunks)
-        (other,) = make(source, drawn, experiment, key=(3, 0, 2))
-        assert not torch.equal(first.chunks, other.chunks)
-        plain = read_chunks(source, drawn[0][0][rank : rank + 1], 24)
-        changes.append(first.chunks - torch.from_numpy(plain))
-    assert not torch.allclose(changes[0], changes[1], atol=0.01)
-
-
-@pytest.mark.parametrize(
-    ("sampling", "labels", "num_ranks", "message"),
-    [
-        ("balanced", [0, 0, 1, 1, 2, 2], 2, r"batches of 3 speakers \(speakers_per_batch 6\)"),
-        ("balanced", [0, 0, 0, 0], 2, r"batches of 1 speakers \(speakers_per_batch 6\)"),
-        ("pairs", [0, 0, 0, 1, 1, 1], 2, r"batches of 3 pairs \(speakers_per_batch 6\)"),
-    ],
-)
-def test_speakers_that_do_not_divide_over_the_ranks_are_refused(
-    source: FeatureSource,
-    monkeypatch: pytest.MonkeyPatch,
-    sampling: str,
-    labels: list[int],
-    num_ranks: int,
-    message: str,
-) -> None:
-    loss = {"name": "contrastive"} if sampling == "pairs" else {"name": "softmax"}
-    experiment = make_experiment(pretraining={"sampling": sampling, "loss": loss})
-    be_rank(monkeypatch, 0, num_ranks)
-    drawn = [([Section("s00-0", 0, 24)] * len(labels), labels)]
-    with pytest.raises(ValueError, match=f"{message} .* {num_ranks} ranks"):
-        make(source, drawn, experiment)
-
-
-def test_pairs_stay_together_on_a_rank(
-    source: FeatureSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    experiment = make_experiment(
-        pretraining={"sampling": "pairs", "loss": {"name": "contrastive"}, "augmentation": {}}
-    )
-    drawn = [([Section("s00-0", 0, 24)] * 8, [0, 0, 0, 1, 1, 1, 1, 0])]
-    be_rank(monkeypatch, 1, 2)
-    assert make(source, drawn, experiment)[0].labels.tolist() == [1, 1, 1, 0]
+    drawn = [([Section("s00-0", 0, 24)] * 2, [0, 1])] * 2
+    batches = make(source, drawn, experiment)
+    again = make(source, drawn, experiment)
+    assert all(torch.equal(a.chunks, b.chunks) for a, b in zip(batches, again, strict=True))
+    other = make(source, drawn, experiment, key=(3, 0, 2))
+    made = torch.cat([batch.chunks for batch in (*batches, *other)])
+    for i in range(8):
+        for j in range(i):
+            assert not torch.allclose(made[i], made[j], atol=0.01)
 
 
 def count_to(number: int, made: list[int]) -> Iterator[Batch]:

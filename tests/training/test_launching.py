@@ -23,8 +23,8 @@ def main():
         open(f"{os.environ['RANK']}.pid", "w").write(str(os.getpid()))
         if sys.argv[1] == "sleep":
             time.sleep(60)
-        if sys.argv[1] == "killed" and ranks.rank() == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if sys.argv[1] in ("SIGKILL", "SIGSEGV") and ranks.rank() == 1:
+            os.kill(os.getpid(), signal.Signals[sys.argv[1]])
         if sys.argv[1] == str(ranks.rank()):
             raise ValueError(f"mistake of rank {ranks.rank()}")
         for _ in range(10):
@@ -55,12 +55,22 @@ def test_the_mistake_of_one_rank_is_told(tmp_path: Path) -> None:
         assert printed.count("error") == 1
 
 
-def test_a_killed_rank_is_told(tmp_path: Path) -> None:
-    process = start(tmp_path, "killed")
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (
+            "SIGKILL",
+            "rank 1 was killed by SIGKILL (9); the system does so when memory runs out",
+        ),
+        ("SIGSEGV", "rank 1 was killed by SIGSEGV (11)"),
+    ],
+)
+def test_a_killed_rank_is_told_with_its_signal(name: str, line: str, tmp_path: Path) -> None:
+    process = start(tmp_path, name)
     _, printed = process.communicate(timeout=60)
-    assert process.returncode not in (0, None)
+    assert process.returncode == 128 + signal.Signals[name]
     assert "Traceback" not in printed
-    assert printed.splitlines()[-1].startswith("rank 1: Signal 9 (SIGKILL)")
+    assert printed.splitlines()[-1] == line
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,13 +1,9 @@
 """Two ranks on the CPU: their gradients are those of one process with the whole batch."""
 
-import os
-import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,15 +11,18 @@ from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.mining import mine
 from deep_speaker.training import ranks
 from support.loss_cases import make_loss
+from support.rank_processes import run_in_ranks
 
 pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
-RANKS = 2
-LOSSES: dict[str, dict[str, Any]] = {
-    "triplet": {"negatives": ["hard"]},
-    "ge2e": {},
-    "aam_softmax": {"margin": 0.2},
+# Random negatives, and the batch normalisation of hidden layers, which sees the whole batch.
+LOSSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "hard": ("triplet", {"negatives": ["hard"]}),
+    "random": ("triplet", {"negatives": ["random"]}),
+    "ge2e": ("ge2e", {}),
+    "aam_softmax": ("aam_softmax", {"margin": 0.2}),
+    "hidden": ("softmax", {"hidden_dims": [7]}),
 }
 
 
@@ -38,7 +37,8 @@ def make_batch() -> tuple[Tensor, Tensor]:
 def build(name: str) -> tuple[nn.Module, SpeakerLoss]:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 8))
-    return network, make_loss(name, 8, 6, **LOSSES[name])
+    kind, options = LOSSES[name]
+    return network, make_loss(kind, 8, 6, **options)
 
 
 def gradients(*modules: nn.Module) -> list[Tensor]:
@@ -58,12 +58,17 @@ def step_as_the_trainer_does(name: str, wrapped: bool) -> dict[str, Any]:
     ranks.average_gradients([*loss.parameters()])
     if not wrapped:
         ranks.average_gradients(network.parameters())
-    return {"loss": value.item(), "figures": figures, "gradients": gradients(network, loss)}
+    return {
+        "loss": value.item(),
+        "figures": figures,
+        "gradients": gradients(network, loss),
+        "running": list(loss.buffers()),
+    }
 
 
 def accumulate() -> list[Tensor]:
     """Two batches before ranks exchange their gradients."""
-    network, loss = build("triplet")
+    network, loss = build("hard")
     parallel = ranks.parallel(network)
     for last in (False, True):
         inputs, labels = make_batch()
@@ -94,7 +99,7 @@ def gather_by_hand() -> dict[str, Tensor]:
 
 def mine_everything() -> dict[str, Any]:
     """Hard triplets of the untrained network's embeddings: this rank's own, and of all ranks."""
-    network, _ = build("triplet")
+    network, _ = build("hard")
     inputs, labels = make_batch()
     unit = F.normalize(network(inputs).detach(), dim=1)
     unit, labels = (tensor.chunk(ranks.world_size())[ranks.rank()] for tensor in (unit, labels))
@@ -107,15 +112,7 @@ def mine_everything() -> dict[str, Any]:
     }
 
 
-def run_rank(rank: int, port: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(RANKS),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
+def find_everything() -> dict[str, Any]:
     with ranks.start(CPU) as device:
         found: dict[str, Any] = {
             "place": (ranks.rank(), ranks.world_size(), device.type),
@@ -125,18 +122,13 @@ def run_rank(rank: int, port: int, folder: Path) -> None:
         }
         for name in LOSSES:
             found[name] = [step_as_the_trainer_does(name, wrapped) for wrapped in (True, False)]
-    found["left"] = (ranks.rank(), ranks.world_size())
-    torch.save(found, folder / f"{rank}.pt")
+    return found | {"left": (ranks.rank(), ranks.world_size())}
 
 
 @pytest.fixture(scope="module")
 def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What two ranks have found, each in its process."""
-    folder = tmp_path_factory.mktemp("ranks")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    torch.multiprocessing.spawn(run_rank, (port, folder), nprocs=RANKS)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
+    return run_in_ranks(find_everything, 2, tmp_path_factory.mktemp("ranks"))
 
 
 def test_ranks_know_their_place_and_leave_it(two_ranks: list[dict[str, Any]]) -> None:
@@ -166,6 +158,7 @@ def test_gradients_are_those_of_one_process(
         assert together["figures"] == pytest.approx(alone["figures"], rel=1e-5)
         for ours, expected in zip(together["gradients"], alone["gradients"], strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(together["running"], alone["running"], rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_two_batches_add_up_as_in_one_process(two_ranks: list[dict[str, Any]]) -> None:

@@ -21,12 +21,14 @@ from deep_speaker.config.losses import (
     AMSoftmax,
     AngularPrototypical,
     Contrastive,
+    LearnedScale,
     Loss,
     LosslessTriplet,
     MarginSoftmax,
     Mined,
     Prototypical,
     Softmax,
+    SoftmaxPrototypical,
     Triplet,
 )
 from deep_speaker.config.networks import Network, Pooling
@@ -47,8 +49,9 @@ __all__ = [
     "AS_NORM", "BACKENDS", "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax",
     "AngularPrototypical", "AnySchedule", "AnyVoiceActivity", "Augmentation", "AugmentedCopies",
     "Backend", "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut",
-    "KaldiFilterbank", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network",
-    "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical", "PythonSpeechFeatures",
-    "Scoring", "Softmax", "Step", "TorchaudioSpectrogram", "Training", "Trimming", "Triplet",
-    "VoiceActivity", "read_experiment", "write_experiment",
+    "KaldiFilterbank", "LearnedScale", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined",
+    "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
+    "PythonSpeechFeatures", "Scoring", "Softmax", "SoftmaxPrototypical", "Step",
+    "TorchaudioSpectrogram", "Training", "Trimming", "Triplet", "VoiceActivity", "read_experiment",
+    "write_experiment",
 ]  # fmt: skip

@@ -61,12 +61,17 @@ class AAMSoftmax(MarginSoftmax):
     name: Literal["aam_softmax"]
 
 
-class GE2E(ConfigSection):
+class LearnedScale(ConfigSection):
+    """First values of the scale and bias of cosines, which are learned."""
+
+    initial_scale: Positive = 10
+    initial_bias: float = -5
+
+
+class GE2E(LearnedScale):
     """Generalised end-to-end softmax loss (Wan et al. 2018)."""
 
     name: Literal["ge2e"]
-    initial_scale: Positive = 10
-    initial_bias: float = -5
 
 
 class Prototypical(ConfigSection):
@@ -75,12 +80,16 @@ class Prototypical(ConfigSection):
     name: Literal["prototypical"]
 
 
-class AngularPrototypical(ConfigSection):
+class AngularPrototypical(LearnedScale):
     """Angular prototypical loss (Chung et al. 2020): scaled cosines to centroids."""
 
     name: Literal["angular_prototypical"]
-    initial_scale: Positive = 10
-    initial_bias: float = -5
+
+
+class SoftmaxPrototypical(LearnedScale):
+    """Sum of softmax and angular prototypical loss (Kwon et al. 2021)."""
+
+    name: Literal["softmax_prototypical"]
 
 
 class Mined(ConfigSection):
@@ -112,7 +121,9 @@ class Contrastive(Mined):
     margin: NonNegative = 1
 
 
-CLASSIFICATION_LOSSES = ("softmax", "am_softmax", "aam_softmax")
+# Losses with weights for every training speaker, and those that take one utterance of a speaker.
+CLASSIFICATION_LOSSES = ("softmax", "am_softmax", "aam_softmax", "softmax_prototypical")
+SINGLE_UTTERANCE_LOSSES = ("softmax", "am_softmax", "aam_softmax")
 
 Loss = Annotated[
     Softmax
@@ -121,6 +132,7 @@ Loss = Annotated[
     | GE2E
     | Prototypical
     | AngularPrototypical
+    | SoftmaxPrototypical
     | Triplet
     | LosslessTriplet
     | Contrastive,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from deep_speaker.config.losses import CLASSIFICATION_LOSSES, Loss
+from deep_speaker.config.losses import SINGLE_UTTERANCE_LOSSES, Loss
 from deep_speaker.config.section import ConfigSection, Count, NonNegative, Positive, Share, Whole
 
 
@@ -24,6 +24,10 @@ class Augmentation(ConfigSection):
     noise_snr_db: tuple[float, float] = (0, 20)
     frequency_mask_bins: Whole = 0
     time_mask_frames: Whole = 0
+
+    @property
+    def is_on(self) -> bool:
+        return self.of_log_features or bool(self.frequency_mask_bins or self.time_mask_frames)
 
     @property
     def of_log_features(self) -> bool:
@@ -101,6 +105,8 @@ class Training(ConfigSection):
         pieces_per_chunk: a chunk is stitched from this many pieces of a speaker's utterances.
         steps_per_epoch: optimiser steps; None: one pass over the speech.
         batches_per_step: batches whose gradients are averaged before a step.
+        synchronised_batch_norm: several ranks normalise by the statistics of all their chunks
+            together, as one process would; otherwise each by its own.
         average_epochs: at the end, the mean of the weights of this many last epochs competes
             with the best epoch.
     """
@@ -115,6 +121,7 @@ class Training(ConfigSection):
     epochs: Count = 10
     steps_per_epoch: Count | None = None
     batches_per_step: Count = 1
+    synchronised_batch_norm: bool = False
     patience: Count | None = None
     average_epochs: Count | None = None
     optimiser: Optimiser = Optimiser()
@@ -137,7 +144,7 @@ class Training(ConfigSection):
                     "a number of pairs of both kinds: take an even one, 4 or more"
                 )
             return self
-        if name in CLASSIFICATION_LOSSES:
+        if name in SINGLE_UTTERANCE_LOSSES:
             return self
         if self.utterances_per_speaker < 2:
             raise ValueError(

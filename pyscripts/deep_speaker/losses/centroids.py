@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deep_speaker.config import GE2E, AngularPrototypical, Prototypical
+from deep_speaker.config import GE2E, LearnedScale, Prototypical
 from deep_speaker.losses.base import LossResult, SpeakerLoss, accuracy, in_float32
 
 # Learned scales stay above this: with a negative one, the likest centroid would be the worst.
@@ -57,6 +57,11 @@ class GE2ELoss(SpeakerLoss):
     The logits are scaled cosines of a unit-length embedding to every speaker's centroid
     (equation 5); its own speaker's centroid leaves the embedding out (equation 8). The loss is the
     mean of equation 6 over the batch; the paper sums.
+
+    As in the paper, cosines are not clamped, and centroids are means of unit-length embeddings
+    (equation 4). voxceleb_trainer's cosines are 1e-6 at least, so that a speaker on the far side
+    counts as one at a right angle, without a gradient; its centroids are means of embeddings of any
+    length.
     """
 
     def __init__(self, config: GE2E) -> None:
@@ -121,7 +126,7 @@ class AngularPrototypicalLoss(SpeakerLoss):
     arXiv 2003.11982. Queries and prototypes are those of `PrototypicalLoss`.
     """
 
-    def __init__(self, config: AngularPrototypical) -> None:
+    def __init__(self, config: LearnedScale) -> None:
         super().__init__()
         self.angular_prototypical = ScaledCosines(config.initial_scale, config.initial_bias)
 

@@ -54,7 +54,16 @@ class MinedLoss(SpeakerLoss):
 
 
 class TripletLoss(MinedLoss):
-    """Cosine triplet loss, mean of max(0, s(a, n) - s(a, p) + margin) (Deep Speaker, eq. 2)."""
+    """Cosine triplet loss, mean of max(0, s(a, n) - s(a, p) + margin) (Deep Speaker, eq. 2).
+
+    Every pair of a speaker's utterances is an anchor and a positive, and negatives are any other
+    speaker's. voxceleb_trainer's has squared Euclidean distances, which are 2 - 2 s, so that its
+    loss at twice the margin is twice this one for the same triplet. It takes two utterances of a
+    speaker, the first as the anchor and the second as the positive, once, and negatives among the
+    positives: at random; with the probability `hard_prob`, among the `hard_rank` + 1 nearest; or at
+    random among those farther than the positive by less than the margin and, where there are none,
+    among all, the anchor's own positive included.
+    """
 
     def __init__(self, config: Triplet) -> None:
         super().__init__(config)

@@ -10,6 +10,7 @@ from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.centroids import AngularPrototypicalLoss, GE2ELoss, PrototypicalLoss
 from deep_speaker.losses.classification import AAMSoftmaxLoss, AMSoftmaxLoss, SoftmaxLoss
 from deep_speaker.losses.pairs import ContrastiveLoss, LosslessTripletLoss, TripletLoss
+from deep_speaker.losses.softmax_prototypical import SoftmaxPrototypicalLoss
 
 LOSSES: dict[str, Callable[..., SpeakerLoss]] = {
     "softmax": SoftmaxLoss,
@@ -18,6 +19,7 @@ LOSSES: dict[str, Callable[..., SpeakerLoss]] = {
     "ge2e": GE2ELoss,
     "prototypical": PrototypicalLoss,
     "angular_prototypical": AngularPrototypicalLoss,
+    "softmax_prototypical": SoftmaxPrototypicalLoss,
     "triplet": TripletLoss,
     "lossless_triplet": LosslessTripletLoss,
     "contrastive": ContrastiveLoss,

@@ -37,27 +37,35 @@ def make_batches(
     Args:
         drawn: batches of all ranks together: sections, `training.pieces_per_chunk` of them for
             each speaker's number; the same on every rank.
-        key: whole numbers that, with the rank, decide the random changes.
+        key: whole numbers that decide the random changes, with the numbers of batch and chunk: not
+            the rank, so that several make the batches that one would.
 
     Raises:
         ValueError: the speakers of a batch, or its pairs, do not divide over the ranks.
     """
-    # A key that ends in 0 gives the random numbers of the key without it: the rank counts from 1.
-    rng = np.random.default_rng((*key, 1 + ranks.rank()))
-    normalisation = experiment.normalisation
-    for sections, labels in drawn:
+    pieces = training.pieces_per_chunk
+    for number, (sections, labels) in enumerate(drawn):
         part = part_of_rank(labels, training, ranks.rank(), ranks.world_size())
-        pieces = training.pieces_per_chunk
+        # Every rank draws the copies of all, which is cheap, and changes its own chunks alone.
+        rng = np.random.default_rng(np.random.SeedSequence(key, spawn_key=(number,)))
+        sections = [draw_copy(section, source.with_copies, rng) for section in sections]
         own = sections[part.start * pieces : part.stop * pieces]
-        own = [draw_copy(section, source.with_copies, rng) for section in own]
         chunks = read_chunks(source, own, training.chunk_frames // pieces)
         # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
         chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
-        if normalisation.inside_network:
+        if experiment.normalisation.inside_network:
             # The network takes the mean off anyway; taken off now, a mask's zeros stand for it.
             chunks -= chunks.mean(axis=1, keepdims=True)
-        chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
+        if training.augmentation.is_on:
+            for chunk, values in zip(range(part.start, part.stop), chunks, strict=True):
+                rng = chunk_rng(key, number, chunk)
+                augment(values, training.augmentation, log_unit(experiment.normalisation), rng)
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
+
+
+def chunk_rng(key: Sequence[int], batch: int, chunk: int) -> np.random.Generator:
+    """Return the random numbers of one chunk, by its number in the batch of all ranks."""
+    return np.random.default_rng(np.random.SeedSequence(key, spawn_key=(batch, chunk)))
 
 
 def draw_copy(

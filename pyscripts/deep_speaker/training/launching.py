@@ -44,15 +44,28 @@ def launch(num_ranks: int) -> int:
 
 
 def _tell(error: ChildFailedError, logs: Path) -> int:
-    """Show why a rank failed unless the first one has said so; return its exit status."""
+    """Show why a rank failed unless the first one has said so; return the exit status."""
     number, failure = min(
         error.failures.items(),
         # The launcher itself ends by SIGTERM those that did not fail.
         key=lambda item: (item[1].exitcode == -signal.SIGTERM, item[1].exitcode < 0, item[0]),
     )
     if failure.exitcode < 0:
-        print(f"rank {number}: {failure.message}", file=sys.stderr)
-    elif number > 0:
+        print(f"rank {number} was {killed_by(-failure.exitcode)}", file=sys.stderr)
+        return 128 - failure.exitcode  # as of a shell's command
+    if number > 0:
         log = next(logs.glob(f"*/*/{number}/stderr.log")).read_text(errors="replace")
         print(f"rank {number}:", *log.splitlines()[-1:], file=sys.stderr)
     return failure.exitcode
+
+
+def killed_by(number: int) -> str:
+    """Say by which signal a process was killed, and what that may mean.
+
+    >>> killed_by(11)
+    'killed by SIGSEGV (11)'
+    """
+    known = {each.value for each in signal.Signals}
+    name = signal.Signals(number).name if number in known else "a signal"
+    why = "; the system does so when memory runs out" if number == signal.SIGKILL else ""
+    return f"killed by {name} ({number}){why}"

@@ -2,7 +2,8 @@
 
 Every rank computes the loss of the whole batch, so that negatives are searched among the
 utterances of all (Deep Speaker, section 3.4). Its gradients by the embeddings are those of one
-process with the whole batch; only batch normalisation sees just the rank's own part, as is usual.
+process with the whole batch; only batch normalisation sees just the rank's own part, as is usual,
+unless it is synchronised (`batch_norm`).
 With W ranks, each of them has the gradient g of the same loss by all embeddings. The backward of
 `gather_with_gradients` sums over ranks and hands each rank W times its part of g, which flows into
 its copy of the network; the mean over ranks that follows (`parallel`, or `average_gradients`)

@@ -19,6 +19,7 @@ from deep_speaker.networks.devices import to_device
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.training import ranks
+from deep_speaker.training.batch_norm import synchronise
 from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import build_sampler
 from deep_speaker.training.schedules import build_optimiser
@@ -49,6 +50,8 @@ def build_trainer(
         if initial.speakers:  # published weights know none
             check_speakers(initial, speakers)
         start_from(initial, phase, network, loss)
+    if training.synchronised_batch_norm and ranks.world_size() > 1:
+        synchronise(network)
     to_device(network, device)
     loss.to(device)
     steps = count_steps(experiment, phase, utterances)

@@ -1,0 +1,37 @@
+"""Processes that train together on this machine, for tests of what each of them finds."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing
+
+
+def run_in_ranks(function: Callable[[], Any], num_ranks: int, folder: Path) -> list[Any]:
+    """Call a function, which has to join the ranks, in as many processes; return what each gave.
+
+    Args:
+        function: of a module, or a partial of one.
+        folder: for the results: tensors, numbers and containers of them.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    torch.multiprocessing.spawn(_run_rank, (function, num_ranks, port, folder), nprocs=num_ranks)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(num_ranks)]
+
+
+def _run_rank(
+    rank: int, function: Callable[[], Any], num_ranks: int, port: int, folder: Path
+) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(num_ranks),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    torch.save(function(), folder / f"{rank}.pt")
