@@ -172,3 +172,20 @@ def test_a_copied_state_does_not_follow_the_training() -> None:
         for parameter in network.parameters():
             parameter.add_(1)
     assert_equal(state, before)
+
+
+def test_a_checkpoint_made_before_a_key_came_fits_its_default() -> None:
+    checkpoint = make_checkpoint()
+    del checkpoint.experiment["voice_activity"]["detector"]
+    del checkpoint.experiment["network"]["variant"]
+    check_experiment(checkpoint, TINY)
+    keras = TINY.network.model_copy(update={"variant": "keras"})
+    with pytest.raises(ValueError, match=r"'variant': 'keras'.*'variant': 'paper'"):
+        check_experiment(checkpoint, TINY.model_copy(update={"network": keras}))
+
+
+def test_a_checkpoint_of_an_unknown_network_is_of_another_version() -> None:
+    checkpoint = make_checkpoint()
+    checkpoint.experiment["network"] = {"name": "transformer"}
+    with pytest.raises(ValueError, match=r"another version.*transformer.*run stage 2 anew"):
+        check_experiment(checkpoint, TINY)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from deep_speaker.config import Experiment
@@ -64,14 +65,29 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
 
 
+def trained_with(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the experiment of a checkpoint, with the defaults of keys that it does not know yet.
+
+    Raises:
+        ValueError: it is no experiment of this version.
+    """
+    try:
+        return Experiment.model_validate(checkpoint.experiment).model_dump(mode="json")
+    except ValidationError as error:
+        raise ValueError(
+            f"the {checkpoint.phase} checkpoint was made by another version, with the experiment "
+            f"{checkpoint.experiment}: {Stage.PRETRAINING.again}"
+        ) from error
+
+
 def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
     """Refuse a checkpoint whose network, or the network's input, is not the experiment's."""
-    wanted = experiment.model_dump(mode="json")
+    wanted, found = experiment.model_dump(mode="json"), trained_with(checkpoint)
     for section in ("features", "voice_activity", "normalisation", "network"):
-        if checkpoint.experiment[section] != wanted[section]:
+        if found[section] != wanted[section]:
             raise ValueError(
                 f"the config's {section} ({wanted[section]}) differs from that of the "
-                f"{checkpoint.phase} checkpoint ({checkpoint.experiment[section]}): "
+                f"{checkpoint.phase} checkpoint ({found[section]}): "
                 f"{Stage.PRETRAINING.again}, or name the config it was trained with"
             )
 

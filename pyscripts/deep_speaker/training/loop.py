@@ -9,7 +9,12 @@ import torch
 
 from deep_speaker.config import Experiment
 from deep_speaker.copies.joining import check_joined
-from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from deep_speaker.networks.checkpoints import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    trained_with,
+)
 from deep_speaker.system.files import replace_directory
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
@@ -67,7 +72,7 @@ def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | Non
     """Return the last checkpoint of a run; refuse one of another config or other first weights."""
     last = load_checkpoint(folder / "last.pt")
     asked = experiment.model_dump(mode="json")
-    if last.experiment | {"scoring": None} != asked | {"scoring": None}:
+    if trained_with(last) | {"scoring": None} != asked | {"scoring": None}:
         raise ValueError(f"{folder} was begun with another config: start anew without --resume")
     if start is not None:
         begun = load_checkpoint(folder / "initial.pt").network
