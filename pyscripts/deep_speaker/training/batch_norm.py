@@ -40,7 +40,9 @@ def synchronise(network: nn.Module) -> None:
         if kind is None or not isinstance(child, _BatchNorm):
             synchronise(child)
             continue
+        assert child.running_mean is not None
         replacement = kind(child.num_features, child.eps, child.momentum, child.affine)
+        replacement.to(child.running_mean)  # its device and precision
         replacement.load_state_dict(child.state_dict())
         setattr(network, name, replacement)
 
