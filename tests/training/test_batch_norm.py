@@ -16,6 +16,7 @@ from deep_speaker.training import ranks, trainer
 from deep_speaker.training.batch_norm import SYNCHRONISED, synchronise
 from deep_speaker.training.setup import build_trainer
 from support.experiment_files import CONFIGS
+from support.loss_cases import make_loss
 from support.rank_processes import run_in_ranks
 from support.tiny_data import make_experiment
 from support.training_runs import CPU
@@ -89,8 +90,29 @@ def test_every_normalisation_of_a_network_is_replaced(config: Path) -> None:
     assert {type(norm) for norm in norms} <= set(SYNCHRONISED.values())
 
 
+def step_in_float64() -> dict[str, Any]:
+    """A step of two small networks on this rank's part of a batch, or in one process on all."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(12, 3, 6, 4, generator=generator, dtype=torch.float64)
+    labels = torch.arange(4).repeat_interleave(3)
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 5, 3, bias=False), nn.BatchNorm2d(5), nn.ReLU(),
+        nn.Flatten(), nn.BatchNorm1d(40), nn.Linear(40, 6),
+    ).double()  # fmt: skip
+    if ranks.world_size() > 1:
+        synchronise(network)
+    loss = make_loss("ge2e")
+    part = inputs.chunk(ranks.world_size())[ranks.rank()]
+    parallel = ranks.parallel(network)
+    value, _ = loss(ranks.gather_with_gradients(parallel(part)), labels)
+    value.backward()
+    gradients = [parameter.grad for parameter in network.parameters()]
+    return {"loss": value.detach(), "gradients": gradients, "running": list(network.buffers())}
+
+
 def train_an_epoch(data_dir: Path, synchronised: bool) -> dict[str, Any]:
-    """Of the first epoch, by float32: the gradients of a batch, the figures, the weights then."""
+    """Of the first epoch, in float32: the loss of the first batch, and the figures."""
     experiment = make_experiment(
         pretraining={
             "augmentation": EVERY_CHANGE,
@@ -104,24 +126,41 @@ def train_an_epoch(data_dir: Path, synchronised: bool) -> dict[str, Any]:
         patch.setattr(trainer, "autocast", lambda device: nullcontext())
         built = build_trainer(experiment, "pretraining", data_dir, None, CPU)
         built.network.train()
-        built.compute_loss(next(iter(built.draw_batches(0)[1])))[0].backward()
-        gradients = [parameter.grad for parameter in built.network.parameters()]
+        loss, _ = built.compute_loss(next(iter(built.draw_batches(0)[1])))
         figures = built.train_epoch(0, [])
-    return {"gradients": gradients, "figures": figures, "weights": built.checkpoint(1, []).network}
+    return {"first": loss.item(), "figures": figures}
 
 
-def train_both_ways(data_dir: Path) -> list[dict[str, Any]]:
+def find_everything(data_dir: Path) -> tuple[dict[str, Any], ...]:
     with ranks.start(CPU):
-        return [train_an_epoch(data_dir, synchronised) for synchronised in (True, False)]
+        epochs = [train_an_epoch(data_dir, synchronised) for synchronised in (True, False)]
+        return (step_in_float64(), *epochs)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What two ranks have found, each in its process."""
+    return run_in_ranks(partial(find_everything, data_dir), 2, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.slow
-def test_two_ranks_train_as_one_process_does(data_dir: Path, tmp_path: Path) -> None:
-    """With every augmentation; unless synchronised, batch normalisation alone differs."""
-    (first, apart), (second, _) = run_in_ranks(partial(train_both_ways, data_dir), 2, tmp_path)
-    torch.testing.assert_close(first, second, rtol=0, atol=0)
+def test_ranks_normalise_as_one_process_with_torchs_own_does(two_ranks: list[Any]) -> None:
+    alone = step_in_float64()
+    for step, *_ in two_ranks:
+        torch.testing.assert_close(step, alone, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_two_ranks_train_as_one_process_does(data_dir: Path, two_ranks: list[Any]) -> None:
+    """With every augmentation; unless synchronised, batch normalisation alone differs.
+
+    The rounding of float32 grows from step to step, where activations pass the bounds of ReLUs.
+    """
+    (_, first, apart), (_, second, _) = two_ranks
+    assert first == second
     alone = train_an_epoch(data_dir, True)
-    torch.testing.assert_close(first, alone, rtol=1e-3, atol=1e-5)
-    assert apart["figures"]["loss"] != pytest.approx(alone["figures"]["loss"], rel=1e-2)
-    # One process has nothing to synchronise.
-    torch.testing.assert_close(alone, train_an_epoch(data_dir, False), rtol=0, atol=0)
+    assert first["first"] == pytest.approx(alone["first"], rel=1e-5)
+    assert first["figures"]["loss"] == pytest.approx(alone["figures"]["loss"], rel=2e-3)
+    for name in ("first", "figures"):
+        assert apart[name] != pytest.approx(alone[name], rel=1e-2)
+    assert alone == train_an_epoch(data_dir, False)  # one process has nothing to synchronise

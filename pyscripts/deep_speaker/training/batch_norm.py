@@ -40,7 +40,9 @@ def synchronise(network: nn.Module) -> None:
         if kind is None or not isinstance(child, _BatchNorm):
             synchronise(child)
             continue
+        assert child.running_mean is not None
         replacement = kind(child.num_features, child.eps, child.momentum, child.affine)
+        replacement.to(child.running_mean)  # its device and precision
         replacement.load_state_dict(child.state_dict())
         setattr(network, name, replacement)
 
@@ -51,8 +53,8 @@ def normalise(norm: _BatchNorm, maps: Tensor) -> Tensor:
     Every rank has to call it, with equally many chunks, and to go backward through it.
     """
     with torch.no_grad():
-        mean = mean_over_ranks(maps)
-        variance = mean_over_ranks((maps - per_channel(mean, maps)).square())
+        (mean,) = means_over_ranks(maps)
+        (variance,) = means_over_ranks(centre(maps, mean).square_())
         update_running_statistics(norm, mean, variance, maps.numel() // len(mean))
     maps = _ThroughStatistics.apply(maps, mean, variance + norm.eps)
     # With given statistics, torch's own kernel; its gradient takes them for constants.
@@ -74,18 +76,27 @@ class _ThroughStatistics(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         maps, mean, variance = ctx.saved_tensors
-        centred = maps - per_channel(mean, maps)
-        by_mean = mean_over_ranks(gradients[0])
-        by_variance = mean_over_ranks(gradients[0] * centred) / variance
-        through = per_channel(by_mean, maps) + per_channel(by_variance, maps) * centred
-        return (gradients[0] - through).to(maps.dtype), None, None
+        gradient, centred = gradients[0].to(mean.dtype), centre(maps, mean)
+        by_mean, by_variance = means_over_ranks(gradient, gradient * centred)
+        through = centred.mul_(per_channel(by_variance / variance, maps))
+        through.add_(per_channel(by_mean, maps))
+        return through.neg_().add_(gradient).to(maps.dtype), None, None
 
 
-def mean_over_ranks(maps: Tensor) -> Tensor:
-    """Return the mean of each channel over the maps of all ranks: float32, shape (channels,)."""
-    others = [axis for axis in range(maps.dim()) if axis != 1]
-    mean = maps.mean(others, dtype=torch.promote_types(maps.dtype, torch.float32))
-    return ranks.gather(mean[None]).mean(dim=0)
+def means_over_ranks(*maps: Tensor) -> Tensor:
+    """Return the mean of each channel of maps over all ranks: float32, shape (maps, channels)."""
+    others = [axis for axis in range(maps[0].dim()) if axis != 1]
+    precision = torch.promote_types(maps[0].dtype, torch.float32)
+    means = torch.stack([each.mean(others, dtype=precision) for each in maps])
+    return ranks.gather(means[None]).mean(dim=0)
+
+
+def centre(maps: Tensor, mean: Tensor) -> Tensor:
+    """Return new maps minus the mean of each channel (channels,), in the precision of that.
+
+    In place from there on: maps are large, and new memory takes longer than the arithmetic.
+    """
+    return maps.to(mean.dtype, copy=True).sub_(per_channel(mean, maps))
 
 
 def per_channel(values: Tensor, maps: Tensor) -> Tensor:
