@@ -14,6 +14,7 @@ from deep_speaker.config.phases import PHASES
 from deep_speaker.config.stages import Stage
 from deep_speaker.networks.registry import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.system.files import replacing_file
 
 
@@ -48,30 +49,32 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint into the CPU's memory.
 
     Raises:
-        ValueError: the file is missing, damaged, or no checkpoint of this project.
+        ValueError: the file is missing, no checkpoint of this project, or see `read_torch_file`.
     """
     if not path.is_file():
         phase = PHASES.get(path.parent.name)
         raise ValueError((phase.stage if phase else Stage.PRETRAINING).missing(path))
+    content = read_torch_file(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**content)
-    except Exception as error:  # a damaged file can raise nearly anything
-        kind = type(error).__name__
+    except TypeError as error:  # no dict, or one with other keys
         raise ValueError(
-            f"{path}: not a checkpoint of this project, or damaged ({kind}): name another, or make "
-            "it anew"
+            f"{path}: not a checkpoint of this project: name another, or make it anew"
         ) from error
 
 
 def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
-    """Refuse a checkpoint whose network, or the network's input, is not the experiment's."""
+    """Refuse a checkpoint whose network, or the network's input, is not the experiment's.
+
+    Keys that are newer than the checkpoint stand at their defaults: what it was made with.
+    """
     wanted = experiment.model_dump(mode="json")
+    trained = Experiment.model_validate(checkpoint.experiment).model_dump(mode="json")
     for section in ("features", "voice_activity", "normalisation", "network"):
-        if checkpoint.experiment[section] != wanted[section]:
+        if trained[section] != wanted[section]:
             raise ValueError(
                 f"the config's {section} ({wanted[section]}) differs from that of the "
-                f"{checkpoint.phase} checkpoint ({checkpoint.experiment[section]}): "
+                f"{checkpoint.phase} checkpoint ({trained[section]}): "
                 f"{Stage.PRETRAINING.again}, or name the config it was trained with"
             )
 
