@@ -170,7 +170,10 @@ def test_a_kind_that_there_is_not_names_those_that_there_are(
          "steps"),
         ("extraction.scoring", "cosine", "extraction.scoring: unknown key in this place"),
         ("scoring.backends", ["cosine", "crop_distance"],
-         "scoring.backends: crop_distance needs extraction.method crops"),
+         "scoring.backends: crop_distance needs extraction.method crops or sample_crops"),
+        ("extraction.method", "sample_crops",
+         "extraction.method sample_crops needs normalisation.mean and scale chunk: set these, or "
+         "the method to crops"),
         ("scoring.backends", [],
          "scoring.backends: at least one back end is needed, each named once"),
         ("scoring.backends", ["plda", "cosine", "plda"],

@@ -19,6 +19,7 @@ from deep_speaker.embeddings.inference import (
     fold_batch_norm,
     for_inference,
 )
+from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.networks.devices import to_device
 from deep_speaker.networks.registry import build_network
@@ -163,6 +164,10 @@ def source(tmp_path: Path) -> FeatureSource:
     return FeatureSource(write_features(tmp_path / "d", frames, TINY), TINY)
 
 
+def make_reader(source: FeatureSource, options: Extraction, fewest: int = 1) -> PieceReader:
+    return PieceReader(source, TINY.model_copy(update={"extraction": options}), fewest)
+
+
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("max_frames", [1, 100, 300, 10**6])
 @pytest.mark.parametrize(
@@ -178,10 +183,11 @@ def test_batches_give_the_embeddings_of_one_by_one(
     options: Extraction, max_frames: int, source: FeatureSource
 ) -> None:
     network = build_network(TINY).eval()
-    found = list(embed_in_batches(network, source, source.utt2spk, options, CPU, max_frames))
+    reader = make_reader(source, options)
+    found = list(embed_in_batches(network, reader, source.utt2spk, CPU, max_frames))
     assert [key for key, _ in found] == sorted(source.utt2spk, key=source.num_voiced)
     for key, embeddings in found:
-        expected = embed_pieces(network, source.read(source.whole(key)), options, CPU)
+        expected = embed_pieces(network, reader.read(key), options, CPU)
         assert embeddings == pytest.approx(expected, abs=1e-4)
         assert embeddings.shape == expected.shape
 
@@ -190,7 +196,8 @@ def test_batches_are_of_like_lengths_and_bounded_with_their_padding(
     source: FeatureSource,
 ) -> None:
     network = Recorder(fewest_frames=2)
-    dict(embed_in_batches(network, source, source.utt2spk, Extraction(max_frames=100), CPU, 150))
+    reader = make_reader(source, Extraction(max_frames=100), network.fewest_frames)
+    dict(embed_in_batches(network, reader, source.utt2spk, CPU, 150))
     lengths = [[len(piece) for piece in batch] for batch in network.passes]
     assert lengths == [[2, 3, 40], [41, 55], [69, 70], [100], [100]]
 
@@ -198,4 +205,4 @@ def test_batches_are_of_like_lengths_and_bounded_with_their_padding(
 def test_an_error_in_reading_ahead_reaches_the_caller(source: FeatureSource) -> None:
     with pytest.raises(ValueError, match="damaged archive"):
         Path(str(source.data_dir / "feats.ark")).write_bytes(b"0" * 10**6)
-        dict(embed_in_batches(Recorder(), source, source.utt2spk, Extraction(), CPU))
+        dict(embed_in_batches(Recorder(), make_reader(source, Extraction()), source.utt2spk, CPU))

@@ -23,7 +23,11 @@ VGG = make_options(window="hann")
 THIN_RESNET = make_options(
     window="hann", centred=False, power=1, num_mels=None, log=False, compression="none"
 )
-NAMES = {"fast": FAST_RESNET, "vgg": VGG, "thin": THIN_RESNET}
+FAST_RESNET_OF_2020 = make_options(window="hann", sample_scale="int16")
+NAMES = {
+    "fast": FAST_RESNET, "vgg": VGG, "thin": THIN_RESNET, "fast 2020": FAST_RESNET_OF_2020
+}  # fmt: skip
+SCALES = {"unit": 32768, "int16": 1}
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
@@ -56,10 +60,10 @@ def slow_triangles(options: TorchaudioSpectrogram) -> np.ndarray:
 
 
 def slow_frames(samples: np.ndarray, options: TorchaudioSpectrogram) -> np.ndarray:
-    """Frames of the FFT's length in -1..1, before the window: float64, shape (frames, length)."""
+    """Frames of the FFT's length, before the window: float64, shape (frames, length)."""
     size = options.fft_length
     shift = int(options.frame_shift_ms * options.sampling_rate / 1000)
-    signal = list(samples.astype(np.float64) / 32768)
+    signal = list(samples.astype(np.float64) / SCALES[options.sample_scale])
     if options.centred:  # the first and last sample stand once
         signal = signal[size // 2 : 0 : -1] + signal + signal[-2 : -2 - size // 2 : -1]
     starts = range(0, len(signal) - size + 1, shift)
@@ -113,7 +117,7 @@ def test_the_spectrum_is_torch_s(options: TorchaudioSpectrogram, num_samples: in
     samples = noise(num_samples)
     window = {"hamming": torch.hamming_window, "hann": torch.hann_window}[options.window]
     spectrum = torch.stft(
-        torch.from_numpy(samples / 32768),
+        torch.from_numpy(samples / SCALES[options.sample_scale]),
         n_fft=512,
         hop_length=160,
         win_length=400,
@@ -136,7 +140,7 @@ def test_log_energies_are_those_of_the_samples_under_the_window(
     """On the 16-bit scale, whatever offset the microphone adds."""
     samples = int16(make_speech(1, 0.5)) + np.float32(500)
     _, energies = compute_spectrogram(samples, options)
-    middles = slow_frames(samples, options)[:, 56:456] * 32768
+    middles = slow_frames(samples, options)[:, 56:456] * SCALES[options.sample_scale]
     middles -= middles.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(energies, np.log((middles**2).sum(axis=1)), rtol=0, atol=1e-3)
 
@@ -220,3 +224,8 @@ def test_the_options_file_says_what_is_computed_and_is_none_of_kaldi_s() -> None
     }
     texts = {front_ends.options_file(options)[1] for options in NAMES.values()}
     assert len(texts) == len(NAMES)
+
+
+def test_integers_are_said_and_features_from_before_there_were_stay_valid() -> None:
+    _, text = front_ends.options_file(VGG)
+    assert front_ends.options_file(FAST_RESNET_OF_2020)[1] == text + "sample_scale=int16\n"

@@ -163,6 +163,17 @@ def test_training_options_may_differ_from_the_checkpoints() -> None:
     check_experiment(make_checkpoint(), make_experiment(pretraining={"epochs": 99}, seed=7))
 
 
+def test_a_checkpoint_from_before_a_key_has_its_default() -> None:
+    checkpoint = make_checkpoint()
+    features = {"front_end": "torchaudio", "compression": "none", "num_mels": 40}
+    experiment = make_experiment(features=features)
+    checkpoint.experiment = experiment.model_dump(mode="json")
+    del checkpoint.experiment["features"]["sample_scale"]
+    check_experiment(checkpoint, experiment)
+    with pytest.raises(ValueError, match="'sample_scale': 'int16'"):
+        check_experiment(checkpoint, make_experiment(features=features | {"sample_scale": "int16"}))
+
+
 def test_a_copied_state_does_not_follow_the_training() -> None:
     network = build_network(TINY)
     state = copy_state(network)

@@ -10,6 +10,7 @@ import import_checkpoint
 from deep_speaker.config import Experiment
 from deep_speaker.networks.checkpoints import load_checkpoint, load_network
 from deep_speaker.published.importing import import_weights
+from support.published_front_end import stored_buffers
 from support.published_networks import (
     State,
     make_state,
@@ -21,9 +22,10 @@ BINS = {"resnetse34": 257, "resnetse34l": 40, "vggvox40": 40}
 
 
 def make_config(name: str, **network: Any) -> Experiment:
+    num_mels = None if BINS[name] == 257 else 40
     return Experiment.model_validate(
         {
-            "features": {"front_end": "torchaudio", "num_mels": None if BINS[name] == 257 else 40},
+            "features": {"front_end": "torchaudio", "window": "hann", "num_mels": num_mels},
             "normalisation": {"mean": "chunk", "scale": "chunk"},
             "network": {"name": name} | network,
             "pretraining": {"loss": {"name": "softmax"}},
@@ -31,12 +33,11 @@ def make_config(name: str, **network: Any) -> Experiment:
     )
 
 
-def whole_file(state: State) -> State:
-    """Return a file as voxceleb_trainer writes it: with the loss and the front end."""
+def whole_file(state: State, name: str = "resnetse34l") -> State:
+    """Return a file as voxceleb_trainer writes it: with the loss and torchaudio's front end."""
+    front_end = stored_buffers(torch.hann_window(400)) if BINS[name] == 40 else {}
     return {
-        **{f"__S__.{key}": value for key, value in state.items()},
-        "__S__.torchfb.spectrogram.window": torch.ones(400),
-        "__S__.torchfb.mel_scale.fb": torch.ones(257, 40),
+        **{f"__S__.{key}": value for key, value in (state | front_end).items()},
         "__L__.w": torch.tensor(10.0),
         "__L__.b": torch.tensor(-5.0),
     }
@@ -57,7 +58,7 @@ def test_an_imported_network_embeds_as_the_plain_one(
     name: str, pooling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = make_state(name, pooling)
-    torch.save(whole_file(state), tmp_path / "published.model")
+    torch.save(whole_file(state, name), tmp_path / "published.model")
     experiment = make_config(name, pooling=pooling)
     config = write_experiment(tmp_path / "mine.yaml", experiment)
     output = tmp_path / "exp/best.pt"

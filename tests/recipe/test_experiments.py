@@ -47,6 +47,7 @@ PARAMETERS = {
     "one_shot": 2_711_200,
     "resnetse34": 1_437_078,
     "resnetse34l": 1_437_078,
+    "resnetse34l_2021": 1_437_078,
     "resnetse34l_aam": 1_502_614,
     "vggvox40": 4_032_448,
     "voice_embeddings": 24_165_568,

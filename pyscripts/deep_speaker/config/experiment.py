@@ -18,12 +18,21 @@ from deep_speaker.config.training import HeldOut, Training
 
 
 class Extraction(ConfigSection):
-    """Embeddings of whole utterances, or the mean of those of evenly spaced crops."""
+    """Embeddings of whole utterances, or the mean of those of evenly spaced crops.
 
-    method: Literal["whole", "crops"] = "whole"
+    `crops` are cut from the voiced frames of stage 1, `sample_crops` from the samples: the front
+    end sees each of these alone, as in voxceleb_trainer.
+    """
+
+    method: Literal["whole", "crops", "sample_crops"] = "whole"
     max_frames: Count = 10000
     num_crops: Count = 10
     crop_frames: Count = 300
+    short_utterances: Literal["repeat", "zeros"] = "repeat"
+
+    @property
+    def by_crops(self) -> bool:
+        return self.method != "whole"
 
 
 class Experiment(ConfigSection):
@@ -69,8 +78,20 @@ class Experiment(ConfigSection):
 
     @model_validator(mode="after")
     def check_scoring(self) -> "Experiment":
-        if "crop_distance" in self.scoring.backends and self.extraction.method != "crops":
-            raise ValueError("scoring.backends: crop_distance needs extraction.method crops")
+        if "crop_distance" in self.scoring.backends and not self.extraction.by_crops:
+            raise ValueError(
+                "scoring.backends: crop_distance needs extraction.method crops or sample_crops"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def check_sample_crops(self) -> "Experiment":
+        # Stage 1 sums up the voiced frames of utterances, of which a crop's own frames are no part.
+        if self.extraction.method == "sample_crops" and not self.normalisation.inside_network:
+            raise ValueError(
+                "extraction.method sample_crops needs normalisation.mean and scale chunk: set "
+                "these, or the method to crops"
+            )
         return self
 
     @model_validator(mode="after")

@@ -71,10 +71,12 @@ class KaldiFilterbank(FrontEnd):
 class TorchaudioSpectrogram(FrontEnd):
     """Spectrograms and mel spectrograms as torchaudio computes them for voxceleb_trainer.
 
-    Of waveforms in -1..1. `num_mels` null leaves the bins of the spectrum, fft_length / 2 + 1.
+    Of waveforms in -1..1, or as 16-bit integers. `num_mels` null leaves the bins of the spectrum,
+    fft_length / 2 + 1.
     """
 
     front_end: Literal["torchaudio"]
+    sample_scale: Literal["unit", "int16"] = "unit"
     fft_length: Count = 512
     window: Literal["hamming", "hann"] = "hamming"
     centred: bool = True

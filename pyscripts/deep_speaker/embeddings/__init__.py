@@ -1,6 +1,7 @@
 """From frames to x-vector directories, by a network or by channel statistics (stage 4).
 
 Takes a data directory with features and a checkpoint, and gives an x-vector directory, whose form
-is in `xvectors`. Start with `inference` (frames to vectors), then `extraction` (a whole data
-directory). `channel_floor` needs no network; `fusion` joins the vectors of several systems.
+is in `xvectors`. Start with `pieces` (what is embedded of an utterance) and `inference` (frames to
+vectors), then `extraction` (a whole data directory). `channel_floor` needs no network; `fusion`
+joins the vectors of several systems.
 """

@@ -13,6 +13,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
+from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.embeddings.xvectors import average, fill_xvectors, write_crops
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
@@ -33,17 +34,18 @@ class Extractor:
 
     def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
         """Return the utterance, and the embeddings of its pieces; see `embed_pieces`."""
-        network, source = open_extractor(self)
-        frames = source.read(source.whole(utterance))
-        return utterance, embed_pieces(network, frames, self.experiment.extraction, self.device)
+        network, reader = open_extractor(self)
+        pieces = reader.read(utterance)
+        return utterance, embed_pieces(network, pieces, self.experiment.extraction, self.device)
 
 
 @lru_cache(maxsize=1)
-def open_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, FeatureSource]:
-    """Load the network and open the features; both are kept from one utterance to the next."""
+def open_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]:
+    """Load the network and open the pieces; both are kept from one utterance to the next."""
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
-    return for_inference(network, extractor.device), source
+    reader = PieceReader(source, extractor.experiment, network.fewest_frames)
+    return for_inference(network, extractor.device), reader
 
 
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
@@ -61,9 +63,8 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     if in_processes(extractor.device):
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:
-        network, source = open_extractor(extractor)
-        options = extractor.experiment.extraction
-        results = embed_in_batches(network, source, utt2spk, options, extractor.device)
+        network, reader = open_extractor(extractor)
+        results = embed_in_batches(network, reader, utt2spk, extractor.device)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
     with replacing_directory(output) as partial:
         if "crop_distance" in extractor.experiment.scoring.backends:

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deep_speaker.config import Extraction
+from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
 from deep_speaker.embeddings.xvectors import average
-from deep_speaker.features.source import FeatureSource, fit_length
 from deep_speaker.networks.devices import AnyModule, autocast, has_bfloat16, to_device
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.system.processes import ahead
@@ -48,43 +48,30 @@ def embed(
 def embed_utterance(
     network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
 ) -> np.ndarray:
-    """Embed an utterance, whole or by crops, as configured: unit length, shape (dim,)."""
-    return average(embed_pieces(network, frames, options, device))
+    """Embed an utterance's frames, whole or by crops of them: unit length, shape (dim,)."""
+    pieces = cut_pieces(frames, options, network.fewest_frames)
+    return average(embed_pieces(network, pieces, options, device))
 
 
 def embed_pieces(
-    network: EmbeddingNetwork, frames: np.ndarray, options: Extraction, device: torch.device
+    network: EmbeddingNetwork,
+    pieces: Sequence[np.ndarray],
+    options: Extraction,
+    device: torch.device,
 ) -> np.ndarray:
-    """Embed the pieces that `cut_pieces` makes of an utterance: unit length, (pieces, dim).
+    """Embed the pieces of an utterance: unit length, shape (pieces, dim).
 
     Crops, which are of one length, go in one pass; pieces of a whole utterance go one by one.
     """
-    pieces = cut_pieces(frames, options, network.fewest_frames)
-    if options.method == "crops":
+    if options.by_crops:
         return embed(network, pieces, device)
     return np.concatenate([embed(network, [piece], device) for piece in pieces])
 
 
-def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list[np.ndarray]:
-    """Cut an utterance into the pieces that are embedded, as configured.
-
-    The whole utterance, or equal pieces of it, each of at most `max_frames`; it is repeated from
-    its beginning where it is shorter than `fewest` frames. Or `num_crops` crops of `crop_frames`
-    frames, evenly spaced from the first frame to the last; a short utterance is repeated likewise.
-    """
-    if options.method == "whole":
-        count = -(-len(frames) // options.max_frames)
-        return np.array_split(fit_length(frames, max(len(frames), fewest)), count)
-    frames = fit_length(frames, max(len(frames), options.crop_frames))
-    starts = np.linspace(0, len(frames) - options.crop_frames, options.num_crops).astype(int)
-    return [frames[start : start + options.crop_frames] for start in starts]
-
-
 def embed_in_batches(
     network: EmbeddingNetwork,
-    source: FeatureSource,
+    reader: PieceReader,
     utterances: Iterable[str],
-    options: Extraction,
     device: torch.device,
     max_frames: int = BATCH_FRAMES,
 ) -> Iterator[tuple[str, np.ndarray]]:
@@ -98,10 +85,9 @@ def embed_in_batches(
     """
 
     def read(utterance: str) -> list[tuple[str, np.ndarray]]:
-        pieces = cut_pieces(source.read(source.whole(utterance)), options, network.fewest_frames)
-        return [(utterance, piece) for piece in pieces]
+        return [(utterance, piece) for piece in reader.read(utterance)]
 
-    ordered = sorted(utterances, key=source.num_voiced)
+    ordered = sorted(utterances, key=reader.source.num_voiced)
     pieces = chain.from_iterable(ahead(map(read, ordered), UTTERANCES_AHEAD))
     embedded = (
         (key, embedding)

@@ -1,9 +1,10 @@
 """Spectrograms and mel spectrograms, numerically those of torchaudio for voxceleb_trainer.
 
-The steps are those of torchaudio's Spectrogram and MelSpectrogram with HTK mels and no norm, on
-waveforms in -1..1: frames under a periodic window in the middle of the FFT, the power or magnitude
-of the spectrum, triangular filters that are straight in Hz, and log(x + 1e-6). The mean of a frame
-stays in it, and there is no pre-emphasis.
+The steps are those of torchaudio's Spectrogram and MelSpectrogram with HTK mels and no norm: frames
+under a periodic window in the middle of the FFT, the power or magnitude of the spectrum, triangular
+filters that are straight in Hz, and log(x + 1e-6). The mean of a frame stays in it, and there is no
+pre-emphasis. Waveforms are in -1..1, or, as voxceleb_trainer read them until 2021-04 (9ae2041),
+16-bit integers: the offset of 1e-6 is then so small that silence keeps its shape.
 
 torchaudio itself is not needed. Frames go through the FFT in blocks that stay in the cache, and
 begin at its first sample instead of in its middle: that turns phases, which do not count here.
@@ -23,12 +24,17 @@ from deep_speaker.features.spectra import (
     triangular_filters,
 )
 
+DIVISORS = {"unit": FULL_SCALE, "int16": 1}  # of samples on the scale of 16-bit integers
 LOG_OFFSET = 1e-6
 WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 
 
 def spectrogram_options(features: TorchaudioSpectrogram) -> str:
-    """Return the spectrogram.conf of a data directory, which says how its features were made."""
+    """Return the spectrogram.conf of a data directory, which says how its features were made.
+
+    The scale of the samples is left out where it is `unit`, as all features were made when there
+    was no other: they stay valid.
+    """
     lines = [
         "# Computed as torchaudio does; no program of Kaldi's computes these features.",
         f"sampling_rate={features.sampling_rate}",
@@ -41,6 +47,8 @@ def spectrogram_options(features: TorchaudioSpectrogram) -> str:
         f"num_mels={features.num_mels or 'none'}",
         f"log={str(features.log).lower()}",
     ]
+    if features.sample_scale != "unit":
+        lines.append(f"sample_scale={features.sample_scale}")
     return "\n".join(lines) + "\n"
 
 
@@ -53,8 +61,8 @@ def compute_spectrogram(
         samples: float32, shape (num_samples,), on the scale of 16-bit integers.
 
     Returns:
-        spectrogram: float32, shape (frames, num_bins), of the waveform in -1..1; its
-            log(x + 1e-6) if `log`.
+        spectrogram: float32, shape (frames, num_bins), of the waveform on the scale of
+            `sample_scale`; its log(x + 1e-6) if `log`.
         log_energies: float32, shape (frames,), of the samples under each window, on the scale of
             16-bit integers after DC removal and before the window: the input of the energy VAD.
 
@@ -67,7 +75,8 @@ def compute_spectrogram(
     num_frames = 1 + (len(padded) - features.fft_length) // shift
     padded = padded[left : left + (num_frames - 1) * shift + length]
     frames = cut_frames(padded, length, shift)
-    window = _periodic_window(features.window, length) / np.float32(FULL_SCALE)
+    window = periodic_window(features.window, length)
+    window = window / np.float32(DIVISORS[features.sample_scale])
     spectrogram = np.empty((num_frames, features.num_bins), dtype=np.float32)
     log_energies = np.empty(num_frames, dtype=np.float32)
     buffer = np.zeros((BLOCK_FRAMES, features.fft_length), dtype=np.float32)
@@ -99,7 +108,7 @@ def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> n
 
 
 @lru_cache
-def _periodic_window(name: str, length: int) -> np.ndarray:
+def periodic_window(name: str, length: int) -> np.ndarray:
     """Return a window that is periodic: the next one would begin where it ends."""
     share = WINDOWS[name]
     phase = 2 * np.pi * np.arange(length) / length

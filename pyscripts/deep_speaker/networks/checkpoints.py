@@ -15,6 +15,7 @@ from deep_speaker.config.phases import PHASES
 from deep_speaker.config.stages import Stage
 from deep_speaker.networks.registry import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.system.files import replacing_file
 
 
@@ -49,19 +50,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint into the CPU's memory.
 
     Raises:
-        ValueError: the file is missing, damaged, or no checkpoint of this project.
+        ValueError: the file is missing, no checkpoint of this project, or see `read_torch_file`.
     """
     if not path.is_file():
         phase = PHASES.get(path.parent.name)
         raise ValueError((phase.stage if phase else Stage.PRETRAINING).missing(path))
+    content = read_torch_file(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(**content)
-    except Exception as error:  # a damaged file can raise nearly anything
-        kind = type(error).__name__
+    except TypeError as error:  # no dict, or one with other keys
         raise ValueError(
-            f"{path}: not a checkpoint of this project, or damaged ({kind}): name another, or make "
-            "it anew"
+            f"{path}: not a checkpoint of this project: name another, or make it anew"
         ) from error
 
 

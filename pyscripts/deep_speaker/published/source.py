@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from deep_speaker.config import Experiment
@@ -25,21 +24,6 @@ class Source:
     read: Callable[[Path, Experiment], dict[str, Tensor]]
     their_name: Callable[[str], str]
     convert: Callable[[str, Tensor], Tensor]
-
-
-def read_torch_file(path: Path) -> object:
-    """Return the content of a file of torch.save, in the CPU's memory.
-
-    Raises:
-        ValueError: there is none, or it is damaged.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can raise nearly anything
-        kind = type(error).__name__
-        raise ValueError(f"{path}: not a file of torch.save, or damaged ({kind})") from error
 
 
 def translate(

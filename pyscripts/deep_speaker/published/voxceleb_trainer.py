@@ -1,7 +1,8 @@
 """The weights of voxceleb_trainer.
 
 Its networks see maps as (batch, channels, bins, frames) and give their layers other names; the
-arithmetic is the same. Its front end and losses are not imported: the experiment file names them.
+arithmetic is the same. Its losses are not imported, and its front end is computed in stage 1: of
+that, its files hold the window and the mel filters, which have to be the experiment's.
 """
 
 import re
@@ -11,7 +12,9 @@ from pathlib import Path
 from torch import Tensor
 
 from deep_speaker.config import Experiment
-from deep_speaker.published.source import Source, read_torch_file
+from deep_speaker.networks.torch_files import read_torch_file
+from deep_speaker.published.source import Source
+from deep_speaker.published.stored_front_end import check_front_end
 
 # From our names to voxceleb_trainer's, one pattern after the other.
 RENAMINGS = (
@@ -28,7 +31,12 @@ LEFT_OUT = ("torchfb.", "instancenorm.")
 
 
 def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
-    """Return the weights of the speaker network in a file of voxceleb_trainer, by its names."""
+    """Return the weights of the speaker network in a file of voxceleb_trainer, by its names.
+
+    Raises:
+        ValueError: the file holds none, or they were trained with another front end than the
+            experiment's.
+    """
     content = read_torch_file(path)
     for key in ("model_state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -44,6 +52,7 @@ def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
             for key, value in state.items()
             if key.startswith("__S__.")
         }
+    check_front_end(path, state, experiment.features)
     return {key: value for key, value in state.items() if not key.startswith(LEFT_OUT)}
 
 

@@ -15,7 +15,8 @@ from deep_speaker.networks.speaker_network import EmbeddingNetwork
 class Judge:
     """Judges by all pairs of the held-out speakers' sections.
 
-    See `FeatureSource.sections_by_speaker`.
+    See `FeatureSource.sections_by_speaker`. Crops are cut from their frames, also where those of
+    the extraction are cut from samples: audio is not read again for every epoch.
     """
 
     def __init__(

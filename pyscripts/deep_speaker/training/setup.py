@@ -11,6 +11,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.phases import PHASES, phase_options
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora.speaker_splits import split_speakers
+from deep_speaker.embeddings.pieces import fewest_crop_frames
 from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.registry import build_loss, carry_over
@@ -118,8 +119,8 @@ def check_sizes(experiment: Experiment, phase: str, fewest_frames: int) -> None:
     """Refuse chunks, crops or pieces of fewer frames than the network takes."""
     extraction = experiment.extraction
     sizes = {f"{phase}.chunk_frames": phase_options(experiment, phase).chunk_frames}
-    if extraction.method == "crops":
-        sizes["extraction.crop_frames"] = extraction.crop_frames
+    if extraction.by_crops:
+        sizes["extraction.crop_frames"] = fewest_crop_frames(experiment)
     else:  # pieces of a long utterance have half as many at least
         sizes["extraction.max_frames"] = extraction.max_frames // 2
     for key, frames in sizes.items():

@@ -1,0 +1,37 @@
+"""The source of samples: the audio of a data directory, read again utterance by utterance."""
+
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.features.shards import read_recordings
+from deep_speaker.kaldi.audio import load_audio
+
+
+class SampleSource:
+    """Samples of the utterances of a data directory, as stage 1 reads them."""
+
+    def __init__(self, data_dir: Path, sampling_rate: int) -> None:
+        self._data_dir = data_dir
+        self._sampling_rate = sampling_rate
+        self._places = {
+            utterance: (recording.entry, segment)
+            for recording in read_recordings(data_dir)
+            for utterance, segment in recording.utterances
+        }
+
+    def read(self, utterance: str) -> np.ndarray:
+        """Read an utterance on the scale of 16-bit integers: float32, shape (num_samples,).
+
+        Raises:
+            ValueError: its audio, which stage 1 could decode, cannot be decoded any more.
+        """
+        entry, segment = self._places[utterance]
+        start, end = (segment.start, segment.end) if segment else (0.0, None)
+        try:
+            return load_audio(entry, self._sampling_rate, start, end)[0]
+        except ValueError as error:
+            raise ValueError(
+                f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names, or set "
+                "extraction.method to crops, which reads the features alone"
+            ) from error
