@@ -92,7 +92,7 @@ LOSSES = (
     "'softmax', 'am_softmax', 'aam_softmax', 'ge2e', 'prototypical', 'angular_prototypical', "
     "'triplet', 'lossless_triplet', 'contrastive'"
 )
-BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn'"
+BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn', 'ecapa_tdnn'"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn'"
             f"network.base.name: expected {BASES}, got 'window_average'",
         ),
         ("network", {"channels": [8]}, "network.name: missing"),
-        ("features.front_end", "mfcc", "expected 'kaldi', 'torchaudio', got 'mfcc'"),
+        ("features.front_end", "mfcc", "expected 'kaldi', 'torchaudio', 'speechbrain', got 'mfcc'"),
         ("pretraining.schedule.shape", "stairs",
          "expected 'linear', 'cosine', 'step', 'plateau', got 'stairs'"),
     ],

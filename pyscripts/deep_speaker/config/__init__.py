@@ -8,7 +8,12 @@ line per mistake. Start with `experiment` (the sections), then `reading`; `phase
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.experiment import Experiment, Extraction
 from deep_speaker.config.features import Normalisation, VoiceActivity
-from deep_speaker.config.front_ends import Features, KaldiFilterbank, TorchaudioSpectrogram
+from deep_speaker.config.front_ends import (
+    Features,
+    KaldiFilterbank,
+    SpeechBrainFilterbank,
+    TorchaudioSpectrogram,
+)
 from deep_speaker.config.losses import (
     CLASSIFICATION_LOSSES,
     GE2E,
@@ -43,6 +48,7 @@ __all__ = [
     "AngularPrototypical", "AnySchedule", "Augmentation", "AugmentedCopies", "Backend",
     "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut", "KaldiFilterbank",
     "Loss", "LosslessTriplet", "MarginSoftmax", "Mined", "Network", "Normalisation", "Optimiser",
-    "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "Step", "TorchaudioSpectrogram",
-    "Training", "Triplet", "VoiceActivity", "read_experiment", "write_experiment",
+    "Plateau", "Pooling", "Prototypical", "Scoring", "Softmax", "SpeechBrainFilterbank", "Step",
+    "TorchaudioSpectrogram", "Training", "Triplet", "VoiceActivity", "read_experiment",
+    "write_experiment",
 ]  # fmt: skip

@@ -26,7 +26,11 @@ from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, file_of_entry
 
 # Front ends' names in feature manifests.
-TYPES = {"kaldi": "kaldi-fbank", "torchaudio": "torchaudio-spectrogram"}
+TYPES = {
+    "kaldi": "kaldi-fbank",
+    "torchaudio": "torchaudio-spectrogram",
+    "speechbrain": "speechbrain-fbank",
+}
 
 
 def manifest_path(data_dir: Path, kind: str) -> Path:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from deep_speaker.config import Features, KaldiFilterbank
-from deep_speaker.features import kaldi, torchaudio
+from deep_speaker.config import Features, KaldiFilterbank, SpeechBrainFilterbank
+from deep_speaker.features import kaldi, speechbrain, torchaudio
 
-OPTION_FILES = ("fbank.conf", "spectrogram.conf")
+OPTION_FILES = ("fbank.conf", "spectrogram.conf", "speechbrain_fbank.conf")
 
 
 def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +24,8 @@ def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray,
     """
     if isinstance(features, KaldiFilterbank):
         return kaldi.compute_filterbanks(samples, features)
+    if isinstance(features, SpeechBrainFilterbank):
+        return speechbrain.compute_filterbanks(samples, features)
     return torchaudio.compute_spectrogram(samples, features)
 
 
@@ -31,4 +33,6 @@ def options_file(features: Features) -> tuple[str, str]:
     """Return name (one of OPTION_FILES) and text of the file in conf/ that holds the options."""
     if isinstance(features, KaldiFilterbank):
         return "fbank.conf", kaldi.fbank_options(features)
+    if isinstance(features, SpeechBrainFilterbank):
+        return "speechbrain_fbank.conf", speechbrain.filterbank_options(features)
     return "spectrogram.conf", torchaudio.spectrogram_options(features)

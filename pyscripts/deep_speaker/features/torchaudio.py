@@ -67,13 +67,13 @@ def compute_spectrogram(
     num_frames = 1 + (len(padded) - features.fft_length) // shift
     padded = padded[left : left + (num_frames - 1) * shift + length]
     frames = cut_frames(padded, length, shift)
-    window = _periodic_window(features.window, length) / np.float32(FULL_SCALE)
+    window = periodic_window(features.window, length) / np.float32(FULL_SCALE)
     spectrogram = np.empty((num_frames, features.num_bins), dtype=np.float32)
     log_energies = np.empty(num_frames, dtype=np.float32)
     buffer = np.zeros((BLOCK_FRAMES, features.fft_length), dtype=np.float32)
     for start in range(0, num_frames, BLOCK_FRAMES):
         block = slice(start, start + BLOCK_FRAMES)
-        log_energies[block] = _log_energies(frames[block])
+        log_energies[block] = compute_log_energies(frames[block])
         windowed = buffer[: len(frames[block])]
         np.multiply(frames[block], window, out=windowed[:, :length])
         values = power_spectrum(windowed)
@@ -98,14 +98,14 @@ def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> n
     return np.pad(samples, half, mode="reflect") if features.centred else samples
 
 
-def _log_energies(frames: np.ndarray) -> np.ndarray:
+def compute_log_energies(frames: np.ndarray) -> np.ndarray:
     """Return the natural log of the sum of squares of each frame, less its mean."""
     centred = frames - frames.mean(axis=1, keepdims=True)
     return np.log(np.maximum(np.einsum("ij,ij->i", centred, centred), ENERGY_FLOOR))
 
 
 @lru_cache
-def _periodic_window(name: str, length: int) -> np.ndarray:
+def periodic_window(name: str, length: int) -> np.ndarray:
     """Return a window that is periodic: the next one would begin where it ends."""
     share = WINDOWS[name]
     phase = 2 * np.pi * np.arange(length) / length

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deep_speaker.config import Experiment, Normalisation, Training
+from deep_speaker.config import Experiment, Training
 from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.training import ranks
 from deep_speaker.training.chunk_augmentation import augment
@@ -56,7 +56,7 @@ def make_batches(
         if normalisation.inside_network:
             # The network takes the mean off anyway; taken off now, a mask's zeros stand for it.
             chunks -= chunks.mean(axis=1, keepdims=True)
-        chunks = augment(chunks, training.augmentation, log_unit(normalisation), rng)
+        chunks = augment(chunks, training.augmentation, log_unit(experiment), rng)
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
 
 
@@ -73,11 +73,12 @@ def draw_copy(
     return section._replace(utterance=choices[int(rng.integers(len(choices)))])
 
 
-def log_unit(normalisation: Normalisation) -> float:
+def log_unit(experiment: Experiment) -> float:
     """Return the number of natural-log units in one unit of normalised frames."""
-    if normalisation.scale == "utterance":
+    scale = experiment.normalisation.scale
+    if scale == "utterance":
         return TYPICAL_DEVIATION
-    return 1.0 if normalisation.scale == "chunk" else normalisation.scale
+    return experiment.features.log_unit * (1 if scale == "chunk" else scale)
 
 
 def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks: int) -> slice:
