@@ -92,7 +92,7 @@ LOSSES = (
     "'softmax', 'am_softmax', 'aam_softmax', 'ge2e', 'prototypical', 'angular_prototypical', "
     "'softmax_prototypical', 'triplet', 'lossless_triplet', 'contrastive'"
 )
-BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn'"
+BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn', 'ecapa_tdnn'"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn'"
         ),
         ("network", {"channels": [8]}, "network.name: missing"),
         ("features.front_end", "mfcc",
-         "expected 'kaldi', 'torchaudio', 'python_speech_features', got 'mfcc'"),
+         "expected 'kaldi', 'torchaudio', 'speechbrain', 'python_speech_features', got 'mfcc'"),
         ("voice_activity.detector", "webrtc", "expected 'energy', 'trimming', got 'webrtc'"),
         ("pretraining.schedule.shape", "stairs",
          "expected 'linear', 'cosine', 'step', 'plateau', got 'stairs'"),

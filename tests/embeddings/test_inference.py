@@ -134,14 +134,16 @@ def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies() 
 @pytest.mark.parametrize(
     ("name", "options", "left"),
     [("rescnn", {}, 0), ("rescnn", {"variant": "keras"}, 0), ("gru", {}, 0), ("resnetse34", {}, 5),
-     ("resnetse34l", {}, 5), ("vggvox40", {}, 0), ("tdnn", {}, 5), ("window_average", {}, 0)],
+     ("resnetse34l", {}, 5), ("vggvox40", {}, 0), ("tdnn", {}, 5), ("ecapa_tdnn", {}, 29),
+     ("window_average", {}, 0)],
 )  # fmt: skip
 def test_folding_batch_norm_changes_no_embedding(
     name: str, options: dict[str, Any], left: int
 ) -> None:
     network = with_batch_norm(make_network(name, **options))
     folded = to_device(fold_batch_norm(copy.deepcopy(network)), torch.device("cpu"))
-    # Those that come after a ReLU stay: one per residual block with squeeze and excitation.
+    # Those that come after a ReLU stay: one per residual block with squeeze and excitation, all of
+    # the two kinds of TDNN.
     assert sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules()) == left
     fbanks, lengths = torch.randn(2, 80, BINS), torch.tensor([80, 66])
     fbanks[1, 66:] = 0

@@ -34,6 +34,11 @@ def with_torchaudio(**changes: Any) -> Experiment:
     return Experiment.model_validate(content)
 
 
+def with_speechbrain() -> Experiment:
+    """The front end of SpeechBrain, every frame voiced."""
+    return read_experiment(CONF / "ecapa_tdnn.yaml")
+
+
 SPECTRUM = {"num_mels": None, "power": 1, "centred": False, "log": False, "compression": "none"}
 
 
@@ -62,11 +67,26 @@ def test_the_front_end_of_voxceleb_trainer(
         assert item.num_frames == len(feats[item.recording_id])
 
 
+def test_the_front_end_of_speechbrain(folder: Path) -> None:
+    experiment = with_speechbrain()
+    compute_data_dir(folder, experiment, 2)
+    feats, voices, _ = (read_arrays(folder, name) for name in SCPS)
+    for key, entry in read_table(folder / "wav.scp").items():
+        frames, _ = analyse(load_audio(entry, 16000)[0], experiment)
+        np.testing.assert_allclose(feats[key], frames, rtol=0, atol=80 / 65535)
+        assert frames.min() >= frames.max() - 80
+        assert voices[key].tolist() == [1] * len(frames)
+    assert kaldi_checks.validate(folder) == "valid"
+    for item in FeatureSet.from_file(manifest_path(folder, "features")):
+        assert (item.type, item.num_features) == ("speechbrain-fbank", 80)
+
+
 def test_only_the_options_of_the_last_front_end_stay(folder: Path) -> None:
     names = {
         EXPERIMENT: "fbank.conf",
         with_torchaudio(): "spectrogram.conf",
         read_experiment(CONF / "voice_embeddings.yaml"): "filterbank.conf",
+        with_speechbrain(): "speechbrain_fbank.conf",
     }
     for experiment in (*names, EXPERIMENT):
         compute_data_dir(folder, experiment, 2)

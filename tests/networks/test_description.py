@@ -14,8 +14,9 @@ from support.tiny_networks import make_network
 
 @pytest.mark.parametrize(
     "name",
-    ["rescnn", "gru", "resnetse34", "resnetse34l", "vggvox40", "tdnn", "window_average"],
-)
+    ["rescnn", "gru", "resnetse34", "resnetse34l", "vggvox40", "tdnn", "ecapa_tdnn",
+     "window_average"],
+)  # fmt: skip
 def test_every_parameter_is_in_one_row(name: str) -> None:
     network = make_network(name, normalise=True, pooling="attentive_statistics")
     layers = list_layers(network, 90)

@@ -58,7 +58,7 @@ def test_same_padding_is_tensorflow_s(kernel: int, frames: int, bins: int) -> No
 
 
 def test_squeeze_and_excitation_averages_valid_frames_only() -> None:
-    layer = SqueezeExcitation(16)
+    layer = SqueezeExcitation(16, 2)
     maps = torch.rand(1, 16, 6, 3)
     expected = maps * layer.fc(maps[:, :, :4].mean(dim=(2, 3)))[:, :, None, None]
     torch.testing.assert_close(layer(maps, torch.tensor([4]))[0], expected)

@@ -2,27 +2,31 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deep_speaker.networks.pooling import (
     POOLINGS,
     VARIANCE_FLOOR,
     AttentiveStatistics,
+    ContextAttentiveStatistics,
     PoolingLayer,
     SelfAttentive,
     equal_weights,
 )
+from support.tiny_networks import with_batch_norm
 
 DIM = 5
 
 
 def make(name: str) -> PoolingLayer:
     torch.manual_seed(3)
-    return POOLINGS[name](DIM)
+    return with_batch_norm(POOLINGS[name](DIM))
 
 
 def slow(name: str, pooling: PoolingLayer, frames: Tensor) -> Tensor:
     """The pooling of one utterance's frames (frames, dim), element by element."""
+    if isinstance(pooling, ContextAttentiveStatistics):
+        return slow_context_attentive(pooling, frames)
     weights = torch.full((len(frames),), 1 / len(frames))
     if isinstance(pooling, SelfAttentive):
         scores = [
@@ -43,6 +47,28 @@ def slow(name: str, pooling: PoolingLayer, frames: Tensor) -> Tensor:
         return mean
     moment = sum(weight * frame**2 for weight, frame in zip(weights, frames, strict=True))
     return torch.cat([mean, (moment - mean**2).clamp(min=VARIANCE_FLOOR).sqrt()])
+
+
+def slow_norm(norm: nn.BatchNorm1d, vector: Tensor) -> Tensor:
+    """Batch normalisation in evaluation mode."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    standard = (vector - norm.running_mean) / torch.sqrt(norm.running_var + 1e-5)
+    return standard * norm.weight + norm.bias
+
+
+def slow_context_attentive(pooling: ContextAttentiveStatistics, frames: Tensor) -> Tensor:
+    """ECAPA's pooling of one utterance: each frame with mean and deviation beside it."""
+    context = [frames.mean(dim=0), frames.std(dim=0, correction=0)]
+    scores = []
+    for frame in frames:
+        hidden = pooling.hidden.weight @ torch.cat([frame, *context]) + pooling.hidden.bias
+        hidden = torch.tanh(slow_norm(pooling.hidden_norm, hidden.clamp(min=0)))
+        scores.append(pooling.scores.weight @ hidden + pooling.scores.bias)
+    exponentials = torch.exp(torch.stack(scores))  # (frames, dim): every channel has its own
+    weights = exponentials / exponentials.sum(dim=0)
+    mean = (weights * frames).sum(dim=0)
+    variance = (weights * frames**2).sum(dim=0) - mean**2
+    return slow_norm(pooling.norm, torch.cat([mean, variance.sqrt()]))
 
 
 @pytest.mark.parametrize("name", POOLINGS)

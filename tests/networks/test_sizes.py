@@ -17,6 +17,7 @@ from support.tiny_networks import BINS, make_network
         ("resnetse34l", 40, 1_437_078),
         ("vggvox40", 40, 4_032_448),
         ("tdnn", 30, 4_219_868),
+        ("ecapa_tdnn", 80, 20_767_552),
     ],
 )
 def test_published_sizes_are_the_defaults(name: str, bins: int, parameters: int) -> None:
@@ -30,7 +31,7 @@ def test_published_sizes_are_the_defaults(name: str, bins: int, parameters: int)
     with torch.device("meta"):
         network = build_network(experiment)
     assert count_parameters(network) == parameters
-    assert network.embedding_dim == 512
+    assert network.embedding_dim == (192 if name == "ecapa_tdnn" else 512)
 
 
 def test_the_number_of_rescnns_parameters_by_hand() -> None:
@@ -55,7 +56,7 @@ def test_the_number_of_the_grus_parameters_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "fewest"),
     [("rescnn", 1), ("gru", 1), ("resnetse34", 1), ("resnetse34l", 1), ("vggvox40", 63),
-     ("tdnn", 15), ("window_average", 20)],
+     ("tdnn", 15), ("ecapa_tdnn", 5), ("window_average", 20)],
 )  # fmt: skip
 def test_the_fewest_frames_suffice_and_one_less_is_refused(name: str, fewest: int) -> None:
     network = make_network(name).eval()

@@ -43,6 +43,8 @@ PARAMETERS = {
     "deep_speaker_librispeech": 24_165_568,
     "deep_speaker_published": 24_172_288,
     "deep_speaker_voxceleb": 11_624_128,
+    "ecapa_tdnn": 20_767_552,
+    "ecapa_tdnn_512": 6_194_048,
     "embedded": 793_648,
     "one_shot": 2_711_200,
     "resnetse34": 1_437_078,
@@ -67,6 +69,7 @@ NARROW = {
     "resnetse34l": ["network.channels=[16, 16, 16, 16]", "network.embedding_dim=32"],
     "vggvox40": ["network.embedding_dim=32"],
     "tdnn": ["network.channels=16", "network.pooled_channels=32", "network.embedding_dim=32"],
+    "ecapa_tdnn": ["network.channels=16", "network.pooled_channels=48", "network.embedding_dim=32"],
 }  # fmt: skip
 FEW_CROPS = ["extraction.num_crops=2", "held_out.segments_per_speaker=2"]
 

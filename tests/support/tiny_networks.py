@@ -17,6 +17,7 @@ TINY: dict[str, dict[str, Any]] = {
     "resnetse34l": RESNET,
     "vggvox40": {"embedding_dim": 8},
     "tdnn": {"channels": 8, "pooled_channels": 12, "embedding_dim": 8},
+    "ecapa_tdnn": {"channels": 16, "pooled_channels": 12, "embedding_dim": 8},
     "window_average": {"window_frames": 20, "shift_frames": 9, "base": RESCNN},
 }
 BINS = 17  # the fewest of which VGG leaves one after its pooling is 15
@@ -48,7 +49,7 @@ def with_batch_norm(network: Any) -> Any:
     """Set batch normalisation far from the identity that it starts as, in evaluation mode."""
     generator = torch.Generator().manual_seed(1)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             assert module.running_mean is not None and module.running_var is not None
             module.running_mean.uniform_(-1, 1, generator=generator)
             module.running_var.uniform_(0.2, 2, generator=generator)

@@ -12,7 +12,13 @@ from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.system.processes import ahead
-from deep_speaker.training.batches import BATCHES_AHEAD, TYPICAL_DEVIATION, Batch, make_batches
+from deep_speaker.training.batches import (
+    BATCHES_AHEAD,
+    TYPICAL_DEVIATION,
+    Batch,
+    log_unit,
+    make_batches,
+)
 from deep_speaker.training.chunk_augmentation import augment, random_equaliser
 from support.tiny_data import MELS, make_experiment, make_frames, write_features
 
@@ -69,6 +75,14 @@ def test_batches_are_the_sections_augmented_in_natural_log_units(
         assert np.array_equal(batch.chunks.numpy(), expected)
         assert batch.labels.tolist() == labels
         assert batch.labels.dtype == torch.int64
+
+
+def test_decibels_are_augmented_in_natural_log_units_of_power() -> None:
+    units = {"front_end": "speechbrain", "num_mels": MELS}
+    for scale, mean, unit in ((2.0, "utterance", 2 / 4.343), ("chunk", "chunk", 1 / 4.343)):
+        normalisation = {"scale": scale, "mean": mean}
+        experiment = make_experiment(features=units, normalisation=normalisation)
+        assert log_unit(experiment) == pytest.approx(unit, rel=1e-4)
 
 
 def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data_dir: Path) -> None:

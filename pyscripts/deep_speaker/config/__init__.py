@@ -12,6 +12,7 @@ from deep_speaker.config.front_ends import (
     Features,
     KaldiFilterbank,
     PythonSpeechFeatures,
+    SpeechBrainFilterbank,
     TorchaudioSpectrogram,
 )
 from deep_speaker.config.losses import (
@@ -51,7 +52,7 @@ __all__ = [
     "Backend", "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut",
     "KaldiFilterbank", "LearnedScale", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined",
     "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
-    "PythonSpeechFeatures", "Scoring", "Softmax", "SoftmaxPrototypical", "Step",
-    "TorchaudioSpectrogram", "Training", "Trimming", "Triplet", "VoiceActivity", "read_experiment",
-    "write_experiment",
+    "PythonSpeechFeatures", "Scoring", "Softmax", "SoftmaxPrototypical", "SpeechBrainFilterbank",
+    "Step", "TorchaudioSpectrogram", "Training", "Trimming", "Triplet", "VoiceActivity",
+    "read_experiment", "write_experiment",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Front ends: the features of stage 1, by the software whose numbers they are."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag, model_validator
@@ -38,6 +39,11 @@ class FrontEnd(ConfigSection):
                 f"{self.frame_shift_ms:g}: frames would leave gaps"
             )
         return self
+
+    @property
+    def log_unit(self) -> float:
+        """Natural-log units of power in one unit of log frames."""
+        return 1.0
 
 
 class KaldiFilterbank(FrontEnd):
@@ -103,6 +109,28 @@ class TorchaudioSpectrogram(FrontEnd):
         return self
 
 
+class SpeechBrainFilterbank(FrontEnd):
+    """Log-mel filterbanks in decibels as SpeechBrain's Fbank computes them.
+
+    Of waveforms in -1..1, none more than 80 dB below the utterance's loudest.
+    """
+
+    front_end: Literal["speechbrain"]
+    num_mels: Count = 80
+
+    @property
+    def num_bins(self) -> int:
+        return self.num_mels
+
+    @property
+    def log(self) -> bool:
+        return True
+
+    @property
+    def log_unit(self) -> float:
+        return math.log(10) / 10
+
+
 class PythonSpeechFeatures(FrontEnd):
     """Mel filterbanks of python_speech_features, each frame to zero mean and unit deviation.
 
@@ -156,6 +184,7 @@ def _front_end(value: object) -> str | None:
 Features = Annotated[
     Annotated[KaldiFilterbank, Tag("kaldi")]
     | Annotated[TorchaudioSpectrogram, Tag("torchaudio")]
+    | Annotated[SpeechBrainFilterbank, Tag("speechbrain")]
     | Annotated[PythonSpeechFeatures, Tag("python_speech_features")],
     Discriminator(_front_end),
 ]

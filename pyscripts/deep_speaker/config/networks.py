@@ -6,7 +6,14 @@ from pydantic import Field
 
 from deep_speaker.config.section import ConfigSection, Count
 
-Pooling = Literal["average", "maximum", "self_attentive", "attentive_statistics", "statistics"]
+Pooling = Literal[
+    "average",
+    "maximum",
+    "self_attentive",
+    "attentive_statistics",
+    "context_attentive_statistics",
+    "statistics",
+]
 
 
 class ResCNN(ConfigSection):
@@ -73,7 +80,17 @@ class TDNN(ConfigSection):
     embedding_dim: Count = 512
 
 
-BaseNetwork = ResCNN | GRU | ResNetSE34 | ResNetSE34L | VGGVox40 | TDNN
+class ECAPATDNN(ConfigSection):
+    """ECAPA-TDNN (Desplanques et al. 2020) in SpeechBrain's size; the paper pools 1536 channels."""
+
+    name: Literal["ecapa_tdnn"]
+    channels: Annotated[int, Field(ge=8, multiple_of=8, strict=True)] = 1024
+    pooled_channels: Count = 3072
+    pooling: Pooling = "context_attentive_statistics"
+    embedding_dim: Count = 192
+
+
+BaseNetwork = ResCNN | GRU | ResNetSE34 | ResNetSE34L | VGGVox40 | TDNN | ECAPATDNN
 
 
 class WindowAverage(ConfigSection):

@@ -30,6 +30,7 @@ TYPES = {
     "kaldi": "kaldi-fbank",
     "torchaudio": "torchaudio-spectrogram",
     "python_speech_features": "python_speech_features-fbank",
+    "speechbrain": "speechbrain-fbank",
 }
 
 

@@ -2,10 +2,15 @@
 
 import numpy as np
 
-from deep_speaker.config import Features, KaldiFilterbank, PythonSpeechFeatures
-from deep_speaker.features import kaldi, python_speech_features, torchaudio
+from deep_speaker.config import (
+    Features,
+    KaldiFilterbank,
+    PythonSpeechFeatures,
+    SpeechBrainFilterbank,
+)
+from deep_speaker.features import kaldi, python_speech_features, speechbrain, torchaudio
 
-OPTION_FILES = ("fbank.conf", "spectrogram.conf", "filterbank.conf")
+OPTION_FILES = ("fbank.conf", "spectrogram.conf", "speechbrain_fbank.conf", "filterbank.conf")
 
 
 def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +31,8 @@ def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray,
         return kaldi.compute_filterbanks(samples, features)
     if isinstance(features, PythonSpeechFeatures):
         return python_speech_features.compute_filterbanks(samples, features)
+    if isinstance(features, SpeechBrainFilterbank):
+        return speechbrain.compute_filterbanks(samples, features)
     return torchaudio.compute_spectrogram(samples, features)
 
 
@@ -35,4 +42,6 @@ def options_file(features: Features) -> tuple[str, str]:
         return "fbank.conf", kaldi.fbank_options(features)
     if isinstance(features, PythonSpeechFeatures):
         return "filterbank.conf", python_speech_features.filterbank_options(features)
+    if isinstance(features, SpeechBrainFilterbank):
+        return "speechbrain_fbank.conf", speechbrain.filterbank_options(features)
     return "spectrogram.conf", torchaudio.spectrogram_options(features)

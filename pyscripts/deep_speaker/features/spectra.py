@@ -1,10 +1,13 @@
 """Spectra of frames and triangular filters over them, the same for all front ends."""
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.fft
 
 BLOCK_FRAMES = 256  # go through the FFT together: so many stay in the cache
 FULL_SCALE = 32768  # of 16-bit integers
+WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor, of a mel bin and of a frame
 
 
@@ -17,6 +20,14 @@ def frame_energies(frames: np.ndarray) -> np.ndarray:
     """Return the natural log of the sum of squares of each frame, less its mean: (frames,)."""
     centred = frames - frames.mean(axis=1, keepdims=True)
     return np.log(np.maximum(np.einsum("ij,ij->i", centred, centred), ENERGY_FLOOR))
+
+
+@lru_cache
+def periodic_window(name: str, length: int) -> np.ndarray:
+    """Return a window that is periodic: the next one would begin where it ends."""
+    share = WINDOWS[name]
+    phase = 2 * np.pi * np.arange(length) / length
+    return (share - (1 - share) * np.cos(phase)).astype(np.float32)
 
 
 def power_spectrum(frames: np.ndarray) -> np.ndarray:

@@ -20,13 +20,13 @@ from deep_speaker.features.spectra import (
     FULL_SCALE,
     cut_frames,
     frame_energies,
+    periodic_window,
     power_spectrum,
     triangular_filters,
 )
 
 DIVISORS = {"unit": FULL_SCALE, "int16": 1}  # of samples on the scale of 16-bit integers
 LOG_OFFSET = 1e-6
-WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 
 
 def spectrogram_options(features: TorchaudioSpectrogram) -> str:
@@ -105,14 +105,6 @@ def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> n
     if len(samples) < needed:
         raise ValueError(f"too short: {len(samples)} samples, a frame takes at least {needed}")
     return np.pad(samples, half, mode="reflect") if features.centred else samples
-
-
-@lru_cache
-def periodic_window(name: str, length: int) -> np.ndarray:
-    """Return a window that is periodic: the next one would begin where it ends."""
-    share = WINDOWS[name]
-    phase = 2 * np.pi * np.arange(length) / length
-    return (share - (1 - share) * np.cos(phase)).astype(np.float32)
 
 
 @lru_cache

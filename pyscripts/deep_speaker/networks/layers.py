@@ -164,6 +164,8 @@ class FlattenBins(nn.Module):
     """Maps (batch, channels, frames, bins) to features (batch, channels * bins, frames)."""
 
     def forward(self, maps: Tensor) -> Tensor:
+        if maps.shape[3] == 1:  # so that gradients, too, are known to have the channels last
+            return maps.permute(0, 2, 3, 1).flatten(2).transpose(1, 2)
         return maps.transpose(2, 3).flatten(1, 2)
 
 

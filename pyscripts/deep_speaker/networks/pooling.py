@@ -29,11 +29,13 @@ def equal_weights(features: Tensor, lengths: Tensor | None) -> Tensor:
     return (valid_frames(lengths, num_frames) / lengths[:, None])[:, None].to(features.dtype)
 
 
-def mean_and_deviation(features: Tensor, weights: Tensor) -> Tensor:
+def mean_and_deviation(
+    features: Tensor, weights: Tensor, variance_floor: float = VARIANCE_FLOOR
+) -> Tensor:
     """Return weighted mean and standard deviation over time, side by side: (batch, 2 dim)."""
     mean = (features * weights).sum(dim=2, keepdim=True)
     variance = ((features - mean).square() * weights).sum(dim=2)
-    return torch.cat([mean.squeeze(2), variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
+    return torch.cat([mean.squeeze(2), variance.clamp(min=variance_floor).sqrt()], dim=1)
 
 
 class PoolingLayer(nn.Module):
@@ -119,10 +121,55 @@ class AttentiveStatistics(SelfAttentive):
         return mean_and_deviation(features, self.weights(features, lengths))
 
 
+class ContextAttentiveStatistics(PoolingLayer):
+    """Mean and deviation of each channel by an attention of its own (Desplanques et al. 2020).
+
+    Of ECAPA-TDNN, arXiv 2005.07143, section 3.1, as SpeechBrain has it: the attention of a frame
+    also sees mean and deviation of the whole utterance, passes a batch normalisation, and the
+    pooled vector passes another.
+    """
+
+    HIDDEN = 128
+    VARIANCE_FLOOR = 1e-12  # a channel that never varies is near 0 in published weights
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.hidden = nn.Linear(3 * dim, self.HIDDEN)
+        self.hidden_norm = nn.BatchNorm1d(self.HIDDEN)
+        self.scores = nn.Linear(self.HIDDEN, dim)
+        self.norm = nn.BatchNorm1d(2 * dim)
+
+    @staticmethod
+    def output_dim(dim: int) -> int:
+        return 2 * dim
+
+    def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return weights that sum to 1 over each utterance's frames: (batch, dim, frames)."""
+        context = mean_and_deviation(
+            features, equal_weights(features, lengths), self.VARIANCE_FLOOR
+        )
+        # The context is the same for all frames: its product with the weights is computed once.
+        of_frame, of_context = self.hidden.weight.split([features.shape[1], context.shape[1]], 1)
+        hidden = nn.functional.linear(features.transpose(1, 2), of_frame)
+        hidden = hidden + nn.functional.linear(context, of_context, self.hidden.bias)[:, None]
+        hidden = self.hidden_norm(hidden.relu().transpose(1, 2)).transpose(1, 2)
+        scores = self.scores(hidden.tanh())  # (batch, frames, dim)
+        if lengths is not None:
+            scores = scores.masked_fill(
+                ~valid_frames(lengths, scores.shape[1])[:, :, None], -torch.inf
+            )
+        return scores.softmax(dim=1).transpose(1, 2)
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        weights = self.weights(features, lengths)
+        return self.norm(mean_and_deviation(features, weights, self.VARIANCE_FLOOR))
+
+
 POOLINGS: dict[str, type[PoolingLayer]] = {
     "average": Average,
     "maximum": Maximum,
     "self_attentive": SelfAttentive,
     "attentive_statistics": AttentiveStatistics,
+    "context_attentive_statistics": ContextAttentiveStatistics,
     "statistics": Statistics,
 }

@@ -8,6 +8,7 @@ from torch import nn
 
 from deep_speaker.config import Experiment
 from deep_speaker.config import networks as options
+from deep_speaker.networks.ecapa_tdnn import ecapa_tdnn
 from deep_speaker.networks.gru import gru
 from deep_speaker.networks.rescnn import rescnn
 from deep_speaker.networks.resnetse import resnetse
@@ -33,6 +34,7 @@ NETWORKS: dict[str, Callable[[Any, int, bool], EmbeddingNetwork]] = {
     "resnetse34l": resnetse,
     "vggvox40": vggvox40,
     "tdnn": tdnn,
+    "ecapa_tdnn": ecapa_tdnn,
     "window_average": window_average,
 }
 

@@ -26,9 +26,8 @@ REDUCTION = 8
 class SqueezeExcitation(TimeLayer):
     """A factor of 0 to 1 per channel, from the means of all (Hu et al. 2018, arXiv 1709.01507)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        hidden = max(1, channels // REDUCTION)
         self.fc = nn.Sequential(
             nn.Linear(channels, hidden),
             nn.ReLU(inplace=True),
@@ -68,7 +67,7 @@ class Block(TimeLayer):
             bn1=nn.BatchNorm2d(outputs),
             conv2=square_convolution(outputs, outputs, 3, 1),
             bn2=nn.BatchNorm2d(outputs),
-            se=SqueezeExcitation(outputs),
+            se=SqueezeExcitation(outputs, max(1, outputs // REDUCTION)),
         )
         self.layers = TimeSequential(layers)
         self.shortcut = TimeSequential()

@@ -29,12 +29,17 @@ class TimeDelay(TimeConv2d):
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
         maps, lengths = self.mask(maps, lengths)
+        return self.multiply(maps), lengths
+
+    def multiply(self, maps: Tensor) -> Tensor:
+        """Return the layer's output on all frames that have the others beside them."""
         kernel, dilation = self.kernel_size[0], self.dilation[0]
-        frames = maps.shape[2] - dilation * (kernel - 1)
-        shifted = [maps[:, :, i * dilation : i * dilation + frames] for i in range(kernel)]
-        spliced = torch.cat(shifted, dim=1).permute(0, 2, 3, 1)
+        if kernel > 1:
+            frames = maps.shape[2] - dilation * (kernel - 1)
+            shifted = [maps[:, :, i * dilation : i * dilation + frames] for i in range(kernel)]
+            maps = torch.cat(shifted, dim=1)
         weight = self.weight.transpose(1, 2).flatten(1)  # (outputs, kernel * inputs)
-        return F.linear(spliced, weight, self.bias).permute(0, 3, 1, 2), lengths
+        return F.linear(maps.permute(0, 2, 3, 1), weight, self.bias).permute(0, 3, 1, 2)
 
 
 def delay_layer(inputs: int, outputs: int, kernel: int = 1, dilation: int = 1) -> list[nn.Module]:

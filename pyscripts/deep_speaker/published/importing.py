@@ -8,6 +8,7 @@ from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.published.keras import keras_source
 from deep_speaker.published.source import Source, translate
+from deep_speaker.published.speechbrain import SPEECHBRAIN
 from deep_speaker.published.voxceleb_trainer import VOXCELEB_TRAINER
 
 # By the network's name, who published weights for it; for rescnn, see `keras_source`.
@@ -15,6 +16,7 @@ SOURCES = {
     "resnetse34": VOXCELEB_TRAINER,
     "resnetse34l": VOXCELEB_TRAINER,
     "vggvox40": VOXCELEB_TRAINER,
+    "ecapa_tdnn": SPEECHBRAIN,
 }
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from deep_speaker.config import Features, TorchaudioSpectrogram
-from deep_speaker.features.torchaudio import WINDOWS, htk_filterbank, periodic_window
+from deep_speaker.features.spectra import WINDOWS, periodic_window
+from deep_speaker.features.torchaudio import htk_filterbank
 
 WINDOW = "torchfb.spectrogram.window"
 FILTERS = "torchfb.mel_scale.fb"

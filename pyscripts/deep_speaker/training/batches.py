@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deep_speaker.config import Experiment, Normalisation, Training
+from deep_speaker.config import Experiment, Training
 from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.training import ranks
 from deep_speaker.training.chunk_augmentation import augment
@@ -59,7 +59,7 @@ def make_batches(
         if training.augmentation.is_on:
             for chunk, values in zip(range(part.start, part.stop), chunks, strict=True):
                 rng = chunk_rng(key, number, chunk)
-                augment(values, training.augmentation, log_unit(experiment.normalisation), rng)
+                augment(values, training.augmentation, log_unit(experiment), rng)
         yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
 
 
@@ -81,11 +81,12 @@ def draw_copy(
     return section._replace(utterance=choices[int(rng.integers(len(choices)))])
 
 
-def log_unit(normalisation: Normalisation) -> float:
+def log_unit(experiment: Experiment) -> float:
     """Return the number of natural-log units in one unit of normalised frames."""
-    if normalisation.scale == "utterance":
+    scale = experiment.normalisation.scale
+    if scale == "utterance":
         return TYPICAL_DEVIATION
-    return 1.0 if normalisation.scale == "chunk" else normalisation.scale
+    return experiment.features.log_unit * (1 if scale == "chunk" else scale)
 
 
 def part_of_rank(labels: Sequence[int], training: Training, rank: int, num_ranks: int) -> slice:
