@@ -2,15 +2,17 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deep_speaker.config import Extraction
 from deep_speaker.config.networks import GRU
+from deep_speaker.embeddings import inference
 from deep_speaker.embeddings.inference import (
     embed,
     embed_in_batches,
@@ -117,16 +119,23 @@ def test_an_utterance_shorter_than_the_network_takes_is_repeated() -> None:
     assert np.array_equal(piece, np.concatenate([frames, frames, frames[:4]]))
 
 
-def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies() -> None:
+@pytest.mark.parametrize("precision", ["fastest", "float32"])
+def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies(
+    precision: Literal["fastest", "float32"], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Weights cast once instead of for every utterance give the same bits."""
+    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
     gru = GRU(name="gru", channels=4, hidden_dim=16, embedding_dim=8)
     network = build_network(make_experiment().model_copy(update={"network": gru})).eval()
     before = copy.deepcopy(network.state_dict())
     frames = random_frames(50)
-    copied = for_inference(network, CPU)
-    assert embed(copied, [frames], CPU).tolist() == pytest.approx(
-        embed(network, [frames], CPU), abs=1e-6
-    )
+    copied = for_inference(network, CPU, Extraction(precision=precision))
+    exact = embed(network, [frames], CPU)
+    with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+        rough = F.normalize(network(torch.from_numpy(frames)[None]), dim=1).numpy()
+    assert np.abs(exact - rough).max() > 1e-4
+    expected = exact if precision == "float32" else rough
+    np.testing.assert_allclose(embed(copied, [frames], CPU), expected, atol=1e-6)
     after = network.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 

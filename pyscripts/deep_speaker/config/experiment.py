@@ -21,7 +21,8 @@ class Extraction(ConfigSection):
     """Embeddings of whole utterances, or the mean of those of evenly spaced crops.
 
     `crops` are cut from the voiced frames of stage 1, `sample_crops` from the samples: the front
-    end sees each of these alone, as in voxceleb_trainer.
+    end sees each of these alone, as in voxceleb_trainer. `fastest` is bfloat16 where the hardware
+    has it.
     """
 
     method: Literal["whole", "crops", "sample_crops"] = "whole"
@@ -29,6 +30,7 @@ class Extraction(ConfigSection):
     num_crops: Count = 10
     crop_frames: Count = 300
     short_utterances: Literal["repeat", "zeros"] = "repeat"
+    precision: Literal["fastest", "float32"] = "fastest"
 
     @property
     def by_crops(self) -> bool:

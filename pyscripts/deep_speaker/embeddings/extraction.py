@@ -45,7 +45,8 @@ def open_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
     reader = PieceReader(source, extractor.experiment, network.fewest_frames)
-    return for_inference(network, extractor.device), reader
+    options = extractor.experiment.extraction
+    return for_inference(network, extractor.device, options), reader
 
 
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from deep_speaker.config import Extraction
 from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
 from deep_speaker.embeddings.xvectors import average
-from deep_speaker.networks.devices import AnyModule, autocast, has_bfloat16, to_device
+from deep_speaker.networks.devices import AnyModule, has_bfloat16, to_device
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.system.processes import ahead
 
@@ -37,7 +37,7 @@ def embed(
     for row, piece in zip(padded, pieces, strict=True):
         row[: len(piece)] = piece
     inputs = torch.from_numpy(padded).to(device)
-    with autocast(device):
+    with torch.autocast(device.type, torch.bfloat16, enabled=is_cast(network)):
         if lengths.min() == lengths.max():
             embeddings = network(inputs)
         else:
@@ -119,10 +119,15 @@ def batch_by_frames(
         yield batch
 
 
-def for_inference(network: EmbeddingNetwork, device: torch.device) -> EmbeddingNetwork:
-    """Copy a network into one that embeds the same, faster, and no longer trains."""
+def for_inference(
+    network: EmbeddingNetwork, device: torch.device, options: Extraction
+) -> EmbeddingNetwork:
+    """Copy a network into one that embeds the same, faster, and no longer trains.
+
+    In bfloat16 where the hardware has it, unless the options ask for float32.
+    """
     copied = fold_batch_norm(copy.deepcopy(network).eval())
-    if has_bfloat16(device):
+    if options.precision == "fastest" and has_bfloat16(device):
         cast_weights(copied)
     return to_device(copied, device)
 
@@ -146,3 +151,8 @@ def cast_weights(network: nn.Module) -> None:
             for layer in module.trunk.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear | nn.GRU):
                     layer.to(torch.bfloat16)
+
+
+def is_cast(network: nn.Module) -> bool:
+    """Tell whether `cast_weights` was there."""
+    return any(parameter.dtype == torch.bfloat16 for parameter in network.parameters())

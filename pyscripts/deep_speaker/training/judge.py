@@ -36,7 +36,7 @@ class Judge:
 
     def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
         """Return the equal error rate and the mean cosine of all pairs, near 1 after a collapse."""
-        network = for_inference(network, device)
+        network = for_inference(network, device, self._extraction)
         embeddings = np.stack(
             [
                 embed_utterance(network, self._source.read(section), self._extraction, device)
