@@ -23,7 +23,7 @@ class VoiceActivity(ConfigSection):
 class Trimming(ConfigSection):
     """From the first to the last sample whose amplitude exceeds a percentile of all.
 
-    As Philippe Remy's Deep Speaker has it; the frames begin at the first sample that is kept.
+    As Philippe Rémy's Deep Speaker has it; the frames begin at the first sample that is kept.
     """
 
     detector: Literal["trimming"]

@@ -134,7 +134,7 @@ class SpeechBrainFilterbank(FrontEnd):
 class PythonSpeechFeatures(FrontEnd):
     """Mel filterbanks of python_speech_features, each frame to zero mean and unit deviation.
 
-    Of waveforms in -1..1, without a logarithm, as Philippe Remy's Deep Speaker takes them.
+    Of waveforms in -1..1, without a logarithm, as Philippe Rémy's Deep Speaker takes them.
     """
 
     front_end: Literal["python_speech_features"]

@@ -19,7 +19,7 @@ Pooling = Literal[
 class ResCNN(ConfigSection):
     """Deep Speaker's ResCNN (Li et al. 2017, table 1).
 
-    The variant `keras` is that of Philippe Remy's implementation, whose weights are published.
+    The variant `keras` is that of Philippe Rémy's implementation, whose weights are published.
     """
 
     name: Literal["rescnn"]

@@ -2,7 +2,7 @@
 
 The steps are the package's: pre-emphasis 0.97 once over the waveform in -1..1, frames from the
 first sample on under a rectangular window, the last one padded with zeros, the power spectrum over
-the length of the FFT, triangular filters between whole bins, no logarithm. Then, as Philippe Remy's
+the length of the FFT, triangular filters between whole bins, no logarithm. Then, as Philippe Rémy's
 Deep Speaker does (deep_speaker/audio.py), each frame to zero mean and unit deviation over its mels.
 The package itself is not needed.
 """

@@ -1,6 +1,6 @@
 """Trimming: the part of an utterance from its first to its last loud sample, and its frames.
 
-As Philippe Remy's Deep Speaker does (deep_speaker/audio.py, `read_mfcc`): its frames are those of
+As Philippe Rémy's Deep Speaker does (deep_speaker/audio.py, `read_mfcc`): its frames are those of
 the samples that are kept, and of nothing else. A data directory keeps the frames of the rest, too,
 and vad.scp marks the kept ones, so that the number of frames depends on the length alone.
 """

@@ -54,7 +54,7 @@ def rescnn(options: ResCNN, num_bins: int, normalise_input: bool) -> SpeakerNetw
     million parameters. Each stage halves time and frequency, rounding up, so any number of frames
     and bins is accepted.
 
-    The variant `keras` is that of Philippe Remy (github.com/philipperemy/deep-speaker,
+    The variant `keras` is that of Philippe Rémy (github.com/philipperemy/deep-speaker,
     conv_models.py): biases, TensorFlow's padding, a clipped ReLU before the sum, too, and the bins
     before the channels.
     """

@@ -1,4 +1,4 @@
-"""The weights of Philippe Remy's Deep Speaker (github.com/philipperemy/deep-speaker), by Keras.
+"""The weights of Philippe Rémy's Deep Speaker (github.com/philipperemy/deep-speaker), by Keras.
 
 A layer of an HDF5 file is a group of its name with its tensors, `conv64-s/conv64-s/kernel:0`: the
 strided convolution of a stage by its channels, those of a residual block by stage, block and turn
