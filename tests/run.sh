@@ -6,7 +6,8 @@
 #   tests/run.sh --full             also the default ./run.sh, with a band on its error rates
 #   tests/run.sh -k metrics -n 0    other options go to pytest; -n 0: in one process
 #
-# SPEECH_CORPORA may name a folder of real speech (see docs/corpora.md); its tests are skipped without.
+# SPEECH_CORPORA may name a folder of real speech (see docs/corpora.md), PUBLISHED_MODELS one that
+# holds what local/download_published.sh fetches; their tests are skipped without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 requirements="requirements.txt tests/requirements.txt"
