@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deep_speaker.networks import devices
-from deep_speaker.networks.devices import autocast, choose_device, to_device
+from deep_speaker.networks.devices import all_digits, autocast, choose_device, to_device
 from deep_speaker.networks.rescnn import ResidualBlock
 
 
@@ -28,6 +28,14 @@ def test_a_gpu_is_chosen_by_number(name: str, monkeypatch: pytest.MonkeyPatch) -
 def test_an_unknown_device_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(ValueError, match=f"--device '{name}': .*auto, cpu, cuda"):
         choose_device(name)
+
+
+def test_convolutions_keep_all_digits_inside_the_context_alone() -> None:
+    cudnn = torch.backends.cudnn
+    before = (cudnn.enabled, cudnn.allow_tf32)
+    with all_digits():
+        assert (cudnn.enabled, cudnn.allow_tf32) == (before[0], False)
+    assert (cudnn.enabled, cudnn.allow_tf32) == before
 
 
 @pytest.mark.parametrize("has_bfloat16", [False, True])

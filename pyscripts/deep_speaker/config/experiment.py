@@ -20,9 +20,9 @@ from deep_speaker.config.training import HeldOut, Training
 class Extraction(ConfigSection):
     """Embeddings of whole utterances, or the mean of those of evenly spaced crops.
 
-    `crops` are cut from the voiced frames of stage 1, `sample_crops` from the samples: the front
-    end sees each of these alone, as in voxceleb_trainer. `fastest` is bfloat16 where the hardware
-    has it.
+    `crops` are cut from the voiced frames of stage 1, `sample_crops` from all samples, voiced or
+    not: the front end sees each of these alone, as in voxceleb_trainer. `fastest` is bfloat16 where
+    the hardware has it.
     """
 
     method: Literal["whole", "crops", "sample_crops"] = "whole"

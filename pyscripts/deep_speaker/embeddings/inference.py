@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from deep_speaker.config import Extraction
 from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
 from deep_speaker.embeddings.xvectors import average
-from deep_speaker.networks.devices import AnyModule, has_bfloat16, to_device
+from deep_speaker.networks.devices import AnyModule, all_digits, has_bfloat16, to_device
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.system.processes import ahead
 
@@ -37,7 +37,7 @@ def embed(
     for row, piece in zip(padded, pieces, strict=True):
         row[: len(piece)] = piece
     inputs = torch.from_numpy(padded).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=is_cast(network)):
+    with torch.autocast(device.type, torch.bfloat16, enabled=is_cast(network)), all_digits():
         if lengths.min() == lengths.max():
             embeddings = network(inputs)
         else:

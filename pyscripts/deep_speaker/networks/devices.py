@@ -45,6 +45,20 @@ def to_device(network: AnyModule, device: torch.device) -> AnyModule:
     return network
 
 
+def all_digits() -> AbstractContextManager:
+    """Return the context in which convolutions on a GPU in float32 keep all of its digits.
+
+    By default they keep those of TF32, three decimal ones.
+    """
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
+
+
 def autocast(device: torch.device) -> AbstractContextManager:
     """Return the context in which convolutions are in bfloat16 where the hardware has it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
