@@ -18,6 +18,7 @@ from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.published.importing import import_weights
 from support.tiny_data import make_experiment
 
+REMEDY = "name another, or fetch or make it anew"
 FORMS = {"zip": True, "of torch before 1.6": False}
 
 
@@ -88,7 +89,7 @@ def test_a_damaged_or_foreign_file_is_called_that(
     torch.save({"w": torch.randn(99)}, path, _use_new_zipfile_serialization=FORMS[form])
     damage(path)
     with pytest.raises(
-        ValueError, match=rf"^{path}: not a file of torch.save, or damaged \(\w+\)$"
+        ValueError, match=rf"^{path}: not a file of torch.save, or damaged \(\w+\): {REMEDY}$"
     ):
         read_torch_file(path)
 
@@ -104,5 +105,5 @@ def test_weights_and_plain_values_are_read(form: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"/m\.model: no such file$"):
+    with pytest.raises(ValueError, match=rf"/m\.model: no such file: {REMEDY}$"):
         read_torch_file(tmp_path / "m.model")
