@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import nn
 
+from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.published.importing import import_weights
-from support.tiny_data import make_experiment
+from support.experiment_files import CONF
 
 REMEDY = "name another, or fetch or make it anew"
 FORMS = {"zip": True, "of torch before 1.6": False}
@@ -56,8 +57,7 @@ def test_a_refused_pickle_is_called_what_it_is(
 
 def test_published_weights_are_refused_alike(tmp_path: Path) -> None:
     torch.save({"model": nn.Linear(2, 3)}, tmp_path / "m.model")
-    network = {"network": {"name": "resnetse34l"}}
-    experiment = make_experiment().model_validate(make_experiment().model_dump() | network)
+    experiment = read_experiment(CONF / "resnetse34l.yaml")
     with pytest.raises(ValueError, match=r"/m\.model: holds Python objects besides weights "):
         import_weights(tmp_path / "m.model", experiment)
 
