@@ -118,7 +118,7 @@ def test_weights_that_do_not_fit_are_named(change: str, message: str, tmp_path: 
     torch.save(whole_file(state), tmp_path / "m.model")
     with pytest.raises(ValueError, match=r"/m\.model: resnetse34l ") as error:
         import_weights(tmp_path / "m.model", make_config("resnetse34l"))
-    remedy = r"name the config it was published with, conf/resnetse34l\.yaml$"
+    remedy = r"name the config it was published with, such as conf/resnetse34l\.yaml$"
     assert error.match(f"{message}.*{remedy}")
 
 

@@ -86,8 +86,8 @@ def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
     if not found:
         layers = some(left_out) or "none"
         raise ValueError(
-            f"{path}: holds no layer of Deep Speaker's ResCNN by Keras, but {layers}: name another, "
-            "or the config it was published with"
+            f"{path}: holds no layer of Deep Speaker's ResCNN by Keras, but {layers}: name another "
+            "file, or the config it was published with"
         )
     if left_out:
         logging.info("%s: left out layers of training: %s", path, some(left_out))

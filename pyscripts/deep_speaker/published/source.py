@@ -110,7 +110,7 @@ def translate(
         listed = "; ".join(f"{kind}: {some(items)}" for kind, items in problems.items() if items)
         raise ValueError(
             f"{where} of the config is not the network of this file: {listed}: name the config it "
-            f"was published with, {source.config}"
+            f"was published with, such as {source.config}"
         )
     return {**ours, **found}
 

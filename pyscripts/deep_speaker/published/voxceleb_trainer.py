@@ -6,8 +6,8 @@ that, its files hold the window and the mel filters, which have to be the experi
 """
 
 import re
-from dataclasses import replace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
