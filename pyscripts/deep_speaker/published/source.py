@@ -28,7 +28,7 @@ class Source:
     """
 
     config: str
-    trained_with: Mapping[str, str | float | None]
+    trained_with: Mapping[str, object]
     read: Callable[[Path, Experiment], dict[str, Tensor]]
     their_name: Callable[[str], str]
     convert: Callable[[str, Tensor], Tensor]
