@@ -85,7 +85,7 @@ def test_only_the_options_of_the_last_front_end_stay(folder: Path) -> None:
     names = {
         EXPERIMENT: "fbank.conf",
         with_torchaudio(): "spectrogram.conf",
-        read_experiment(CONF / "voice_embeddings.yaml"): "filterbank.conf",
+        read_experiment(CONF / "voice_embeddings.yaml"): "python_speech_features.conf",
         with_speechbrain(): "speechbrain_fbank.conf",
     }
     for experiment in (*names, EXPERIMENT):

@@ -154,7 +154,7 @@ def test_the_samples_given_are_left_alone() -> None:
 def test_the_options_file_says_what_is_computed_and_is_none_of_kaldi_s() -> None:
     name, text = front_ends.options_file(OTHERS[2])
     *comments, rate, length, shift, fft, mels = text.splitlines()
-    assert name == "filterbank.conf"
+    assert name == "python_speech_features.conf"
     assert all(line.startswith("#") for line in comments)
     assert "no program of Kaldi" in text
     assert (rate, fft, mels) == ("sampling_rate=16000", "fft_length=1024", "num_mels=20")

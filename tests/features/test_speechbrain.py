@@ -48,13 +48,16 @@ def test_a_pure_tone_lands_in_its_filter_at_its_level(frequency: int) -> None:
     np.testing.assert_allclose(inner.max(axis=1), 10 * math.log10(power), atol=0.01)
 
 
-def test_filters_are_as_wide_on_the_right_as_on_the_left() -> None:
-    filters = mel_filterbank(SpeechBrainFilterbank(front_end="speechbrain", num_mels=3))
-    highest = 2595 * math.log10(1 + 8000 / 700)
+@pytest.mark.parametrize(("rate", "length"), [(16000, 400), (22050, 551)])
+def test_filters_are_as_wide_on_the_right_as_on_the_left(rate: int, length: int) -> None:
+    """Over the bins of an FFT of even and of odd length, whose last is below half the rate."""
+    features = SpeechBrainFilterbank(front_end="speechbrain", num_mels=3, sampling_rate=rate)
+    filters = mel_filterbank(features)
+    highest = 2595 * math.log10(1 + rate / 2 / 700)
     edges = [700 * (10 ** (highest * i / 4 / 2595) - 1) for i in range(5)]
-    for i in range(201):
+    for i, frequency in enumerate(np.fft.rfftfreq(length, 1 / rate)):
         for k in range(3):
-            distance = abs(40 * i - edges[k + 1]) / (edges[k + 1] - edges[k])
+            distance = abs(frequency - edges[k + 1]) / (edges[k + 1] - edges[k])
             assert filters[i, k] == pytest.approx(max(0, 1 - distance), abs=1e-6)
 
 

@@ -198,5 +198,19 @@ def test_a_checkpoint_made_before_a_key_came_fits_its_default() -> None:
 def test_a_checkpoint_of_an_unknown_network_is_of_another_version() -> None:
     checkpoint = make_checkpoint()
     checkpoint.experiment["network"] = {"name": "transformer"}
-    with pytest.raises(ValueError, match=r"another version.*transformer.*run stage 2 anew"):
+    line = (
+        r"^the pretraining checkpoint was made by another version \(network\.name: expected .*\): "
+        r"make it anew, or use the version that made it$"
+    )
+    with pytest.raises(ValueError, match=line):
         check_experiment(checkpoint, TINY)
+
+
+def test_the_first_mistake_of_another_version_is_told_in_a_short_line() -> None:
+    checkpoint = make_checkpoint()
+    checkpoint.experiment["pretraining"]["colour"] = "red"
+    checkpoint.experiment["seed"] = ["many"] * 999
+    line = r" version \(seed: Input should be a valid integer, .* \.\.\.\): make it anew"
+    with pytest.raises(ValueError, match=line) as error:
+        check_experiment(checkpoint, TINY)
+    assert len(str(error.value)) < 400

@@ -13,11 +13,13 @@ import pytest
 import torch
 from torch import nn
 
+from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.published.importing import import_weights
-from support.tiny_data import make_experiment
+from support.experiment_files import CONF
 
+REMEDY = "name another, or fetch or make it anew"
 FORMS = {"zip": True, "of torch before 1.6": False}
 
 
@@ -55,8 +57,7 @@ def test_a_refused_pickle_is_called_what_it_is(
 
 def test_published_weights_are_refused_alike(tmp_path: Path) -> None:
     torch.save({"model": nn.Linear(2, 3)}, tmp_path / "m.model")
-    network = {"network": {"name": "resnetse34l"}}
-    experiment = make_experiment().model_validate(make_experiment().model_dump() | network)
+    experiment = read_experiment(CONF / "resnetse34l.yaml")
     with pytest.raises(ValueError, match=r"/m\.model: holds Python objects besides weights "):
         import_weights(tmp_path / "m.model", experiment)
 
@@ -88,7 +89,7 @@ def test_a_damaged_or_foreign_file_is_called_that(
     torch.save({"w": torch.randn(99)}, path, _use_new_zipfile_serialization=FORMS[form])
     damage(path)
     with pytest.raises(
-        ValueError, match=rf"^{path}: not a file of torch.save, or damaged \(\w+\)$"
+        ValueError, match=rf"^{path}: not a file of torch.save, or damaged \(\w+\): {REMEDY}$"
     ):
         read_torch_file(path)
 
@@ -104,5 +105,5 @@ def test_weights_and_plain_values_are_read(form: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"/m\.model: no such file$"):
+    with pytest.raises(ValueError, match=rf"/m\.model: no such file: {REMEDY}$"):
         read_torch_file(tmp_path / "m.model")

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import import_checkpoint
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.networks.checkpoints import load_checkpoint, load_network
 from deep_speaker.published.importing import import_weights
+from support.experiment_files import CONF
 from support.published_front_end import stored_buffers
 from support.published_networks import (
     State,
@@ -22,15 +23,9 @@ BINS = {"resnetse34": 257, "resnetse34l": 40, "vggvox40": 40}
 
 
 def make_config(name: str, **network: Any) -> Experiment:
-    num_mels = None if BINS[name] == 257 else 40
-    return Experiment.model_validate(
-        {
-            "features": {"front_end": "torchaudio", "window": "hann", "num_mels": num_mels},
-            "normalisation": {"mean": "chunk", "scale": "chunk"},
-            "network": {"name": name} | network,
-            "pretraining": {"loss": {"name": "softmax"}},
-        }
-    )
+    experiment = read_experiment(CONF / f"{name}.yaml").model_dump()
+    experiment["network"] |= network
+    return Experiment.model_validate(experiment)
 
 
 def whole_file(state: State, name: str = "resnetse34l") -> State:
@@ -104,10 +99,10 @@ def test_every_form_of_file_is_read(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("missing", r": bn1\.bias, fc\.bias$"),
-        ("unexpected", r": extra\.weight$"),
-        ("shape", r": attention \(64, 1\) .*, not \(128, 1\)$"),
-        ("width", r": fc\.weight \(256, 128\) .*\(512, 128\)"),
+        ("missing", r": bn1\.bias, fc\.bias: "),
+        ("unexpected", r": extra\.weight: "),
+        ("shape", r": attention \(64, 1\) .*, not \(128, 1\): "),
+        ("width", r": fc\.weight \(256, 128\) .*\(512, 128\): "),
     ],
 )
 def test_weights_that_do_not_fit_are_named(change: str, message: str, tmp_path: Path) -> None:
@@ -123,7 +118,8 @@ def test_weights_that_do_not_fit_are_named(change: str, message: str, tmp_path: 
     torch.save(whole_file(state), tmp_path / "m.model")
     with pytest.raises(ValueError, match=r"/m\.model: resnetse34l ") as error:
         import_weights(tmp_path / "m.model", make_config("resnetse34l"))
-    assert error.match(message)
+    remedy = r"name the config it was published with, such as conf/resnetse34l\.yaml$"
+    assert error.match(f"{message}.*{remedy}")
 
 
 def test_weights_of_another_network_are_refused_in_one_short_line(tmp_path: Path) -> None:
@@ -150,5 +146,52 @@ def test_a_file_without_weights_is_refused(kind: str, tmp_path: Path) -> None:
         torch.save([1, 2], path)
     elif kind == "numbers":
         torch.save({"epoch": 3}, path)
-    with pytest.raises(ValueError, match=r"/m\.model: "):
+    with pytest.raises(ValueError, match=r"/m\.model: .*: name another, or fetch or make it anew$"):
         import_weights(path, make_config("resnetse34l"))
+
+
+UNLOGGED = {"log": False, "compression": "none"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "settings"),
+    [
+        ("resnetse34l", {"features": {"power": 1}}, ["features.power=2"]),
+        ("resnetse34l", {"features": {"centred": False}}, ["features.centred=true"]),
+        ("vggvox40", {"features": UNLOGGED}, ["features.log=true"]),
+        ("vggvox40", {"features": {"frame_shift_ms": 5}}, ["features.frame_shift_ms=10"]),
+        ("resnetse34", {"features": {"power": 2}}, ["features.power=1"]),
+        ("resnetse34", {"features": {"centred": True}}, ["features.centred=false"]),
+        ("resnetse34", {"features": {"log": True}}, ["features.log=false"]),
+        ("resnetse34", {"features": {"num_mels": 40}}, ["features.num_mels=null"]),
+        ("resnetse34", {"features": {"window": "hamming"}}, ["features.window=hann"]),
+        *(
+            (
+                name,
+                {"normalisation": {"mean": "utterance", "scale": 3}},
+                ["normalisation.mean=chunk", "normalisation.scale=chunk"],
+            )
+            for name in BINS
+        ),
+    ],
+    ids=str,
+)
+def test_other_frames_than_those_of_the_training_are_refused(
+    name: str, changed: dict[str, Any], settings: list[str], tmp_path: Path
+) -> None:
+    content = make_config(name).model_dump()
+    content["extraction"]["method"] = "crops"  # sample_crops demands a normalisation by itself
+    for section, values in changed.items():
+        content[section] |= values
+    remedy = " ".join(f"--set {setting}" for setting in settings)
+    message = rf"/m\.model: trained with .*: {remedy}, or name conf/{name}\.yaml, or what is based"
+    with pytest.raises(ValueError, match=message):
+        import_weights(tmp_path / "m.model", Experiment.model_validate(content))
+
+
+@pytest.mark.parametrize("name", BINS)
+def test_another_front_end_is_refused(name: str, tmp_path: Path) -> None:
+    content = make_config(name).model_dump() | {"features": {"front_end": "kaldi"}}
+    message = rf": trained with features\.front_end torchaudio, not kaldi: name conf/{name}\.yaml"
+    with pytest.raises(ValueError, match=message):
+        import_weights(tmp_path / "m.model", Experiment.model_validate(content))

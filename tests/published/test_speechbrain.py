@@ -9,13 +9,25 @@ import pytest
 import torch
 
 from deep_speaker.config import Experiment, read_experiment
+from deep_speaker.embeddings import extraction, inference
+from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors
+from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
 from deep_speaker.features.shards import analyse
+from deep_speaker.kaldi.audio import read_info
+from deep_speaker.kaldi.data_dir import write_data_dir
+from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.published.importing import import_weights
 from support.experiment_files import CONF
 from support.make_speechbrain_numbers import NARROW, NUMBERS, SECONDS, waveform
+from support.speech import write_audio
+from support.threads import one_thread
+
+__all__ = ["one_thread"]
 
 ECAPA = CONF / "ecapa_tdnn.yaml"
 
@@ -75,21 +87,77 @@ def test_the_published_network_embeds_as_speechbrains_own_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "told"),
     [
-        {"features.num_mels": 40},
-        {"features.frame_shift_ms": 5},
-        {"features": "{front_end: kaldi, num_mels: 80}"},
-        {"normalisation.scale": 3},
-        {"normalisation": "{mean: chunk, scale: chunk}"},
+        (
+            {"features.num_mels": 40},
+            "features.num_mels 80, not 40: --set features.num_mels=80, or ",
+        ),
+        (
+            {"features.frame_shift_ms": 5},
+            "features.frame_shift_ms 10, not 5.0: --set features.frame_shift_ms=10, or ",
+        ),
+        (
+            {"features": "{front_end: kaldi, num_mels: 80}"},
+            "features.front_end speechbrain, not kaldi: ",
+        ),
+        (
+            {"normalisation.scale": 3},
+            "normalisation.scale 1, not 3.0: --set normalisation.scale=1, or ",
+        ),
+        (
+            {"normalisation": "{mean: chunk, scale: chunk}"},
+            "normalisation.mean utterance, not chunk, normalisation.scale 1, not chunk: "
+            "--set normalisation.mean=utterance --set normalisation.scale=1, or ",
+        ),
     ],
     ids=str,
 )
-def test_another_front_end_is_refused_in_one_line(settings: dict[str, Any], tmp_path: Path) -> None:
-    message = r"/embedding_model\.ckpt: .*speechbrain, num_mels: 80.*conf/ecapa_tdnn\.yaml"
-    with pytest.raises(ValueError, match=message) as error:
-        import_weights(write_weights(tmp_path), make_config(**settings))
-    assert "\n" not in str(error.value)
+def test_other_frames_are_refused_in_one_line(
+    settings: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    path = write_weights(tmp_path)
+    with pytest.raises(ValueError, match="trained with") as error:
+        import_weights(path, make_config(**settings))
+    remedy = "name conf/ecapa_tdnn.yaml, or what is based on it"
+    assert str(error.value) == f"{path}: trained with {told}{remedy}"
+
+
+def test_a_detector_that_drops_frames_is_taken_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import_weights(write_weights(tmp_path), make_config())
+    assert not caplog.messages
+    import_weights(write_weights(tmp_path), make_config(voice_activity="{}"))
+    (line,) = caplog.messages
+    assert "voice_activity keeps other frames" in line
+    assert "conf/ecapa_tdnn.yaml" in line
+
+
+@pytest.mark.parametrize("way", ["cpu", "gpu"])
+def test_the_recipe_embeds_as_speechbrains_own_code(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data directory, stage 1, import and extraction, where the processor could do bfloat16."""
+    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
+    extraction.open_extractor.cache_clear()
+    experiment = make_config(**{"features.compression": "none"})
+    utterances = []
+    for seed in SECONDS:
+        path = write_audio(tmp_path / f"audio/{seed}.wav", waveform(seed) / 32768)
+        utterances.append(Utterance(f"s{seed}-0", f"s{seed}", str(path), read_info(path)))
+    folder = tmp_path / "test"
+    write_data_dir(folder, utterances)
+    compute_data_dir(folder, experiment, 1)
+    save_checkpoint(tmp_path / "best.pt", import_weights(write_weights(tmp_path), experiment))
+    if way == "gpu":  # by the way that a GPU takes, gone here on the CPU
+        monkeypatch.setattr(extraction, "in_processes", lambda device: False)
+    extractor = Extractor(tmp_path / "best.pt", folder, experiment, torch.device("cpu"))
+    extract(extractor, tmp_path / "x", 1)
+    vectors = read_unit_vectors(tmp_path / "x")
+    found = np.stack([vectors[f"s{seed}-0"] for seed in SECONDS])
+    expected = np.stack([np.load(NUMBERS)[f"narrow_{seed}"] for seed in SECONDS])
+    np.testing.assert_allclose(found, at_unit_length(expected), rtol=0, atol=1e-5)
 
 
 def test_the_form_of_the_arks_is_free(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.networks import devices
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.published.importing import import_weights
 from deep_speaker.scoring.crop_distances import crop_distance_scores, read_crops
@@ -57,10 +56,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have float32 also where the processor has bfloat16."""
-    for where in (devices, inference):
-        monkeypatch.setattr(where, "has_bfloat16", lambda device: False)
+def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let any processor have bfloat16, so that only the configs' precision keeps to float32."""
+    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
     extraction.open_extractor.cache_clear()
 
 
@@ -78,7 +76,7 @@ def embed_plainly(
     return embeddings
 
 
-@pytest.mark.usefixtures("exact")
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("way", ["cpu", "gpu"])
 @pytest.mark.parametrize(
     ("config", "settings", "scale", "window", "short"),

@@ -85,6 +85,14 @@ def test_decibels_are_augmented_in_natural_log_units_of_power() -> None:
         assert log_unit(experiment) == pytest.approx(unit, rel=1e-4)
 
 
+def test_log_magnitudes_are_augmented_in_natural_log_units_of_power() -> None:
+    for power, unit in ((1, 2), (2, 1)):
+        features = {"front_end": "torchaudio", "power": power, "num_mels": MELS}
+        normalisation = {"scale": "chunk", "mean": "chunk"}
+        experiment = make_experiment(features=features, normalisation=normalisation)
+        assert log_unit(experiment) == unit
+
+
 def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data_dir: Path) -> None:
     experiment = make_experiment(
         normalisation={"mean": "chunk", "scale": "chunk"},

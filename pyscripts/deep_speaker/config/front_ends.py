@@ -27,6 +27,11 @@ class FrontEnd(ConfigSection):
         """Whether each frame is shifted and scaled by itself, so that no logarithm suits it."""
         return False
 
+    @property
+    def log_unit(self) -> float:
+        """Natural-log units of power in one unit of frames, of those with `log`."""
+        return 1.0
+
     @model_validator(mode="after")
     def check_frames(self) -> "FrontEnd":
         if self.frame_shift_ms * self.sampling_rate < 1000:
@@ -39,11 +44,6 @@ class FrontEnd(ConfigSection):
                 f"{self.frame_shift_ms:g}: frames would leave gaps"
             )
         return self
-
-    @property
-    def log_unit(self) -> float:
-        """Natural-log units of power in one unit of log frames."""
-        return 1.0
 
 
 class KaldiFilterbank(FrontEnd):
@@ -93,6 +93,10 @@ class TorchaudioSpectrogram(FrontEnd):
     @property
     def num_bins(self) -> int:
         return self.num_mels or self.fft_length // 2 + 1
+
+    @property
+    def log_unit(self) -> float:
+        return 2 / self.power
 
     @model_validator(mode="after")
     def check_fft(self) -> "TorchaudioSpectrogram":

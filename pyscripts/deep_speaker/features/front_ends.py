@@ -10,7 +10,12 @@ from deep_speaker.config import (
 )
 from deep_speaker.features import kaldi, python_speech_features, speechbrain, torchaudio
 
-OPTION_FILES = ("fbank.conf", "spectrogram.conf", "speechbrain_fbank.conf", "filterbank.conf")
+OPTION_FILES = (
+    "fbank.conf",
+    "spectrogram.conf",
+    "speechbrain_fbank.conf",
+    "python_speech_features.conf",
+)
 
 
 def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +46,7 @@ def options_file(features: Features) -> tuple[str, str]:
     if isinstance(features, KaldiFilterbank):
         return "fbank.conf", kaldi.fbank_options(features)
     if isinstance(features, PythonSpeechFeatures):
-        return "filterbank.conf", python_speech_features.filterbank_options(features)
+        return "python_speech_features.conf", python_speech_features.filterbank_options(features)
     if isinstance(features, SpeechBrainFilterbank):
         return "speechbrain_fbank.conf", speechbrain.filterbank_options(features)
     return "spectrogram.conf", torchaudio.spectrogram_options(features)

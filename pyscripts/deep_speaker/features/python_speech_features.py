@@ -26,7 +26,7 @@ DEVIATION_FLOOR = 1e-12
 
 
 def filterbank_options(features: PythonSpeechFeatures) -> str:
-    """Return the filterbank.conf of a data directory, which says how its features were made."""
+    """Return the python_speech_features.conf of a data directory: how its features were made."""
     lines = [
         "# Computed as python_speech_features does, each frame to zero mean and unit deviation;",
         "# no program of Kaldi's computes these features.",

@@ -3,7 +3,8 @@
 The steps are those of speechbrain.lobes.features.Fbank 1.1.2, on waveforms in -1..1: zeros around
 the waveform, frames under a periodic Hamming window, an FFT of their length, the power, triangular
 filters of its own, 10 log10, and a floor 80 dB below the loudest value of the utterance. The mean
-of a frame stays in it, and there is no pre-emphasis.
+of a frame stays in it, and there is no pre-emphasis. The numbers are equal at 16 kHz and 25 ms,
+where the length of a frame is even.
 """
 
 from functools import lru_cache
@@ -83,7 +84,7 @@ def mel_filterbank(features: SpeechBrainFilterbank) -> np.ndarray:
     """
     length, _ = features.frame_samples
     nyquist = features.sampling_rate // 2
-    frequencies = np.linspace(0, nyquist, length // 2 + 1)
+    frequencies = np.arange(length // 2 + 1) * features.sampling_rate / length
     highest_mel = 2595 * np.log10(1 + nyquist / 700)
     edges = 700 * (10 ** (np.linspace(0, highest_mel, features.num_mels + 2) / 2595) - 1)
     widths = np.diff(edges)[:-1]

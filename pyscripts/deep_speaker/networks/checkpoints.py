@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.mistakes import explain
 from deep_speaker.config.phases import PHASES
 from deep_speaker.config.stages import Stage
 from deep_speaker.networks.registry import build_network
@@ -73,9 +75,10 @@ def trained_with(checkpoint: Checkpoint) -> dict[str, Any]:
     try:
         return Experiment.model_validate(checkpoint.experiment).model_dump(mode="json")
     except ValidationError as error:
+        mistake = shorten(str(explain(error.errors()[0])), 200, placeholder=" ...")
         raise ValueError(
-            f"the {checkpoint.phase} checkpoint was made by another version, with the experiment "
-            f"{checkpoint.experiment}: {Stage.PRETRAINING.again}"
+            f"the {checkpoint.phase} checkpoint was made by another version ({mistake}): make it "
+            "anew, or use the version that made it"
         ) from error
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+REMEDY = "name another, or fetch or make it anew"
 # How torch names the class or function that it refuses to load or to call, in its messages.
 REFUSED = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 
@@ -17,7 +18,7 @@ def read_torch_file(path: Path) -> Any:
         ValueError: there is none, it is damaged, or it holds Python objects besides weights.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise ValueError(f"{path}: no such file: {REMEDY}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise nearly anything
@@ -28,4 +29,6 @@ def read_torch_file(path: Path) -> Any:
                 "could run any code: have the program that wrote it save the state dict alone"
             ) from error
         kind = type(error).__name__
-        raise ValueError(f"{path}: not a file of torch.save, or damaged ({kind})") from error
+        raise ValueError(
+            f"{path}: not a file of torch.save, or damaged ({kind}): {REMEDY}"
+        ) from error

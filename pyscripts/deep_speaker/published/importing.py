@@ -7,15 +7,15 @@ from deep_speaker.config.networks import ResCNN
 from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.published.keras import keras_source
-from deep_speaker.published.source import Source, translate
+from deep_speaker.published.source import Source, check_input, tell_other_frames, translate
 from deep_speaker.published.speechbrain import SPEECHBRAIN
-from deep_speaker.published.voxceleb_trainer import VOXCELEB_TRAINER
+from deep_speaker.published.voxceleb_trainer import RESNETSE34, RESNETSE34L, VGGVOX40
 
 # By the network's name, who published weights for it; for rescnn, see `keras_source`.
 SOURCES = {
-    "resnetse34": VOXCELEB_TRAINER,
-    "resnetse34l": VOXCELEB_TRAINER,
-    "vggvox40": VOXCELEB_TRAINER,
+    "resnetse34": RESNETSE34,
+    "resnetse34l": RESNETSE34L,
+    "vggvox40": VGGVOX40,
     "ecapa_tdnn": SPEECHBRAIN,
 }
 
@@ -24,9 +24,12 @@ def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
     """Read published weights as a checkpoint of the experiment's network.
 
     Raises:
-        ValueError: the file holds no such weights, or not exactly those of that network.
+        ValueError: the file holds no such weights, or not exactly those of that network; or the
+            experiment gives it other input than they were trained with.
     """
     source = find_source(experiment)
+    check_input(source, path, experiment)
+    tell_other_frames(source, path, experiment)
     network = build_network(experiment)
     weights = source.read(path, experiment)
     where = f"{path}: {experiment.network.name}"

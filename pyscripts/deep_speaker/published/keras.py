@@ -16,11 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deep_speaker.config import Experiment, PythonSpeechFeatures
+from deep_speaker.config import Experiment, Trimming
 from deep_speaker.config.networks import ResCNN
+from deep_speaker.networks.torch_files import REMEDY
 from deep_speaker.published.source import Source, some
 
 LAYER = re.compile(r"conv\d+-s(_bn)?|res\d+_\d+_branch_2[ab](_bn)?|affine")
+CONFIG = "conf/deep_speaker_published.yaml"
+TRAINED_WITH = {
+    "features.front_end": "python_speech_features",
+    "features.sampling_rate": 16000,
+    "features.frame_length_ms": 25,
+    "features.frame_shift_ms": 10,
+    "features.fft_length": 512,
+    "features.num_mels": 64,
+    "normalisation.mean": "none",
+    "normalisation.scale": 1,
+}
 PARAMETERS = {"weight": "kernel", "bias": "bias"}
 NORM_PARAMETERS = {
     "weight": "gamma",
@@ -39,14 +51,16 @@ def keras_source(network: ResCNN) -> Source:
     if network.variant != "keras":
         raise ValueError(
             f"network rescnn of variant {network.variant} has no published weights: set "
-            "network.variant to keras, as conf/deep_speaker_published.yaml does"
+            f"network.variant to keras, as {CONFIG} does"
         )
     if len(set(network.channels)) < len(network.channels):
         raise ValueError(
             f"network.channels {list(network.channels)}: Keras names layers by their channels, so "
             "published weights need different ones"
         )
-    return Source("deep-speaker", read_weights, partial(their_name, network=network), convert)
+    name = partial(their_name, network=network)
+    trimming = Trimming(detector="trimming")
+    return Source(CONFIG, TRAINED_WITH, read_weights, name, convert, trimming)
 
 
 def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
@@ -55,27 +69,26 @@ def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
     Layers that belong to training, such as a softmax, are left out.
 
     Raises:
-        ValueError: there is no such file, it is damaged, or holds no such layer; or the
-            experiment's front end is not the one that they were trained with.
+        ValueError: there is no such file, it is damaged, or holds no such layer.
     """
-    if not isinstance(experiment.features, PythonSpeechFeatures):
-        raise ValueError(
-            f"features.front_end {experiment.features.front_end}: these weights were trained with "
-            "python_speech_features; name conf/deep_speaker_published.yaml, or what is based on it"
-        )
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise ValueError(f"{path}: no such file: {REMEDY}")
     try:
         with h5py.File(path, "r") as file:
             weights = dict(_iterate_weights(file))
     except Exception as error:  # a damaged file can raise nearly anything
         kind = type(error).__name__
-        raise ValueError(f"{path}: not an HDF5 file of Keras, or damaged ({kind})") from error
+        raise ValueError(
+            f"{path}: not an HDF5 file of Keras, or damaged ({kind}): {REMEDY}"
+        ) from error
     found = {key: value for key, value in weights.items() if LAYER.fullmatch(key.split("/")[0])}
     left_out = sorted({key.split("/")[0] for key in weights.keys() - found.keys()})
     if not found:
         layers = some(left_out) or "none"
-        raise ValueError(f"{path}: holds no layer of Deep Speaker's ResCNN by Keras, but {layers}")
+        raise ValueError(
+            f"{path}: holds no layer of Deep Speaker's ResCNN by Keras, but {layers}: name another "
+            "file, or the config it was published with"
+        )
     if left_out:
         logging.info("%s: left out layers of training: %s", path, some(left_out))
     return found

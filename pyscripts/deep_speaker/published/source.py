@@ -1,12 +1,16 @@
 """Where published weights come from: how a project names and lays out those of a network."""
 
+import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, Trimming, VoiceActivity
+
+EVERY_FRAME = VoiceActivity(energy_threshold=-1000, energy_mean_scale=0)
 
 
 @dataclass(frozen=True)
@@ -14,16 +18,61 @@ class Source:
     """A project that published weights.
 
     Attributes:
-        read: returns the weights in a file, by the project's names; refuses those made with
+        config: the file of conf/ that goes with them.
+        trained_with: the values of dotted keys that the network's input depends on.
+        read: returns the weights in a file, by the project's names; refuses a file that brings
             another front end than the experiment's.
         their_name: of a parameter or buffer, given ours.
         convert: a tensor of theirs, by our name of it, to our axes.
+        voice_activity: which frames it kept.
     """
 
-    project: str
+    config: str
+    trained_with: Mapping[str, object]
     read: Callable[[Path, Experiment], dict[str, Tensor]]
     their_name: Callable[[str], str]
     convert: Callable[[str, Tensor], Tensor]
+    voice_activity: VoiceActivity | Trimming = EVERY_FRAME
+
+
+def check_input(source: Source, path: Path, experiment: Experiment) -> None:
+    """Refuse an experiment that makes other frames than the weights were trained on.
+
+    Raises:
+        ValueError: it differs from `trained_with`.
+    """
+    expected, found = source.trained_with, {}
+    for key in expected:
+        section, name = key.split(".")
+        found[key] = getattr(getattr(experiment, section), name, None)
+    wrong = [key for key, value in expected.items() if found[key] != value]
+    if not wrong:
+        return
+    remedy = f"name {source.config}, or what is based on it"
+    if "features.front_end" in wrong:  # it brings keys of its own
+        wrong = ["features.front_end"]
+    else:
+        remedy = " ".join(f"--set {key}={_text(expected[key])}" for key in wrong) + f", or {remedy}"
+    listed = ", ".join(f"{key} {_text(expected[key])}, not {_text(found[key])}" for key in wrong)
+    raise ValueError(f"{path}: trained with {listed}: {remedy}")
+
+
+def tell_other_frames(source: Source, path: Path, experiment: Experiment) -> None:
+    """Warn where the experiment's voice activity is not the source's; some weights like it."""
+    if experiment.extraction.method == "sample_crops":  # which no detector touches
+        return
+    if experiment.voice_activity != source.voice_activity:
+        logging.warning(
+            "%s: the config's voice_activity keeps other frames than the source, so embeddings "
+            "differ from the source's; %s has the same frames",
+            path,
+            source.config,
+        )
+
+
+def _text(value: object) -> str:
+    """Write a value as a config has it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def translate(
@@ -59,7 +108,10 @@ def translate(
     }
     if any(problems.values()):
         listed = "; ".join(f"{kind}: {some(items)}" for kind, items in problems.items() if items)
-        raise ValueError(f"{where} of the config is not the network of this file: {listed}")
+        raise ValueError(
+            f"{where} of the config is not the network of this file: {listed}: name the config it "
+            f"was published with, such as {source.config}"
+        )
     return {**ours, **found}
 
 

@@ -10,11 +10,19 @@ from pathlib import Path
 
 from torch import Tensor
 
-from deep_speaker.config import Experiment, Normalisation, SpeechBrainFilterbank
+from deep_speaker.config import Experiment
 from deep_speaker.networks.torch_files import read_torch_file
 from deep_speaker.published.source import Source
 
-NORMALISATION = Normalisation(mean="utterance", scale=1)
+TRAINED_WITH = {
+    "features.front_end": "speechbrain",
+    "features.sampling_rate": 16000,
+    "features.frame_length_ms": 25,
+    "features.frame_shift_ms": 10,
+    "features.num_mels": 80,
+    "normalisation.mean": "utterance",
+    "normalisation.scale": 1,
+}
 
 # From our names to SpeechBrain's, one pattern after the other.
 RENAMINGS = (
@@ -39,27 +47,14 @@ def read_weights(path: Path, experiment: Experiment) -> dict[str, Tensor]:
     """Return the weights in a file of SpeechBrain's, by its names.
 
     Raises:
-        ValueError: the config's front end is not that of the weights; or no such file.
+        ValueError: there is no such file, or it holds no weights.
     """
-    check_front_end(path, experiment)
     content = read_torch_file(path)
     if not isinstance(content, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
     ):
         raise ValueError(f"{path}: holds no state dict of SpeechBrain: name embedding_model.ckpt")
     return dict(content)
-
-
-def check_front_end(path: Path, experiment: Experiment) -> None:
-    """Refuse all but SpeechBrain's Fbank with 80 bins, less the mean of the utterance."""
-    features = experiment.features
-    wanted = SpeechBrainFilterbank(front_end="speechbrain", compression=features.compression)
-    if features != wanted or experiment.normalisation != NORMALISATION:
-        raise ValueError(
-            f"{path}: made for features {{front_end: speechbrain, num_mels: 80}} of 25 and 10 ms "
-            "at 16 kHz and normalisation {mean: utterance, scale: 1}: set both in the config, as "
-            "conf/ecapa_tdnn.yaml does"
-        )
 
 
 def their_name(name: str) -> str:
@@ -83,4 +78,4 @@ def convert(name: str, weight: Tensor) -> Tensor:
     return weight.unsqueeze(3) if on_frames else weight.squeeze(2)
 
 
-SPEECHBRAIN = Source("SpeechBrain", read_weights, their_name, convert)
+SPEECHBRAIN = Source("conf/ecapa_tdnn.yaml", TRAINED_WITH, read_weights, their_name, convert)
