@@ -42,19 +42,19 @@ print(total.hexdigest())' "$1")
   [ "$found" = "$sha256" ] || fail "${member##*/}: its SHA-256 is $found, not $sha256: $2"
 }
 
-find_pip() {
+find_pip() {  # sets `pip`, a command of one word or several
   local candidate
   for candidate in pip pip3 "$here/../.venv/bin/pip"; do
-    ! command -v "$candidate" || return 0
+    pip=("$(command -v "$candidate")") && return
   done
-  echo "$python -m pip"
+  pip=("$python" -m pip)
 }
 
 fetch() {  # into the folder `work`
   local log=$work/pip.log quiet=-q
   [ ! -t 1 ] || quiet=  # a terminal gets pip's progress bar
-  # shellcheck disable=SC2046,SC2086  # a command of several words; an option or none
-  $(find_pip) download $quiet --no-deps --python-version 3.8 --only-binary=:all: --retries 2 \
+  # shellcheck disable=SC2086  # an option or none
+  "${pip[@]}" download $quiet --no-deps --python-version 3.8 --only-binary=:all: --retries 2 \
     --dest "$work" "$package==$version" 2> "$log" && [ -f "$work/$wheel" ] ||
     fail "pip could not fetch $package $version ($(grep -m1 ERROR "$log" || tail -n1 "$log")):" \
       "see to the network, or fetch $wheel elsewhere" \
@@ -86,7 +86,8 @@ else
   if [ -f "$folder/$wheel" ]; then
     source=$folder/$wheel remedy="remove it, and run this again to fetch it"
   else
-    echo "fetching $wheel with $(find_pip)"
+    find_pip
+    echo "fetching $wheel with ${pip[*]}"
     fetch
     source=$work/$wheel remedy="run this again"
   fi

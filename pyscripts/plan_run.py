@@ -34,6 +34,7 @@ def main() -> None:
     experiment = write_experiment(config, options.config, options.override, options.set)
     imported = bool(options.initial_model)
     start = "initial_model" if imported else "untrained"
+    check_finetuning(options, experiment, experiment_dir)
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
     finetunes_from = PHASES[start if directly else "pretraining"].checkpoint
@@ -95,6 +96,24 @@ def safe_name(setting: str) -> str:
     return "=".join(words)
 
 
+def check_finetuning(
+    options: argparse.Namespace, experiment: Experiment, experiment_dir: Path
+) -> None:
+    """Refuse to fine-tune imported weights by a config that has no fine-tuning.
+
+    Where they were pre-trained, there is a network to go on with, and nothing to do in stage 3.
+    """
+    asked = options.initial_model and options.stage == Stage.FINETUNING
+    if not asked or options.no_training_speakers or experiment.finetuning:
+        return
+    if not (experiment_dir / str(PHASES["pretraining"].checkpoint)).exists():
+        raise ValueError(
+            f"--stage {Stage.FINETUNING:d} --initial-model {options.initial_model}: "
+            f"{options.config} has no fine-tuning: take --stage {Stage.PRETRAINING:d} to train on "
+            f"from it, --stage {Stage.EMBEDDINGS:d} to judge it, or a config with `finetuning`"
+        )
+
+
 def finetunes_directly(
     options: argparse.Namespace, experiment: Experiment, experiment_dir: Path
 ) -> bool:
@@ -136,7 +155,7 @@ def choose_trained(
         if not (options.no_control and PHASES[phase].is_control)
     ]
     if options.initial_model and options.stage >= Stage.EMBEDDINGS:
-        return [p for p in trained if (experiment_dir / str(PHASES[p].checkpoint)).exists()]
+        return [phase for phase in trained if is_there(phase, experiment_dir)]
     if options.no_training_speakers:
         return []
     if not directly:
@@ -145,6 +164,23 @@ def choose_trained(
     if controls:
         logging.info("%s, which goes on with its loss, is left out", ", ".join(controls))
     return [phase for phase in trained if phase not in ("pretraining", *controls)]
+
+
+def is_there(phase: str, experiment_dir: Path) -> bool:
+    """Tell whether a phase was trained; of a control, also whether its start is still there.
+
+    Fine-tuning may have started from imported weights. A control never does: without pre-training
+    it is left from a network that was removed.
+    """
+    if not (experiment_dir / str(PHASES[phase].checkpoint)).exists():
+        return False
+    start = PHASES[phase].starts_from
+    if start is None or not PHASES[phase].is_control:
+        return True
+    there = (experiment_dir / str(PHASES[start].checkpoint)).exists()
+    if not there:
+        logging.info("%s is left out: the %s that it started from is gone", phase, start)
+    return there
 
 
 def warn_of_stale(experiment_dir: Path, trained: Sequence[str], data_dir: Path) -> None:

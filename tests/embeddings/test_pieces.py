@@ -16,9 +16,11 @@ from deep_speaker.embeddings.pieces import (
     fewest_crop_frames,
 )
 from deep_speaker.features.extraction import compute_data_dir
+from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir
+from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.training.setup import check_sizes
 from support.published_front_end import load_crops
@@ -122,6 +124,26 @@ def test_crops_are_cut_from_the_samples_that_stage_1_reads(folder: Path) -> None
     stored = reader.source.read(reader.source.whole("s-1"))[: len(crop)]
     assert crop[:-2] == pytest.approx(stored[:-2], abs=1e-3)
     assert np.abs(crop[-1] - stored[-1]).max() > 0.5
+
+
+def test_the_command_of_a_recording_runs_once_for_segments_that_follow_one_another(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("s-long", "t-0"):
+        note_runs(folder, name, tmp_path / "runs")
+    source = SampleSource(folder, 16000)
+    wanted = {key: SampleSource(folder, 16000).read(key) for key in ("s-0", "s-1", "t-0")}
+    (tmp_path / "runs").unlink()
+    for key in ("s-1", "s-0", "s-1", "t-0", "s-0"):
+        assert np.array_equal(source.read(key), wanted[key])
+    assert (tmp_path / "runs").read_text().split() == ["s-long", "t-0", "s-long"]
+
+
+def note_runs(folder: Path, name: str, runs: Path) -> None:
+    """Make the entry of a recording a command that notes that it is run."""
+    entries = read_table(folder / "wav.scp")
+    command = entries[name] if entries[name].endswith("|") else f"cat {entries[name]} |"
+    write_table(folder / "wav.scp", entries | {name: f"echo {name} >> {runs}; {command}"})
 
 
 def test_audio_that_is_gone_is_named(folder: Path) -> None:

@@ -24,12 +24,15 @@ from support.stage_1_folders import NUM_SPEAKERS, audio_file, failing, read_arra
 
 @pytest.fixture
 def segmented(folder: Path, tmp_path: Path) -> Path:
-    """60 segments of 20 recordings: files, and commands that note that they are run."""
+    """60 segments of 20 recordings: files, and commands that note that they are run.
+
+    The second of a recording lies at its beginning.
+    """
     utterances = []
     for i in range(NUM_SPEAKERS):
         path = audio_file(folder, f"spk{i}-0")
         entry = f"echo {i} >> {tmp_path}/runs; cat {path} |" if i % 2 else str(path)
-        for part, (start, end) in enumerate([(0.0, 0.1), (0.05, 0.2), (0.1, 0.25)]):
+        for part, (start, end) in enumerate([(0.05, 0.2), (0.0, 0.1), (0.1, 0.25)]):
             segment = Segment(f"spk{i}-0", start, end)
             key = f"spk{i}-s{part}"
             utterances.append(

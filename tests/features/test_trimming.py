@@ -19,8 +19,8 @@ from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table
 from support import kaldi_checks
 from support.experiment_files import CONF
-from support.speech import make_speech
-from support.stage_1_folders import BAD, make_bad
+from support.speech import make_speech, write_audio
+from support.stage_1_folders import BAD, audio_file, make_bad
 
 EXPERIMENT = read_experiment(CONF / "deep_speaker_published.yaml")
 FEATURES = PythonSpeechFeatures(front_end="python_speech_features")
@@ -94,6 +94,16 @@ def test_an_utterance_at_one_level_has_no_voiced_frame(level: float) -> None:
     frames, voiced = compute_trimmed(np.full(4000, level, np.float32), FEATURES, OPTIONS)
     assert len(frames) == len(voiced) == count_frames(4000, FEATURES)
     assert not voiced.any()
+
+
+def test_a_majority_without_loud_samples_is_refused_with_a_remedy_that_helps(folder: Path) -> None:
+    for number, key in enumerate(sorted(read_table(folder / "wav.scp"))):
+        samples = 0.02 * make_speech(number) if number > 40 else np.zeros(4000)  # faint, or silent
+        write_audio(audio_file(folder, key), samples)
+    with pytest.raises(ValueError, match=r"silent: they are digital silence, .*remove") as error:
+        compute_data_dir(folder, EXPERIMENT, 2)
+    assert "41 of 80" in str(error.value)
+    assert "energy_threshold" not in str(error.value)
 
 
 def test_samples_that_are_no_numbers_are_refused() -> None:

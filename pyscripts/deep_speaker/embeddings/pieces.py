@@ -11,6 +11,9 @@ from deep_speaker.features.source import FeatureSource, fit_length
 class PieceReader:
     """Reads the pieces of utterances, as the experiment's `extraction` says.
 
+    Sample crops are cut from all of an utterance: the voice activity of stage 1, which all other
+    pieces keep to, does not change them.
+
     Attributes:
         source: of the voiced frames, from which all but sample crops are cut.
     """
@@ -54,8 +57,8 @@ def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list
 def analyse_crops(samples: np.ndarray, experiment: Experiment) -> list[np.ndarray]:
     """Cut samples into crops, and compute the frames (frames, bins) of each, all of one length.
 
-    Frames that are centred reflect a crop's ends, not the utterance's. The network normalises
-    them.
+    All of them are kept, voiced or not: voxceleb_trainer, the source, detects no voice. Frames that
+    are centred reflect a crop's ends, not the utterance's. The network normalises them.
     """
     crops = cut_samples(samples, crop_samples(experiment), experiment.extraction)
     return [front_ends.compute_frames(crop, experiment.features)[0] for crop in crops]

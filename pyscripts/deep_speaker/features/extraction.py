@@ -5,7 +5,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
@@ -41,7 +41,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     with replacing_directory(folder / "fbank") as partial_folder:
         write = partial(write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
-        unwanted = _report(folder, shards, recordings)
+        unwanted = _report(folder, shards, recordings, experiment.voice_activity)
         for scp in ARCHIVES.values():  # these point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
     _write_tables(folder, shards, experiment)
@@ -60,7 +60,9 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     validate_data_dir(folder)
 
 
-def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> set[str]:
+def _report(
+    folder: Path, shards: list[Shard], recordings: list[Recording], options: AnyVoiceActivity
+) -> set[str]:
     """Log the notices; list, log and return the utterances to remove."""
     notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
@@ -80,20 +82,27 @@ def _report(folder: Path, shards: list[Shard], recordings: list[Recording]) -> s
         listed.unlink(missing_ok=True)
     remedy = f"mend or remove the files listed in {listed}, then {Stage.PREPARATION.again}"
     check_bad_items(bad, len(keys), "utterances", remedy)
-    _check_silent(folder, len(silent), len(keys))
+    _check_silent(folder, len(silent), len(keys), options)
     if (folder / "segments").is_file():  # an interrupted removal may have stopped behind these
         return bad.keys() | silent.keys() | earlier.keys()
     return bad.keys() | silent.keys()
 
 
-def _check_silent(folder: Path, num_silent: int, total: int) -> None:
-    """Log how many utterances are silent; refuse a majority, which a wrong option must cause."""
+def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceActivity) -> None:
+    """Log how many utterances are silent; refuse a majority, which is no chance."""
     if 2 * num_silent > total:
-        raise ValueError(
-            f"{folder}: {num_silent} of {total} utterances are silent: raise the level of the "
-            "recordings, or, with the detector energy, lower energy_threshold or energy_mean_scale "
-            "of voice_activity in the config"
-        )
+        if isinstance(options, Trimming):  # it goes by ranks: a higher level changes none
+            remedy = (
+                "they are digital silence, at one level for long (clipped, or too faint for "
+                "their bits), or a few samples long: remove the files listed in "
+                f"{folder}/bad_utterances, then {Stage.PREPARATION.again}"
+            )
+        else:
+            remedy = (
+                "raise the level of the recordings, or lower energy_threshold or energy_mean_scale "
+                "of voice_activity in the config"
+            )
+        raise ValueError(f"{folder}: {num_silent} of {total} utterances are silent: {remedy}")
     if num_silent:
         logging.warning(
             "%s: %d of %d utterances are silent and left out, see bad_utterances",

@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from deep_speaker.features.shards import read_recordings
-from deep_speaker.kaldi.audio import load_audio
+from deep_speaker.kaldi.audio import open_audio, read_samples
 
 
 class SampleSource:
-    """Samples of the utterances of a data directory, as stage 1 reads them."""
+    """Samples of the utterances of a data directory, as stage 1 reads them.
+
+    The last recording stays open, as its command may take long, and its segments mostly follow one
+    another.
+    """
 
     def __init__(self, data_dir: Path, sampling_rate: int) -> None:
         self._data_dir = data_dir
@@ -19,6 +24,8 @@ class SampleSource:
             for recording in read_recordings(data_dir)
             for utterance, segment in recording.utterances
         }
+        self._entry = ""
+        self._file: soundfile.SoundFile | None = None
 
     def read(self, utterance: str) -> np.ndarray:
         """Read an utterance on the scale of 16-bit integers: float32, shape (num_samples,).
@@ -29,9 +36,18 @@ class SampleSource:
         entry, segment = self._places[utterance]
         start, end = (segment.start, segment.end) if segment else (0.0, None)
         try:
-            return load_audio(entry, self._sampling_rate, start, end)[0]
+            return read_samples(self._open(entry), self._sampling_rate, start, end)
         except ValueError as error:
             raise ValueError(
                 f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names, or set "
                 "extraction.method to crops, which reads the features alone"
             ) from error
+
+    def _open(self, entry: str) -> soundfile.SoundFile:
+        """Open a recording, or return it if it is the last that was opened."""
+        if self._file is None or entry != self._entry:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._file, self._entry = open_audio(entry), entry
+        return self._file

@@ -134,7 +134,7 @@ def read_samples(
         raise ValueError("no samples")
     first, last = segment_bounds(file.samplerate, file.frames, start, end)
     try:
-        if first:
+        if first or (file.seekable() and file.tell()):  # an earlier segment may have been read
             file.seek(first)
         samples = file.read(last - first, dtype="float32", always_2d=True)[:, 0]
     except soundfile.LibsndfileError as error:
