@@ -139,6 +139,19 @@ def test_the_command_of_a_recording_runs_once_for_segments_that_follow_one_anoth
     assert (tmp_path / "runs").read_text().split() == ["s-long", "t-0", "s-long"]
 
 
+def test_samples_are_read_recording_by_recording(folder: Path) -> None:
+    """Not by length: the second segment is the shortest utterance, the command's between them."""
+    table = read_table(folder / "segments")
+    table["s-1"] = "s-long 1.2 1.8"
+    write_table(folder / "segments", {"s-0": table["s-0"], "s-1": table["s-1"], "t-0": "t-0 0 0.8"})
+    experiment = by_samples()
+    compute_data_dir(folder, experiment, 1)
+    source = FeatureSource(folder, experiment)
+    assert sorted(source.utt2spk, key=source.num_voiced) == ["s-1", "t-0", "s-0"]
+    reader = PieceReader(source, experiment)
+    assert reader.in_order(["t-0", "s-1", "s-0"]) == ["s-0", "s-1", "t-0"]
+
+
 def note_runs(folder: Path, name: str, runs: Path) -> None:
     """Make the entry of a recording a command that notes that it is run."""
     entries = read_table(folder / "wav.scp")

@@ -78,7 +78,8 @@ def embed_in_batches(
     """Yield utterances with the embeddings of their pieces, as `embed_pieces` gives them.
 
     This keeps a GPU busy, which short utterances one by one would not. They come in the order of
-    their lengths, so that batches hold little padding; a thread reads ahead.
+    their lengths, so that batches hold little padding, or of their recordings (see
+    `PieceReader.in_order`); a thread reads ahead.
 
     Args:
         max_frames: the most in a batch, padding included.
@@ -87,7 +88,7 @@ def embed_in_batches(
     def read(utterance: str) -> list[tuple[str, np.ndarray]]:
         return [(utterance, piece) for piece in reader.read(utterance)]
 
-    ordered = sorted(utterances, key=reader.source.num_voiced)
+    ordered = reader.in_order(utterances)
     pieces = chain.from_iterable(ahead(map(read, ordered), UTTERANCES_AHEAD))
     embedded = (
         (key, embedding)

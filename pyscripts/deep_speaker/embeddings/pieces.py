@@ -1,5 +1,7 @@
 """Pieces: what a network embeds of an utterance, the whole or crops of its frames or samples."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from deep_speaker.config import Experiment, Extraction
@@ -30,6 +32,12 @@ class PieceReader:
         self._samples: SampleSource | None = None
         if experiment.extraction.method == "sample_crops":
             self._samples = SampleSource(source.data_dir, experiment.features.sampling_rate)
+
+    def in_order(self, utterances: Iterable[str]) -> list[str]:
+        """Sort utterances by length, or by recording where samples are read."""
+        if self._samples is not None:  # whose crops are all of one length
+            return self._samples.in_order(utterances)
+        return sorted(utterances, key=self.source.num_voiced)
 
     def read(self, utterance: str) -> list[np.ndarray]:
         """Read the pieces of an utterance: normalised frames (frames, bins) of each."""

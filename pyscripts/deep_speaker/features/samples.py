@@ -1,5 +1,6 @@
 """The source of samples: the audio of a data directory, read again utterance by utterance."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ class SampleSource:
         }
         self._entry = ""
         self._file: soundfile.SoundFile | None = None
+
+    def in_order(self, utterances: Iterable[str]) -> list[str]:
+        """Sort utterances so that those of a recording follow one another."""
+        wanted = set(utterances)
+        return [utterance for utterance in self._places if utterance in wanted]
 
     def read(self, utterance: str) -> np.ndarray:
         """Read an utterance on the scale of 16-bit integers: float32, shape (num_samples,).
