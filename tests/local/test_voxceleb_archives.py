@@ -73,7 +73,10 @@ STORED, DEFLATED = (make_zip(["a.wav"], kind) for kind in (ZIP_STORED, ZIP_DEFLA
         (damage(TEST, 100, b"xx"), "Bad CRC-32 for file"),
         # 30 bytes of header and 5 of the name come before the data.
         (damage(DEFLATED, 35, b"\xff\xff"), "Error -3 while decompressing data"),
-        (damage(STORED, STORED.index(DIRECTORY) + 20, b"\xff\xff\xff\0" * 2), "EOFError"),
+        (
+            damage(STORED, STORED.index(DIRECTORY) + 20, b"\xff\xff\xff\0" * 2),
+            "(EOFError|Overlapped entries)",  # the latter where Python is patched for zip bombs
+        ),
         (
             damage(DEFLATED, DEFLATED.index(DIRECTORY) + 10, b"\x63"),
             "That compression method is not supported",
