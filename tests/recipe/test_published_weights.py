@@ -130,6 +130,27 @@ def test_training_speakers_of_earlier_are_not_lost(
     assert (recipe.folder / "data/both/train/feats.scp").exists()
 
 
+def test_published_weights_are_judged_and_trained_from(
+    recipe: Recipe, prepared: tuple[str, ...]
+) -> None:
+    def phases(experiment: str) -> dict[str, str]:
+        """The main back end of each."""
+        rows = read_rows(recipe, f"both/{experiment}")
+        return {row["phase"]: row["backend"] for row in reversed(rows)}
+
+    recipe.run(*prepared, "--stage", "4")
+    floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}
+    judged = floors | {"initial_model": "crop_distance"}
+    assert phases("resnetse34l.few_crops.lite") == judged
+    few_steps = ("--override", "few_crops.yaml conf/overrides/few_steps.yaml")
+    printed = recipe.run(*prepared, *few_steps, "--stage", "2")
+    assert "has no fine-tuning" in printed
+    trained = "resnetse34l.few_crops.few_steps.lite"
+    assert phases(trained) == judged | {"pretraining": "crop_distance"}
+    folder = recipe.folder / "exp/both" / trained
+    assert have_same_weights(folder, "pretraining/initial.pt", "initial_model/best.pt")
+
+
 def test_published_weights_are_fine_tuned_themselves(
     recipe: Recipe, prepared: tuple[str, ...]
 ) -> None:

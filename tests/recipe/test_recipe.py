@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from support.kaldi_checks import read_all, read_by_kaldiio, validate
 from support.pages import Block, iterate_blocks
-from support.published_networks import make_state
 from support.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -284,40 +282,6 @@ def test_names_and_options_of_several_corpora_are_checked_before_any_work(
 ) -> None:
     (line,) = Recipe(tmp_path).run(*options, expect=1).splitlines()
     assert told in line
-
-
-def test_published_weights_are_judged_and_trained_from(
-    finished: tuple[Recipe, str], tmp_path: Path
-) -> None:
-    recipe = Recipe(tmp_path, tiny=True)
-    shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
-    state = {f"__S__.{key}": tensor for key, tensor in make_state("resnetse34l").items()}
-    torch.save(state, tmp_path / "lite.model")
-    options = ("--config", "conf/resnetse34l.yaml", "--initial-model", "lite.model", "--nj", "2")
-    (tmp_path / "few_crops.yaml").write_text("extraction: {num_crops: 2, crop_frames: 60}")
-    few_crops = (*options, "--override", "few_crops.yaml")
-    recipe.run(*few_crops, "--stage", "1", "--stop-stage", "1")
-
-    def phases(folder: str) -> dict[str, str]:
-        """The main back end of each."""
-        rows = json.loads((recipe.folder / f"exp/embedded/{folder}/results.json").read_text())
-        return {row["phase"]: row["backend"] for row in reversed(rows)}
-
-    recipe.run(*few_crops, "--stage", "4")
-    floors = {"statistics": "cosine", "statistics_no_mean": "cosine"}
-    judged = floors | {"initial_model": "crop_distance"}
-    assert phases("resnetse34l.few_crops.lite") == judged
-    few_steps = (*options, "--override", "few_crops.yaml conf/overrides/few_steps.yaml")
-    printed = recipe.run(*few_steps, "--stage", "2")
-    assert "has no fine-tuning" in printed
-    trained = "resnetse34l.few_crops.few_steps.lite"
-    assert phases(trained) == judged | {"pretraining": "crop_distance"}
-    folder = recipe.folder / "exp/embedded" / trained
-    initial, imported = (
-        torch.load(folder / name, weights_only=True)["network"]
-        for name in ("pretraining/initial.pt", "initial_model/best.pt")
-    )
-    assert all(torch.equal(initial[name], imported[name]) for name in imported)
 
 
 @pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
