@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import kaldiio
@@ -55,14 +56,14 @@ def score(folder: Path, *backends: str, phase: str = "p") -> Path:
     return folder / "scores"
 
 
-def replace_train(folder: Path, utt2spk: dict[str, str]) -> None:
+def replace_train(folder: Path, utt2spk: dict[str, str], held_out: Iterable[str] = ()) -> None:
+    """Replace the training set and its x-vectors, which list those held out, if there are any."""
     write_data_dir(folder / "train", utt2spk)
-    write_xvectors(folder / "p/xvectors_train", make_vectors(utt2spk, 0), utt2spk)
+    write_xvectors(folder / "p/xvectors_train", make_vectors(utt2spk, 0), utt2spk, held_out)
 
 
 def held_out_of(utt2spk: dict[str, str]) -> set[str]:
-    speakers = sorted(set(utt2spk.values()))
-    return set(split_speakers(speakers, experiment_of("cosine").held_out, 0)[1])
+    return set(split_speakers(utt2spk, experiment_of("cosine").held_out, 0)[1])
 
 
 def slow_cosine(a: np.ndarray, b: np.ndarray) -> float:

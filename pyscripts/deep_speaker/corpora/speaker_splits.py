@@ -4,36 +4,73 @@ Held-out speakers judge the epochs of training, and calibrate scores.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.config import Experiment, HeldOut
+from deep_speaker.kaldi.utterances import read_uncopied
 
 
 def split_speakers(
-    speakers: Sequence[str], options: HeldOut, seed: int
+    utt2spk: Mapping[str, str], options: HeldOut, seed: int
 ) -> tuple[list[str], list[str]]:
     """Split speakers by seed into those that train and those held out, at least two of each.
 
-    A copy at another speed is no other speaker: copies of held-out speakers are in neither list.
+    A speaker of one utterance would be judged by parts of a recording, and calibrate nothing. So
+    speakers of several are held out, at most half of those; any where fewer than four have
+    several. A copy at another speed is no other speaker: copies of held-out speakers are in
+    neither list.
+
+    Args:
+        utt2spk: without copies, see `read_uncopied`.
 
     Raises:
         ValueError: fewer than four speakers.
     """
-    original = find_originals(speakers)
-    ordered = sorted(set(original.values()))
-    if len(ordered) < 4:
+    original = find_originals(utt2spk.values())
+    everybody = sorted(set(original.values()))
+    if len(everybody) < 4:
         raise ValueError(
-            f"{len(ordered)} training speakers: at least 4 are needed, 2 of them held out"
+            f"{len(everybody)} training speakers: at least 4 are needed, 2 of them held out"
         )
-    wanted = min(round(options.speaker_share * len(ordered)), options.max_speakers)
-    count = min(max(2, wanted), len(ordered) - 2)
-    drawn = np.random.default_rng(seed).permutation(len(ordered))[:count].tolist()
-    held_out = [ordered[i] for i in sorted(drawn)]
+    candidates = find_repeated(utt2spk, everybody)
+    most = len(candidates) // 2
+    if len(candidates) < 4 or candidates == everybody:
+        candidates, most = everybody, len(everybody) - 2
+    count = min(max(2, count_wanted(everybody, options)), most)
+    drawn = np.random.default_rng(seed).permutation(len(candidates))[:count].tolist()
+    held_out = [candidates[i] for i in sorted(drawn)]
     chosen = set(held_out)
-    training = [name for name in sorted(speakers) if original[name] not in chosen]
+    training = [name for name in sorted(original) if original[name] not in chosen]
     return training, held_out
+
+
+def find_repeated(utt2spk: Mapping[str, str], speakers: Iterable[str]) -> list[str]:
+    """Return those of the speakers who have several utterances in utt2spk."""
+    counts = Counter(utt2spk.values())
+    return [name for name in speakers if counts[name] > 1]
+
+
+def count_wanted(speakers: Sequence[str], options: HeldOut) -> int:
+    """Count how many of the speakers are to be held out, by their options alone."""
+    return min(round(options.speaker_share * len(speakers)), options.max_speakers)
+
+
+def describe_held_out(utt2spk: Mapping[str, str], held_out: Sequence[str], options: HeldOut) -> str:
+    """Say how many are held out; and where too few have several utterances, what follows."""
+    everybody = sorted(set(find_originals(utt2spk.values()).values()))
+    alone = len(held_out) - len(find_repeated(utt2spk, held_out))
+    wanted = count_wanted(everybody, options)
+    text = f"{len(held_out)} are held out"
+    if alone:
+        return f"{text}, {alone} of them judged by parts of their only utterance"
+    if len(held_out) < wanted:
+        repeated = len(find_repeated(utt2spk, everybody))
+        return f"{text}, not {wanted}: at most half of the {repeated} of several utterances"
+    return text
 
 
 def original_speaker(speaker: str) -> str:
@@ -63,15 +100,13 @@ def split_utterances(
     )
 
 
-def split_for_scoring(
-    speakers: Sequence[str], experiment: Experiment
-) -> tuple[list[str], list[str]]:
+def split_for_scoring(data_dir: Path, experiment: Experiment) -> tuple[list[str], list[str]]:
     """Split as `split_speakers` does; but of fewer than four, too few for a network, all train."""
-    ordered = sorted(speakers)
+    utt2spk = read_uncopied(data_dir)
     try:
-        return split_speakers(ordered, experiment.held_out, experiment.seed)
+        return split_speakers(utt2spk, experiment.held_out, experiment.seed)
     except ValueError:
-        return ordered, []
+        return sorted(set(utt2spk.values())), []
 
 
 def choose_test_speakers(speakers: Iterable[str], test_share: float, seed: int) -> set[str]:

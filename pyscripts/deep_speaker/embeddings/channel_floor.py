@@ -30,7 +30,7 @@ def extract_statistics(
     """
     train, test = FeatureSource(train_dir, experiment), FeatureSource(test_dir, experiment)
     chunk_frames = experiment.pretraining.chunk_frames
-    speakers, held_out = split_for_scoring(list(set(train.utt2spk.values())), experiment)
+    speakers, held_out = split_for_scoring(train_dir, experiment)
     parts = train.sections_by_speaker(speakers, chunk_frames)
     sections = [section for found in parts.values() for section in found]
     labels = [speaker for speaker, found in parts.items() for _ in found]

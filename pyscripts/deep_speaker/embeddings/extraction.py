@@ -60,7 +60,7 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     checkpoint = load_checkpoint(extractor.checkpoint)
     check_unseen(checkpoint, extractor.data_dir, utt2spk)
     held_out = find_held_out(checkpoint, utt2spk)
-    check_same_split(held_out, extractor, utt2spk)
+    check_same_split(held_out, extractor)
     if in_processes(extractor.device):
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:
@@ -89,10 +89,10 @@ def find_held_out(checkpoint: Checkpoint, utt2spk: Mapping[str, str]) -> set[str
     return {name for name, of in original.items() if name == of and name not in trained}
 
 
-def check_same_split(held_out: set[str], extractor: Extractor, utt2spk: Mapping[str, str]) -> None:
+def check_same_split(held_out: set[str], extractor: Extractor) -> None:
     """Refuse a config that holds out other speakers than were held out in training."""
     if held_out:
-        expected = split_for_scoring(list(set(utt2spk.values())), extractor.experiment)[1]
+        expected = split_for_scoring(extractor.data_dir, extractor.experiment)[1]
         if held_out != set(expected):
             raise ValueError(
                 f"{extractor.checkpoint}: its training held out other speakers than the config's "

@@ -1,6 +1,6 @@
 """The list of held-out speakers in an x-vector directory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from deep_speaker.config import Experiment
@@ -21,13 +21,13 @@ def read_held_out_list(folder: Path) -> set[str] | None:
     return set(read_utf8(path).split()) if path.is_file() else None
 
 
-def read_held_out(folder: Path, utt2spk: Mapping[str, str], experiment: Experiment) -> set[str]:
-    """Return the held-out speakers of an x-vector directory, by its list, else by the experiment.
+def read_held_out(folder: Path, data_dir: Path, experiment: Experiment) -> set[str]:
+    """Return who is held out of a training set, by the list of its x-vectors, else by the config.
 
     The list tells who did not train, whatever the config says by now. Published weights and
     x-vectors of other programs have none.
     """
     listed = read_held_out_list(folder)
     if listed is None:
-        return set(split_for_scoring(list(set(utt2spk.values())), experiment)[1])
+        return set(split_for_scoring(data_dir, experiment)[1])
     return listed

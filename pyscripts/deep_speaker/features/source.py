@@ -12,7 +12,7 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_table
-from deep_speaker.kaldi.utterances import group_by_speaker
+from deep_speaker.kaldi.utterances import find_uncopied, group_by_speaker
 
 
 class Section(NamedTuple):
@@ -93,13 +93,10 @@ def group_copies(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[s
     """
     if not (data_dir / "utt2uniq").is_file():
         return {key: [key] for key in utt2spk}
-    utt2uniq = read_table(data_dir / "utt2uniq")
+    originals = find_uncopied(utt2spk, read_table(data_dir / "utt2uniq"))
     num_frames = read_table(data_dir / "utt2num_frames")
     groups: dict[str, list[str]] = {}
-    for key, speaker in utt2spk.items():
-        original = utt2uniq[key]
-        if utt2spk.get(original) != speaker:
-            original = key
+    for key, original in originals.items():
         if num_frames[original] == num_frames[key]:
             groups.setdefault(original, []).append(key)
     return groups

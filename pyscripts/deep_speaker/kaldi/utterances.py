@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from deep_speaker.kaldi.tables import read_optional_table, read_table
 from deep_speaker.kaldi.wav_entries import AudioInfo
 
 
@@ -55,3 +57,24 @@ def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     for utterance in sorted(utt2spk):
         spk2utt[utt2spk[utterance]].append(utterance)
     return dict(sorted(spk2utt.items()))
+
+
+def find_uncopied(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str]) -> dict[str, str]:
+    """Return, for each utterance, the one of its speaker that it is a copy of: itself for others.
+
+    Args:
+        utt2uniq: the originals of copies; may be empty. One of another speaker is none: a copy at
+            another speed counts as an utterance.
+    """
+    originals = {key: utt2uniq.get(key, key) for key in utt2spk}
+    return {
+        key: original if utt2spk.get(original) == utt2spk[key] else key
+        for key, original in originals.items()
+    }
+
+
+def read_uncopied(data_dir: Path) -> dict[str, str]:
+    """Read utt2spk of a data directory, without utterances that are copies of its others."""
+    utt2spk = read_table(data_dir / "utt2spk")
+    originals = find_uncopied(utt2spk, read_optional_table(data_dir / "utt2uniq"))
+    return {key: speaker for key, speaker in utt2spk.items() if originals[key] == key}

@@ -28,7 +28,8 @@ def write_calibration_trials(path: Path, utt2spk: Mapping[str, str], corpora: Se
     if repeated < MIN_SPEAKERS:
         logging.warning(
             "scores stay uncalibrated: %d of %d held-out training speakers have several "
-            "utterances, %d are needed: raise held_out.speaker_share, and train anew",
+            "utterances, %d are needed: raise held_out.speaker_share, or add speakers of several "
+            "utterances, and train anew",
             repeated, len(spk2utt), MIN_SPEAKERS,
         )  # fmt: skip
         path.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from deep_speaker.config.folders import score_prefix, xvector_dir
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import split_utterances
 from deep_speaker.embeddings.held_out import read_held_out
-from deep_speaker.kaldi.tables import read_table
 from deep_speaker.scoring.calibration_trials import read_corpora, write_calibration_trials
 from deep_speaker.scoring.key_vectors import (
     KeyVectors,
@@ -85,7 +84,7 @@ def score_phase(
             f"{train_xvectors} has vectors of {sizes[0]} dimensions, {test_xvectors} of "
             f"{sizes[1]}: {Stage.EMBEDDINGS.again}"
         )
-    names = read_held_out(train_xvectors, utt2spk, experiment)
+    names = read_held_out(train_xvectors, train_dir, experiment)
     fitted_on, held_out = split_utterances(utt2spk, names)
     backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops(test_xvectors))
     score_lists(find_trial_lists(test_dir).values(), keys, backends, test_xvectors, prefix)
@@ -101,11 +100,10 @@ def check_held_out_alike(
     experiment: Experiment, train_dir: Path, experiment_dir: Path, phases: Iterable[str]
 ) -> None:
     """Refuse phases that held out different speakers: one list of trials calibrates them all."""
-    utt2spk = read_table(train_dir / "utt2spk")
     first: tuple[Path, set[str]] | None = None
     for phase in phases:
         folder = xvector_dir(experiment_dir, phase, train_dir)
-        held_out = read_held_out(folder, utt2spk, experiment)
+        held_out = read_held_out(folder, train_dir, experiment)
         first = first or (folder, held_out)
         if held_out != first[1]:
             raise ValueError(

@@ -10,9 +10,10 @@ import torch
 from deep_speaker.config import Experiment
 from deep_speaker.config.phases import PHASES, phase_options
 from deep_speaker.config.stages import Stage
-from deep_speaker.corpora.speaker_splits import split_speakers
+from deep_speaker.corpora.speaker_splits import describe_held_out, split_speakers
 from deep_speaker.embeddings.pieces import fewest_crop_frames
 from deep_speaker.features.source import FeatureSource, Section
+from deep_speaker.kaldi.utterances import read_uncopied
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.registry import build_loss, carry_over
 from deep_speaker.networks.checkpoints import Checkpoint, check_experiment
@@ -37,9 +38,8 @@ def build_trainer(
     """Gather what a phase trains; weights from `initial`, or random by the experiment's seed."""
     training = phase_options(experiment, phase)
     source = FeatureSource(data_dir, experiment)
-    speakers, held_out = split_speakers(
-        sorted(set(source.utt2spk.values())), experiment.held_out, experiment.seed
-    )
+    uncopied = read_uncopied(data_dir)
+    speakers, held_out = split_speakers(uncopied, experiment.held_out, experiment.seed)
     utterances = gather_utterances(source, speakers)
     sampler = build_sampler(utterances, training)
     network = build_network(experiment)
@@ -58,8 +58,9 @@ def build_trainer(
     steps = count_steps(experiment, phase, utterances)
     if ranks.rank() == 0:
         logging.info(
-            "%s: %d parameters; %d speakers train, %d are held out; %d epochs of %d steps of %d",
-            phase, count_parameters(network), len(sampler.utterances), len(held_out),
+            "%s: %d parameters; %d speakers train, %s; %d epochs of %d steps of %d",
+            phase, count_parameters(network), len(sampler.utterances),
+            describe_held_out(uncopied, held_out, experiment.held_out),
             training.epochs, steps, training.batches_per_step * sampler.batch_size,
         )  # fmt: skip
     return Trainer(
