@@ -16,6 +16,7 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
 trains() {  # <phase>: whether the run trains it; says why not
   [[ " $trained " != *" $1 "* ]] || return 0
   if [ "${parts[0]}" = test ]; then log "Nothing to do: $data has no training speakers"
+  elif [ "$1" = pretraining ]; then log "Nothing to do: $initial_model goes on as it is"
   else log "Nothing to do: $config has no fine-tuning"; fi
   return 1
 }
