@@ -142,7 +142,8 @@ fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
   pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
-  pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
+  [ ! -e "$experiment/results.json" ] ||
+    pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -25,7 +25,8 @@ def split_speakers(
     ordered = sorted(set(original.values()))
     if len(ordered) < 4:
         raise ValueError(
-            f"{len(ordered)} training speakers: at least 4 are needed, 2 of them held out"
+            f"{len(ordered)} training speakers: at least 4 are needed, 2 of them held out: add "
+            "some, or judge weights as they are (--initial-model, --stage 4)"
         )
     wanted = min(round(options.speaker_share * len(ordered)), options.max_speakers)
     count = min(max(2, wanted), len(ordered) - 2)
