@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from deep_speaker.config.phases import PHASES
+from deep_speaker.config.phases import PHASES, TRAINED
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.published.model_folder import PRECISIONS, write_model_folder
 from deep_speaker.report.model_card import write_card
@@ -26,11 +26,7 @@ def main() -> None:
         help="of matrices and kernels (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("source", type=Path, help="exp/<name>/<experiment>, or a checkpoint in it")
-    parser.add_argument(
-        "phase",
-        choices=[phase.name for phase in PHASES.values() if phase.checkpoint],
-        help="whose network it is",
-    )
+    parser.add_argument("phase", choices=["initial_model", *TRAINED], help="that made its weights")
     parser.add_argument("output", type=Path, help="folder to write, models/<name>")
     options = parser.parse_args()
     path = options.source

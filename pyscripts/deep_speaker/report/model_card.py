@@ -61,7 +61,6 @@ def write_card(
         "experiment": read_origin(experiment_dir),
         "num_speakers": len(checkpoint.speakers),
         "train_set": set_size(root / "data" / corpus / "train"),
-        "teachers": None,
         "commit": recipe_commit(RECIPE),
         "commands": [*read_commands(experiment_dir, PHASES[checkpoint.phase]), command],
         "corpus": corpus,
@@ -105,17 +104,11 @@ def read_origin(experiment_dir: Path) -> str:
 def read_commands(experiment_dir: Path, phase: Phase) -> list[str]:
     """Return the commands of training up to a phase, as the logs of its stages have them."""
     controls = {name for name, each in PHASES.items() if each.is_control} - {phase.name}
-    logs = [
-        experiment_dir / f"log/{stage:d}.train_network.log"
-        for stage in (Stage.PRETRAINING, Stage.FINETUNING)
-        if stage <= phase.stage
-    ]
-    lines = [line for log in logs if log.is_file() for line in read_utf8(log).splitlines()]
-    return [
-        line.removeprefix("# ")
-        for line in lines
-        if line.startswith("# train_network.py ") and controls.isdisjoint(line.split())
-    ]
+    stages = [each for each in (Stage.PRETRAINING, Stage.FINETUNING) if each <= phase.stage]
+    logs = [log for stage in stages for log in sorted(experiment_dir.glob(f"log/{stage:d}.*.log"))]
+    text = "\n".join(map(read_utf8, logs))
+    commands = re.findall(r"^# (\w+\.py .*)", text, flags=re.MULTILINE)
+    return [each for each in commands if controls.isdisjoint(each.split())]
 
 
 def format_figures(rows: Sequence[ResultRow], phase: str) -> str:
