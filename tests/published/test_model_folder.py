@@ -68,7 +68,12 @@ def test_weights_beyond_half_precision_are_not_written(tmp_path: Path) -> None:
 
 
 def edit_bytes(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(change(path.read_bytes())) and None
+    """Return what changes the bytes of a file."""
+
+    def edit(path: Path) -> None:
+        path.write_bytes(change(path.read_bytes()))
+
+    return edit
 
 
 def edit_weights(
