@@ -20,10 +20,12 @@
 #   ./run.sh --set pretraining.loss.margin=0.2 --set seed=1    # results in <config>.<setting>...
 #   ./run.sh --config conf/resnetse34l.yaml --override conf/overrides/few_steps.yaml
 #   ./run.sh --corpus folder --test-dir b/ --config conf/resnetse34l.yaml --initial-model lite.model
+#   ./run.sh --corpus folder --test-dir b/ --initial-model models/<name>    # by its own config
 #
-# The last judges published weights without training speakers, by what needs no fitting. With such,
+# The last two judge a model without training speakers, by what needs no fitting. With such,
 # --initial-model FILE --stage 4 judges FILE, and --stage 2 pre-trains from it. --stage 3 fine-tunes
-# it, unless pre-training was begun in this experiment's folder: then it goes on from that.
+# it, unless pre-training was begun in this experiment's folder: then it goes on from that. A model
+# of models/ is fine-tuned without --stage as well, if its config has fine-tuning.
 #
 # Options, with their defaults:
 
@@ -35,12 +37,12 @@ name=                        # of data/<name> and exp/<name> (default: the corpu
 corpus_dir=                  # where a real corpus lies
 train_dir=                   # of corpora that take two folders: the training speakers
 test_dir=                    # likewise: the test speakers; alone to judge published weights
-config=conf/embedded.yaml    # the experiment: all hyper-parameters
+config=                      # the experiment, all hyper-parameters (default: conf/embedded.yaml)
 override=                    # files whose keys replace the config's; results in <config>.<override>
 set=()                       # a key of the config and its value, key=value; as often as wanted
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
-initial_model=               # published weights, to train from or to judge: see above
+initial_model=               # published weights or a model folder, to train from or to judge
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -96,10 +98,6 @@ train_network() {
 }
 resume_option=; [ "$resume" = false ] || resume_option=--resume
 
-if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
-  pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
-fi
-
 if run_stage 2 "$experiment" "Pre-train the network" && trains pretraining; then
   log "It starts from ${initial_checkpoint:-random weights}"
   train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
@@ -144,7 +142,8 @@ fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
   pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
-  pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
+  [ ! -e "$experiment/results.json" ] ||
+    pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -19,6 +19,14 @@ else
 fi
 name=${name:-${corpus//,/+}}
 [[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
+if [ -d "$initial_model" ]; then
+  for file in config.yaml weights.safetensors; do
+    [ -f "$initial_model/$file" ] || fail "--initial-model $initial_model: no model folder, as it" \
+      "holds no $file: name a folder that pyscripts/write_model.py wrote, or a file of weights"
+  done
+  config=${config:-${initial_model%/}/config.yaml}
+fi
+config=${config:-conf/embedded.yaml}
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
 (( stage <= 1 )) || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: copies are made in stage 1, not from --stage $stage on"
@@ -43,5 +51,6 @@ if [ "${parts[0]}" = test ]; then
   (( stop_stage < 2 )) || [ -n "$initial_model" ] || fail "$data has no training speakers: name" \
     "weights to judge with --initial-model, or training speakers with --train-dir (stage 0)"
 fi
-(( stage > 4 || stop_stage < 2 )) || [ -z "$initial_model" ] || [ -f "$initial_model" ] ||
-  fail "--initial-model $initial_model: no such file; see local/download_published.sh --help"
+(( stage > 4 || stop_stage < 2 )) || [ -z "$initial_model" ] || [ -e "$initial_model" ] ||
+  fail "--initial-model $initial_model: no such file or folder; see models/, and" \
+    "local/download_published.sh --help"

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2034,SC2154  # variables of run.sh
 # From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
+# Weights are imported here, so that those that do not fit are refused before any work is done.
 
 experiment='' train_set='' initial_checkpoint='' start='' trained='' finetunes_from='' last=''
 phases=()
@@ -18,3 +19,6 @@ while IFS='=' read -r variable value; do printf -v "$variable" %s "$value"; done
 read -ra phases <<< "${phases[0]}"
 [ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"
+if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
+  pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
+fi

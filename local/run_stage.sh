@@ -8,6 +8,7 @@ log() { echo "$(date '+%F %T') $*" >&2; }
 run_stage() {  # <stage> <folder of its logs> <what it does>
   (( stage <= $1 && $1 <= stop_stage )) || return 1
   log "Stage $1: $3"
+  running=$1
   stage_began=$SECONDS
   export STAGE_LOG=$2/log/$1  # each command's output also goes to $STAGE_LOG.<command>.log
   rm -f "$STAGE_LOG".*.log
@@ -16,6 +17,7 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
 trains() {  # <phase>: whether the run trains it; says why not
   [[ " $trained " != *" $1 "* ]] || return 0
   if [ "${parts[0]}" = test ]; then log "Nothing to do: $data has no training speakers"
+  elif [ "$running" = 2 ]; then log "Nothing to do: $initial_model goes on as it is"
   else log "Nothing to do: $config has no fine-tuning"; fi
   return 1
 }

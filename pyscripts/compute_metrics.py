@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Stage 6: compute error rates of every phase and back end; print a table, write results.json."""
+"""Stage 6: compute error rates of every phase and back end; print a table, write results.json.
+
+Of a list that lacks targets or nontargets the scores are printed. Where there is no other,
+results.json and report.html of before are removed.
+"""
 
 import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker.config.folders import RESULTS, SCORES
+from deep_speaker.config.folders import REPORT, RESULTS, SCORES
 from deep_speaker.results.computation import compute_rows, write_results
 from deep_speaker.results.text_table import format_results
+from deep_speaker.results.unjudged import describe_unjudged
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system import command
 
@@ -21,11 +26,18 @@ def main() -> None:
     scores = options.experiment_dir / SCORES
     rows = compute_rows(options.data_dir, scores, options.phases)
     results = options.experiment_dir / RESULTS
-    write_results(results, rows)
-    print(format_results(rows))
+    if rows:
+        write_results(results, rows)
+        print(format_results(rows))
+    for line in describe_unjudged(options.data_dir, scores, options.phases, rows):
+        print(line)
     for note in notes_of_left_out(options.data_dir, scores, options.phases):
         print(note)
-    logging.info("written to %s", results)
+    if rows:
+        logging.info("written to %s", results)
+    else:
+        results.unlink(missing_ok=True)
+        (options.experiment_dir / REPORT).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

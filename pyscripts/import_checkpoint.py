@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turn weights that another project published into a checkpoint, to extract or train from."""
+"""Turn published weights, or a model folder, into a checkpoint, to extract or train from."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ def main() -> None:
         "--config", type=Path, required=True, help="experiment file with its network"
     )
     parser.add_argument(
-        "model", type=Path, help="file of weights, for example baseline_lite_ap.model"
+        "model", type=Path, help="file of weights such as baseline_lite_ap.model, or models/<name>"
     )
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()

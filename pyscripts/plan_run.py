@@ -3,7 +3,7 @@
 
 Writes the whole experiment to <experiment>/resolved.yaml. Values:
 
-  data, experiment   the folders data/<name> and exp/<name>/<config>.<override>...<setting>...
+  data, experiment   data/<name> and exp/<name>/<config>.<override>...<setting>...<weights>
   config             the resolved experiment file
   train_set          the folder of data/<name> that trains: train, or train_augmented; or none
   initial_checkpoint the checkpoint of imported weights, if any
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deep_speaker.config import Experiment, write_experiment
-from deep_speaker.config.folders import RESOLVED, xvector_dir
+from deep_speaker.config.folders import CONFIG, RESOLVED, xvector_dir
 from deep_speaker.config.phases import PHASES, all_phases, final_phase, trained_phases
 from deep_speaker.config.stages import Stage
 from deep_speaker.system import command
@@ -68,7 +68,7 @@ def parse_options() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of one key; repeatable"
     )
     parser.add_argument("--name", required=True, help="of data/<name> and exp/<name>")
-    parser.add_argument("--initial-model", default="", help="file of published weights")
+    parser.add_argument("--initial-model", default="", help="published weights, or a model folder")
     parser.add_argument("--stage", type=int, default=0, help="first stage to run")
     parser.add_argument("--no-control", action="store_true", help="leave controls out")
     parser.add_argument(
@@ -78,11 +78,22 @@ def parse_options() -> argparse.Namespace:
 
 
 def choose_folder(options: argparse.Namespace) -> Path:
-    """Return the experiment's folder, named after its config, overrides, settings and weights."""
-    weights = Path(options.initial_model).stem
-    parts = [path.stem for path in (options.config, *options.override)]
-    parts += [safe_name(text) for text in options.set] + ([weights] if weights else [])
+    """Return the experiment's folder, named after its config, overrides, settings and weights.
+
+    A model folder gives its name to its own config, too.
+    """
+    model = Path(options.initial_model)
+    weights = model.resolve().name if is_model_folder(options) else model.stem
+    own_config = is_model_folder(options) and options.config.resolve() == (model / CONFIG).resolve()
+    parts = [weights if own_config else options.config.stem]
+    parts += [path.stem for path in options.override] + [safe_name(text) for text in options.set]
+    parts += [weights] if weights and not own_config else []
     return Path("exp") / options.name / ".".join(parts)
+
+
+def is_model_folder(options: argparse.Namespace) -> bool:
+    """Tell whether the weights are a model folder of this recipe."""
+    return bool(options.initial_model) and Path(options.initial_model).is_dir()
 
 
 def safe_name(setting: str) -> str:
@@ -119,10 +130,11 @@ def finetunes_directly(
 ) -> bool:
     """Tell whether fine-tuning starts from imported weights themselves, and log from which.
 
-    It does where stage 3 is the first that is asked for, and no pre-training was ever begun in the
-    experiment's folder.
+    It does where stage 3 is the first that is asked for, or no stage of training and they are a
+    model folder, and no pre-training was ever begun in the experiment's folder.
     """
-    asked = options.initial_model and options.stage == Stage.FINETUNING and experiment.finetuning
+    unasked = is_model_folder(options) and options.stage < Stage.PRETRAINING
+    asked = unasked or (options.initial_model and options.stage == Stage.FINETUNING)
     if not asked or options.no_training_speakers:
         return False
     begun = [experiment_dir / name for name in ("pretraining", "pretraining.partial")]
@@ -133,10 +145,11 @@ def finetunes_directly(
                 "itself", folder, options.initial_model,
             )  # fmt: skip
             return False
-    logging.info(
-        "fine-tuning starts from %s itself, as no pre-training was begun in %s",
-        options.initial_model, experiment_dir,
-    )  # fmt: skip
+    if experiment.finetuning:
+        logging.info(
+            "fine-tuning starts from %s itself, as no pre-training was begun in %s",
+            options.initial_model, experiment_dir,
+        )  # fmt: skip
     return True
 
 

@@ -180,7 +180,10 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["--prepare-options", "--x 'y"], "--prepare-options --x 'y: a quotation does not end"),
         (["--test-dir", "x"], "data/embedded has no training speakers: name weights to judge"),
         (["--test-dir", "x", "--noise-dir", "."], "copies are of training speakers, and data/em"),
-        (["--initial-model", "x"], "--initial-model x: no such file; see local/download_publ"),
+        (
+            ["--initial-model", "x"],
+            "--initial-model x: no such file or folder; see models/, and ",
+        ),
     ],
 )
 def test_run_sh_refuses_in_one_line_before_any_work(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import plan_run
-from deep_speaker.config import read_experiment
+from deep_speaker.config import read_experiment, write_experiment
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -134,6 +134,31 @@ def test_stage_3_fine_tunes_imported_weights_unless_pre_training_was_begun(
         (line,) = caplog.messages
         assert "fine-tuning goes on from pre-training" in line
         (experiment / name).rmdir()
+
+
+def test_a_model_folder_brings_its_config_and_is_fine_tuned_itself(
+    plan: Plan, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unless --stage 2 asks for pre-training from it."""
+    model = folder / "models/small-1.0"
+    model.mkdir(parents=True)
+    write_experiment(model / "config.yaml", CONF / "embedded.yaml")
+    own = ("--config", str(model / "config.yaml"), "--initial-model", "models/small-1.0/")
+    for stage in ("0", "1", "3"):
+        values = plan(*own, "--stage", stage, "--set", "seed=1")
+        assert values["experiment"] == "exp/mine/small-1.0.seed=1"
+        assert values["trained"] == "finetuning"
+        assert values["finetunes_from"].endswith("small-1.0.seed=1/initial_model/best.pt")
+    assert plan(*own, "--stage", "2")["trained"].startswith("pretraining finetuning")
+    assert plan(*own, "--stage", "4")["trained"] == ""
+
+    caplog.clear()
+    caplog.set_level("INFO")
+    values = plan(*own, "--set", "finetuning=null")
+    assert (values["trained"], values["last"]) == ("", "initial_model")
+    assert not caplog.records
+    values = plan("--initial-model", "models/small-1.0")  # with another config
+    assert values["experiment"] == "exp/mine/embedded.small-1.0"
 
 
 def test_stage_3_of_a_config_without_fine_tuning_is_refused_unless_pre_trained(

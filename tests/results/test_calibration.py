@@ -103,12 +103,6 @@ def test_only_what_scored_the_calibration_trials_is_calibrated(data_dir: Path) -
             assert ("cllr" in row["interval_95"]) == calibrated
 
 
-def test_a_list_of_one_kind_is_named(data_dir: Path) -> None:
-    (data_dir / "trials_mine").write_text("a1 a2 target\n")
-    with pytest.raises(ValueError, match=r"trials_mine: .*target.*nontarget"):
-        compute_rows(data_dir, data_dir.parent / "scores", ["good"])
-
-
 def test_lists_that_enrol_models_or_speakers_are_not_calibrated(data_dir: Path) -> None:
     """Pairs of utterances say nothing of them."""
     write_calibration(data_dir)

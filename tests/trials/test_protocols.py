@@ -108,6 +108,28 @@ def test_a_test_set_without_both_kinds_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["all", "balanced"])
+@pytest.mark.parametrize(("sizes", "target"), [((1, 1, 1, 1), False), ((4,), True)])
+def test_a_test_set_to_be_scored_alone_may_lack_a_kind(
+    sizes: tuple[int, ...], target: bool, kind: str
+) -> None:
+    """There is no list of the 1 + 99 protocol then; of one utterance there is no trial at all."""
+    options, rng = make_options(trials=kind), np.random.default_rng(0)
+    lists, models = draw_lists(make_speakers(*sizes), options, rng, one_kind=True)
+    assert (list(lists), models) == (["trials"], {})
+    assert [trial.target for trial in lists["trials"]] == [target] * 6
+    assert len({frozenset(trial[:2]) for trial in lists["trials"]}) == 6
+    with pytest.raises(ValueError, match="1 test utterances of 1 speakers"):
+        draw_lists(make_speakers(1), options, rng, one_kind=True)
+
+
+def test_a_limit_holds_for_a_test_set_of_one_kind() -> None:
+    for sizes in ((1,) * 9, (9,)):
+        options, rng = make_options(max_trials=12), np.random.default_rng(0)
+        trials = draw_lists(make_speakers(*sizes), options, rng, one_kind=True)[0]["trials"]
+        assert 0 < len({frozenset(trial[:2]) for trial in trials}) == len(trials) <= 12
+
+
+@pytest.mark.parametrize("kind", ["all", "balanced"])
 def test_a_limit_of_one_trial_cannot_hold_both_kinds(kind: str) -> None:
     with pytest.raises(ValueError, match="max-trials 1"):
         draw(make_speakers(5, 4, 3), kind, limit=1)

@@ -67,7 +67,6 @@ OF_TABLES: list[tuple[str, Damage, int | str, str]] = [
     ("data/test/trials", replace(2, "spk0", "nobody"), 2, "'nobody'"),
     ("data/test/trials", replace(3, "spk2-1", "x"), 3, "'x'"),
     ("data/test/trials", replace(3, "nontarget", "other"), 3, "'enroll test target.*other'"),
-    ("data/test/trials", replace(1, "target", "nontarget"), 0, "target and nontarget"),
     ("data/test/enroll_spk2utt", replace(1, "spk0-1", "x"), 1, "'x' of 'model'"),
     ("x/xvector.scp", Path.unlink, 0, "stage 4"),
     ("x/xvector.scp", unsorted, 2, "LC_ALL=C sort"),

@@ -47,6 +47,19 @@ def test_a_model_has_a_name_of_its_own(folder: Path, monkeypatch: pytest.MonkeyP
         validate(monkeypatch, folder / "data/test")
 
 
+def test_trials_of_one_kind_are_good_without_training_speakers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trials = folder / "data/test/trials"
+    trials.write_text(trials.read_text().replace(" target", " nontarget"))
+    validate(monkeypatch, folder / "data/test")
+    (line,) = caplog.messages
+    assert line.startswith(f"{trials}: 0 target and 3 nontarget trials: error rates, which need")
+    (folder / "data/train").mkdir()
+    with pytest.raises(ValueError, match=r"/trials: 0 target and 3 nontarget .*: add the other$"):
+        validate(monkeypatch, folder / "data/test")
+
+
 def test_utterances_have_equally_many_crops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = list(read_table(folder / "x/xvector.scp"))
     crops = [(key, np.ones((3 - (key == keys[4]), 8), np.float32)) for key in keys]

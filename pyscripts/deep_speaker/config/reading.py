@@ -60,9 +60,14 @@ def write_experiment(
     above = [*map(str, overrides), *(f"--set {setting}" for setting in settings)]
     origin = f"{path} with {', '.join(above)}" if above else str(path)
     with replacing_file(output) as file:
-        file.write(f"# {' '.join(origin.split())}\n")
-        file.write(format_yaml(kind_first(experiment.model_dump(mode="json"))))
+        file.write(format_experiment(experiment, origin))
     return experiment
+
+
+def format_experiment(experiment: Experiment, origin: str) -> str:
+    """Return an experiment as a file with every key, without a base; its first line says whence."""
+    content = kind_first(experiment.model_dump(mode="json"))
+    return f"# {' '.join(origin.split())}\n{format_yaml(content)}"
 
 
 def _validate(content: Mapping[str, Any], layers: Sequence[Layer], path: Path) -> Experiment:

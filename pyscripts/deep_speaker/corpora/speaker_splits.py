@@ -34,7 +34,8 @@ def split_speakers(
     everybody = sorted(set(original.values()))
     if len(everybody) < 4:
         raise ValueError(
-            f"{len(everybody)} training speakers: at least 4 are needed, 2 of them held out"
+            f"{len(everybody)} training speakers: at least 4 are needed, 2 of them held out: add "
+            "some, or judge weights as they are (--initial-model, --stage 4)"
         )
     candidates = find_repeated(utt2spk, everybody)
     most = len(candidates) // 2

@@ -32,7 +32,8 @@ def write_corpus(
 
     Args:
         train, test: in any order; read once, and sorted on disk. Without `train` there is a test
-            set alone, for weights that are only judged.
+            set alone, for weights that are only judged, or only score: its trials may all be
+            targets or all nontargets.
         trial_lists: by the names they get, or files in a form of `import_trials`. They and those
             of `options.trial_lists` replace drawn lists. A few trials are left out if their
             utterances are.
@@ -50,7 +51,9 @@ def write_corpus(
     with sorted_sets(options.output, train, test) as (train_set, test_set):
         check_sets(options.output, train_set, test_set, closed_set)
         utt2spk = {item.id: item.speaker for item in test_set}
-        lists, known = gather_lists(options, utt2spk, trial_lists or {}, models or {})
+        lists, known = gather_lists(
+            options, utt2spk, trial_lists or {}, models or {}, one_kind=train is None
+        )
         write_sets(options.output, train_set, test_set, lists, known)
     write_table(options.output / "stage_0_options", describe_options(options))
 

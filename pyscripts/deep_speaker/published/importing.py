@@ -7,6 +7,7 @@ from deep_speaker.config.networks import ResCNN
 from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.published.keras import keras_source
+from deep_speaker.published.model_folder import folder_source
 from deep_speaker.published.source import Source, check_input, tell_other_frames, translate
 from deep_speaker.published.speechbrain import SPEECHBRAIN
 from deep_speaker.published.voxceleb_trainer import RESNETSE34, RESNETSE34L, VGGVOX40
@@ -23,11 +24,14 @@ SOURCES = {
 def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
     """Read published weights as a checkpoint of the experiment's network.
 
+    Args:
+        path: a model folder of this recipe, or a file of another project.
+
     Raises:
-        ValueError: the file holds no such weights, or not exactly those of that network; or the
+        ValueError: there are no such weights, or not exactly those of that network; or the
             experiment gives it other input than they were trained with.
     """
-    source = find_source(experiment)
+    source = find_source(path, experiment)
     check_input(source, path, experiment)
     tell_other_frames(source, path, experiment)
     network = build_network(experiment)
@@ -46,8 +50,10 @@ def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
     )
 
 
-def find_source(experiment: Experiment) -> Source:
-    """Return who published weights for the experiment's network."""
+def find_source(path: Path, experiment: Experiment) -> Source:
+    """Return who published the weights: for the experiment's network, unless by a model folder."""
+    if path.is_dir():
+        return folder_source(path)
     network = experiment.network
     if isinstance(network, ResCNN):
         return keras_source(network)

@@ -9,13 +9,14 @@ from pathlib import Path
 from torch import Tensor
 
 from deep_speaker.config import Experiment, Trimming, VoiceActivity
+from deep_speaker.config.kinds import KIND_KEYS
 
 EVERY_FRAME = VoiceActivity(energy_threshold=-1000, energy_mean_scale=0)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A project that published weights.
+    """A project that published weights, or a model folder of this recipe.
 
     Attributes:
         config: the file of conf/ that goes with them.
@@ -42,15 +43,17 @@ def check_input(source: Source, path: Path, experiment: Experiment) -> None:
         ValueError: it differs from `trained_with`.
     """
     expected, found = source.trained_with, {}
+    content = experiment.model_dump(mode="json")
     for key in expected:
         section, name = key.split(".")
-        found[key] = getattr(getattr(experiment, section), name, None)
+        found[key] = content[section].get(name)
     wrong = [key for key, value in expected.items() if found[key] != value]
     if not wrong:
         return
     remedy = f"name {source.config}, or what is based on it"
-    if "features.front_end" in wrong:  # it brings keys of its own
-        wrong = ["features.front_end"]
+    kinds = [key for key in wrong if key.split(".")[1] in KIND_KEYS]
+    if kinds:  # each brings keys of its own
+        wrong = kinds
     else:
         remedy = " ".join(f"--set {key}={_text(expected[key])}" for key in wrong) + f", or {remedy}"
     listed = ", ".join(f"{key} {_text(expected[key])}, not {_text(found[key])}" for key in wrong)

@@ -27,10 +27,11 @@ from deep_speaker.trials.table import TrialTable, read_trial_table
 def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list[ResultRow]:
     """Compute the rows of results.json.
 
-    Those of same-sex trials where the sex of all speakers of a list is known.
+    Those of same-sex trials where the sex of all speakers of a list is known. A list that lacks
+    targets or nontargets has none, see `unjudged`.
 
     Raises:
-        ValueError: a list lacks targets or nontargets, or scores are missing or no numbers.
+        ValueError: scores are missing or no numbers.
     """
     calibrations = read_calibrations(score_dir, phases)
     utterances = set(read_table(data_dir / "utt2spk"))
@@ -38,9 +39,7 @@ def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list
     for name, path in find_trial_lists(data_dir).items():
         trials = read_trial_table(path)
         if np.unique(trials.is_target).size < 2:
-            raise ValueError(
-                f"{path}: target and nontarget trials are both needed: mend or remove it"
-            )
+            continue
         subsets = list(find_subsets(name, trials, data_dir))
         # Calibration is by pairs of utterances, and says nothing of models of several.
         known = calibrations if utterances.issuperset(trials.names) else {}

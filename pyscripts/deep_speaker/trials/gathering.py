@@ -24,12 +24,14 @@ def gather_lists(
     utt2spk: Mapping[str, str],
     given: Mapping[str, Path | list[Trial]],
     models: Mapping[str, list[str]],
+    one_kind: bool = False,
 ) -> tuple[Lists, Models]:
     """Return the given lists, or drawn ones in their place, and those of further protocols.
 
     Args:
         given: lists, or files of them, by the names they get; `options.trial_lists` adds others.
         models: utterances by the ids of models that given lists name.
+        one_kind: whether drawn lists may lack targets or nontargets, see `draw_lists`.
 
     Raises:
         ValueError: two lists would have one name, or a list or model does not fit the test set.
@@ -50,7 +52,7 @@ def gather_lists(
     for name, trials in lists.items():
         _warn_about_enrolled_tests(name, trials, utt2spk, known_models)
     rng = np.random.default_rng(options.data_seed)
-    drawn, drawn_models = draw_lists(utt2spk, options, rng, verification=not sources)
+    drawn, drawn_models = draw_lists(utt2spk, options, rng, not sources, one_kind)
     return lists | drawn, known_models | drawn_models
 
 

@@ -25,6 +25,7 @@ def draw_lists(
     options: argparse.Namespace,
     rng: np.random.Generator,
     verification: bool = True,
+    one_kind: bool = False,
 ) -> tuple[dict[str, list[Trial]], dict[str, list[str]]]:
     """Draw all trial lists that the options ask for, and the models that they name.
 
@@ -35,15 +36,21 @@ def draw_lists(
 
     Args:
         options: `trials`, `max_trials` (see `draw_trials`), `enrolments` and `identification`.
+        one_kind: whether `trials` may lack targets or nontargets, to be scored without error
+            rates; it has no partner then.
 
     Returns:
         Trials by file name, and utterances by model.
+
+    Raises:
+        ValueError: no two utterances share a speaker, or all do, and that is not allowed.
     """
     kind, limit = options.trials, options.max_trials
     lists = {}
     if verification:
-        lists["trials"] = draw_trials(utt2spk, kind, limit, rng)
-        lists[f"trials{ONE_PLUS_99_SUFFIX}"] = draw_one_plus_99(utt2spk, limit, rng)
+        lists["trials"] = draw_trials(utt2spk, kind, limit, rng, one_kind)
+        if len({trial.target for trial in lists["trials"]}) == 2:
+            lists[f"trials{ONE_PLUS_99_SUFFIX}"] = draw_one_plus_99(utt2spk, limit, rng)
     models: dict[str, list[str]] = {}
     seed = int(rng.integers(2**63))  # a list does not change when another is asked for too
     for size in sorted(set(options.enrolments)):
@@ -63,7 +70,11 @@ def draw_lists(
 
 
 def draw_trials(
-    utt2spk: Mapping[str, str], kind: str, max_trials: int, rng: np.random.Generator
+    utt2spk: Mapping[str, str],
+    kind: str,
+    max_trials: int,
+    rng: np.random.Generator,
+    one_kind: bool = False,
 ) -> list[Trial]:
     """Draw pairs of two different utterances, each pair at most once.
 
@@ -71,9 +82,11 @@ def draw_trials(
         kind: `all` takes every pair; if those are more than `max_trials`, random target pairs, as
             many as there are up to half of `max_trials`, and random nontarget pairs. `balanced`
             takes as many targets as nontargets, together at most `max_trials`.
+        one_kind: whether it may be that no two utterances share a speaker, or all do.
 
     Raises:
-        ValueError: no two utterances share a speaker, or all do.
+        ValueError: no two utterances share a speaker, or all do, and that is not allowed; or there
+            is only one.
     """
     utterances = sorted(utt2spk)
     names = sorted(set(utt2spk.values()))
@@ -81,11 +94,13 @@ def draw_trials(
     sizes = np.bincount(speakers)
     num_pairs = len(utterances) * (len(utterances) - 1) // 2
     num_targets = int((sizes * (sizes - 1) // 2).sum())
-    if not 0 < num_targets < num_pairs:
+    has_both = 0 < num_targets < num_pairs
+    if not (has_both or (one_kind and num_pairs)):
         raise ValueError(
             f"{len(utterances)} test utterances of {len(names)} speakers give {num_targets} target "
             f"and {num_pairs - num_targets} nontarget trials: both are needed"
         )
+    kind = kind if has_both else "all"
     targets, nontargets = share_out(num_targets, num_pairs - num_targets, kind, max_trials)
     if kind == "all" and num_pairs <= max_trials:
         first, second = np.triu_indices(len(utterances), 1)
@@ -111,10 +126,10 @@ def _target_drawer(
     """Make a function that draws pairs of utterances of one speaker, all equally likely."""
     by_speaker = np.argsort(speakers, kind="stable")
     begins = np.cumsum(sizes) - sizes
-    weights = sizes * (sizes - 1) / (sizes * (sizes - 1)).sum()
+    weights = sizes * (sizes - 1)
 
     def draw(count: int) -> np.ndarray:
-        speaker = rng.choice(len(sizes), count, p=weights)
+        speaker = rng.choice(len(sizes), count, p=weights / weights.sum())
         first = rng.integers(sizes[speaker])
         second = (first + 1 + rng.integers(sizes[speaker] - 1)) % sizes[speaker]
         pairs = np.stack([first, second], axis=1) + begins[speaker, np.newaxis]

@@ -1,5 +1,6 @@
 """Checks of the trial lists and enrolment models of a test directory."""
 
+import logging
 from pathlib import Path
 
 from deep_speaker.kaldi.tables import iterate_keys
@@ -18,7 +19,8 @@ def validate_trials(folder: Path) -> tuple[int, int]:
 
     Raises:
         ValueError: with file and line: a line is not `enroll test target|nontarget`, or a name is
-            not that of an utterance, model or speaker; or a list has only one kind of trials.
+            not that of an utterance, model or speaker; or a list has only one kind of trials, and
+            training speakers are there. Without any it is only warned of: it can be scored.
     """
     paths = list_trial_files(folder)
     if not paths and not (folder / MODELS).exists():
@@ -54,5 +56,8 @@ def _check_list(path: Path, known: set[str]) -> int:
         total += len(block.is_target)
         targets += int(block.is_target.sum())
     if targets in (0, total):
-        raise ValueError(f"{path}: target and nontarget trials are both needed: add the other kind")
+        problem = f"{path}: {targets} target and {total - targets} nontarget trials: error rates"
+        if path.parent.with_name("train").exists():
+            raise ValueError(f"{problem} need both kinds: add the other")
+        logging.warning("%s, which need both kinds, cannot be computed", problem)
     return total

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Write a model folder, models/<name>, that run.sh's --initial-model takes.
+
+It holds weights.safetensors, config.yaml (the experiment, whole) and README.md, the card: all that
+is known of the model, and headings for what a person has to write. Their text is kept when the
+folder is written anew.
+"""
+
+import argparse
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+from deep_speaker.config.phases import PHASES, TRAINED
+from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.published.model_folder import PRECISIONS, write_model_folder
+from deep_speaker.report.model_card import write_card
+from deep_speaker.system import command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="float16",
+        help="of matrices and kernels (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("source", type=Path, help="exp/<name>/<experiment>, or a checkpoint in it")
+    parser.add_argument("phase", choices=["initial_model", *TRAINED], help="that made its weights")
+    parser.add_argument("output", type=Path, help="folder to write, models/<name>")
+    options = parser.parse_args()
+    path = options.source
+    if path.is_dir():
+        path = path / str(PHASES[options.phase].checkpoint)
+    checkpoint = load_checkpoint(path)
+    if checkpoint.phase != options.phase:
+        raise ValueError(f"{path}: a checkpoint of {checkpoint.phase}, not of {options.phase}")
+    write_model_folder(options.output, checkpoint, options.precision)
+    written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
+    write_card(options.output, checkpoint, path.parents[1], options.precision, written_by)
+    logging.info("written to %s", options.output)
+
+
+if __name__ == "__main__":
+    command.run(main)
