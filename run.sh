@@ -25,6 +25,11 @@
 # --initial-model FILE --stage 4 judges FILE, and --stage 2 pre-trains from it. --stage 3 fine-tunes
 # it, unless pre-training was begun in this experiment's folder: then it goes on from that.
 #
+# A config with distillation learns from a teacher, which pyscripts/import_checkpoint.py makes of
+# published weights:
+#
+#   ./run.sh --corpus folder --corpus-dir speech/ --config small.yaml --teacher exp/teacher/best.pt
+#
 # Options, with their defaults:
 
 set -euo pipefail
@@ -41,6 +46,7 @@ set=()                       # a key of the config and its value, key=value; as 
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
 initial_model=               # published weights, to train from or to judge: see above
+teacher=                     # checkpoints that distillation learns from: "a.pt b.pt"
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -90,28 +96,33 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
-train_network() {
-  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$@" \
-    ${resume_option:+$resume_option} "$data/$train_set" "$experiment/$1"
+train_network() {  # <phase>
+  local from=${1}_from options=()
+  log "$1 starts from ${!from:-random weights}"
+  [ -z "${!from}" ] || options+=(--initial-checkpoint "${!from}")
+  [ "$resume" = false ] || options+=(--resume)
+  if [ "$1" = distillation ]; then
+    # shellcheck disable=SC2086  # a list of files
+    targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
+      "$data/$train_set" "exp/$name/teachers" $teacher)
+    mapfile -t -O ${#options[@]} options <<< "--targets"$'\n'"$targets"
+  fi
+  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
+    "$data/$train_set" "$experiment/$1" "${options[@]}"
 }
-resume_option=; [ "$resume" = false ] || resume_option=--resume
 
 if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
   pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
 fi
 
-if run_stage 2 "$experiment" "Pre-train the network" && trains pretraining; then
-  log "It starts from ${initial_checkpoint:-random weights}"
-  train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
+if run_stage 2 "$experiment" "Pre-train the network" && trains "$trained_in_2"; then
+  for phase in $trained_in_2; do train_network "$phase"; done
   keep_config
   finish_stage 2 "$experiment"
 fi
 
-if run_stage 3 "$experiment" "Fine-tune it" && trains finetuning; then
-  log "It starts from $finetunes_from"
-  for phase in ${trained#pretraining}; do
-    train_network "$phase" --initial-checkpoint "$finetunes_from"
-  done
+if run_stage 3 "$experiment" "Fine-tune it" && trains "$trained_in_3"; then
+  for phase in $trained_in_3; do train_network "$phase"; done
   keep_config
   finish_stage 3 "$experiment"
 fi
@@ -121,7 +132,7 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
     pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
       "$2" "$experiment/$1" "${data_dirs[@]}"
   }
-  extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
+  extract "$start" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
   if [ "${parts[0]}" = test ]; then log "No floors of statistics: $data has no training speakers"
   else pyscripts/extract_statistics.py --config "$config" "${data_dirs[@]}" "$experiment"; fi

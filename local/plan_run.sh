@@ -3,12 +3,15 @@
 # From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
 
-experiment='' train_set='' initial_checkpoint='' start='' trained='' finetunes_from='' last=''
+experiment='' train_set='' initial_checkpoint='' start='' trained='' last=''
+trained_in_2='' trained_in_3=''
 phases=()
 (( stop_stage > 0 )) || return 0  # stage 0 needs no experiment
-options=(--config "$config" --name "$name" --stage "$stage")
+options=(--config "$config" --name "$name" --stage "$stage" --stop-stage "$stop_stage")
 # shellcheck disable=SC2206  # a list of files
 [ -z "$override" ] || options+=(--override $override)
+# shellcheck disable=SC2206  # likewise
+[ -z "$teacher" ] || options+=(--teacher $teacher)
 for setting in "${set[@]}"; do options+=(--set "$setting"); done
 [ -z "$initial_model" ] || options+=(--initial-model "$initial_model")
 [ "$control" = true ] || options+=(--no-control)

@@ -8,6 +8,8 @@ from deep_speaker.config.kinds import KIND_KEYS, shared_keys
 from deep_speaker.config.layers import depth_of
 from deep_speaker.config.yaml_text import parse_yaml
 
+PHASES_TO_LEAVE_OUT = ("distillation", "pretraining", "finetuning")  # sections that may be null
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -69,10 +71,10 @@ def _set(section: dict[str, Any], setting: Setting, depth: int) -> dict[str, Any
             section = {name: value for name, value in section.items() if name in kept}
         return section | {key: setting.value}
     inside = section.get(key)
-    if inside is None and setting.keys[: depth + 1] == ("finetuning",):
+    if inside is None and depth == 0 and key in PHASES_TO_LEAVE_OUT:
         raise ValueError(
-            f"{setting}: the experiment has no finetuning; --set 'finetuning={{loss: ...}}' gives "
-            "it one, whole"
+            f"{setting}: the experiment has no {key}; --set '{key}={{loss: ...}}' gives it one, "
+            "whole"
         )
     if inside is not None and not isinstance(inside, dict):
         name = ".".join(setting.keys[: depth + 1])

@@ -166,3 +166,25 @@ class Training(ConfigSection):
                 f"{self.pieces_per_chunk}"
             )
         return self
+
+
+class TeacherTraining(Training):
+    """The phase `distillation`: each chunk learns a teacher's embedding of the piece it lies in.
+
+    Attributes:
+        teacher_frames: voiced frames of a piece, about; None: all of an utterance.
+        teacher_hears: what copies in rooms and noise learn: the embedding of their original, or
+            that of the copy itself. Copies at another speed are always heard themselves.
+    """
+
+    teacher_frames: Count | None = 300
+    teacher_hears: Literal["originals", "copies"] = "originals"
+
+    @model_validator(mode="after")
+    def check_stitching(self) -> "TeacherTraining":
+        if self.pieces_per_chunk > 1:
+            raise ValueError(
+                f"pieces_per_chunk {self.pieces_per_chunk}: a stitched chunk has no embedding by "
+                "the teacher: set it to 1"
+            )
+        return self

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -31,11 +32,15 @@ def train(
     initial: Path | None,
     resume: bool,
     device: torch.device,
+    teachers: Sequence[Path] = (),
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
 
     Until the last epoch is done they lie in `output`.partial, from where `resume` goes on. Of
     several ranks only the first writes.
+
+    Args:
+        teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
     start = load_checkpoint(initial) if initial else None
@@ -47,7 +52,7 @@ def train(
     if resume and (partial / "last.pt").is_file():
         last = check_same_run(partial, experiment, start)
     check_joined(data_dir, experiment)
-    trainer = build_trainer(experiment, phase, data_dir, start, device)
+    trainer = build_trainer(experiment, phase, data_dir, start, device, teachers)
     if last is not None:
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
