@@ -90,7 +90,7 @@ def test_values_that_cannot_go_together_are_refused(
 
 LOSSES = (
     "'softmax', 'am_softmax', 'aam_softmax', 'ge2e', 'prototypical', 'angular_prototypical', "
-    "'softmax_prototypical', 'triplet', 'lossless_triplet', 'contrastive'"
+    "'softmax_prototypical', 'triplet', 'lossless_triplet', 'contrastive', 'distillation'"
 )
 BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn', 'ecapa_tdnn'"
 

@@ -7,29 +7,51 @@ teacher hears the samples that its frames lie on, by its own front end.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment, TeacherTraining
-from deep_speaker.copies.joining import fingerprint
 from deep_speaker.embeddings.extraction import in_processes
+from deep_speaker.embeddings.piece_vectors import PieceVectors
 from deep_speaker.embeddings.samples import SampleEmbedder
+from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, Section, split_section
-from deep_speaker.kaldi.archives import write_vectors
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
-from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 
 # What decides a checkpoint's embeddings besides its weights.
 SECTIONS = ("features", "voice_activity", "normalisation", "network", "extraction")
-Span = tuple[float, float]  # seconds of an utterance
+KEPT_TOGETHER = 500  # utterances: after so many, what is done is kept
+
+
+class Job(NamedTuple):
+    """The pieces of an utterance.
+
+    Attributes:
+        keys: of the pieces.
+        spans: seconds of the utterance at which each begins and ends.
+        origin: tells whether they have changed, with the spans.
+    """
+
+    utterance: str
+    keys: list[str]
+    spans: list[tuple[float, float]]
+    origin: str
+
+    def origins(self) -> dict[str, str]:
+        """Hash, by key, what decides each piece's samples."""
+        texts = [f"{self.origin} {span}" for span in self.spans]
+        hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
+        return dict(zip(self.keys, hashes, strict=True))
 
 
 def cut_utterance(source: FeatureSource, utterance: str, frames: int | None) -> list[Section]:
@@ -65,19 +87,18 @@ class Teacher:
     data_dir: Path
     device: torch.device
 
-    def __call__(self, job: tuple[str, list[Span]]) -> np.ndarray:
-        """Embed pieces of an utterance: unit length, shape (pieces, dim)."""
+    def __call__(self, job: Job) -> np.ndarray:
+        """Embed the pieces of an utterance: unit length, shape (pieces, dim)."""
         embedder, samples = open_teacher(self)
-        utterance, spans = job
-        heard = samples.read(utterance)
+        heard = samples.read(job.utterance)
         rate = embedder.experiment.features.sampling_rate
-        bounds = [(max(0, round(first * rate)), round(last * rate)) for first, last in spans]
+        bounds = [(max(0, round(first * rate)), round(last * rate)) for first, last in job.spans]
         try:
             return np.stack([embedder(heard[first:last]) for first, last in bounds])
         except ValueError as error:
             raise ValueError(
-                f"{self.checkpoint} embeds no piece of {utterance!r}: {error}: set "
-                "distillation.teacher_frames to more, or leave the utterance out"
+                f"{self.checkpoint} cannot embed all pieces of {job.utterance!r}: {error}: raise "
+                "distillation.teacher_frames, or leave the utterance out"
             ) from error
 
 
@@ -99,62 +120,65 @@ def embed_training_set(
 ) -> Path:
     """Embed the pieces of a training set, and return the folder below `output` that has them.
 
-    It holds xvector.{ark,scp}, by `piece_key`, unit length. It is named by all that decides them:
-    where it is there, nothing is done.
+    Experiments share it where they have the same teacher and the same pieces. What is there, and
+    made of the same samples, is not embedded again.
     """
     options = experiment.distillation
     if options is None:
         raise ValueError("the config has no distillation: it takes no teacher")
-    folder = output / name_folder(load_checkpoint(checkpoint), data_dir, options)
-    if (folder / "xvector.scp").is_file():
-        logging.info("%s: %s has embedded %s before", folder, checkpoint, data_dir)
-        return folder
-    source = FeatureSource(data_dir, experiment)
-    heard = set(heard_utterances(source, options).values())
-    teacher = Teacher(checkpoint, data_dir, device)
-    with replacing_directory(folder) as partial:
-        vectors = dict(_embed(teacher, source, heard, options.teacher_frames, num_jobs))
-        write_vectors(partial / "xvector", folder / "xvector", vectors)
-        (partial / "teacher").write_text(f"{checkpoint.absolute()}\n", encoding="utf-8")
+    kept = PieceVectors(output / name_folder(load_checkpoint(checkpoint), experiment))
+    kept.note("teacher", str(checkpoint.absolute()))
+    jobs = list_jobs(data_dir, experiment, options)
+    missing = [job for job in jobs if not all(kept.has(*pair) for pair in job.origins().items())]
     logging.info(
-        "%s: %d pieces of %d utterances, embedded by %s",
-        folder,
-        len(vectors),
-        len(heard),
-        checkpoint,
-    )
-    return folder
+        "%s: of the pieces of %d utterances it has those of %d",
+        kept.folder, len(jobs), len(jobs) - len(missing),
+    )  # fmt: skip
+    results = embed_jobs(Teacher(checkpoint, data_dir, device), missing, num_jobs)
+    bar = iter(tqdm(results, "teacher", total=len(missing), unit="utt", disable=None, leave=False))
+    while some := list(islice(bar, KEPT_TOGETHER)):
+        found: dict[str, np.ndarray] = {}
+        origins: dict[str, str] = {}
+        for job, vectors in some:
+            found |= zip(job.keys, vectors, strict=True)
+            origins |= job.origins()
+        kept.add(found, origins)
+    return kept.folder
 
 
-def _embed(
-    teacher: Teacher, source: FeatureSource, heard: set[str], frames: int | None, num_jobs: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield pieces by their keys, with their embeddings (dim,)."""
-    ordered = SampleSource(source.data_dir, source.options.sampling_rate).in_order(heard)
-    pieces = [cut_utterance(source, utterance, frames) for utterance in ordered]
-    jobs = [
-        (utterance, [source.seconds(piece) for piece in of_utterance])
-        for utterance, of_utterance in zip(ordered, pieces, strict=True)
-    ]
+def list_jobs(data_dir: Path, experiment: Experiment, options: TeacherTraining) -> list[Job]:
+    """List the utterances that a teacher has to hear, those of a recording one after another."""
+    source = FeatureSource(data_dir, experiment)
+    samples = SampleSource(data_dir, experiment.features.sampling_rate)
+    jobs = []
+    for utterance in samples.in_order(set(heard_utterances(source, options).values())):
+        pieces = cut_utterance(source, utterance, options.teacher_frames)
+        spans = [source.seconds(piece) for piece in pieces]
+        jobs.append(
+            Job(utterance, list(map(piece_key, pieces)), spans, samples.identify(utterance))
+        )
+    return jobs
+
+
+def embed_jobs(
+    teacher: Teacher, jobs: Sequence[Job], num_jobs: int
+) -> Iterator[tuple[Job, np.ndarray]]:
+    """Yield utterances with the embeddings of their pieces, in processes on a CPU."""
     if in_processes(teacher.device):
-        results: Iterator[np.ndarray] = map_in_processes(teacher, jobs, num_jobs)
-    else:
-        results = map(teacher, jobs)
-    bar = tqdm(results, "teacher", total=len(jobs), unit="utt", disable=None, leave=False)
-    for of_utterance, vectors in zip(pieces, bar, strict=True):
-        yield from zip(map(piece_key, of_utterance), vectors, strict=True)
+        return zip(jobs, map_in_processes(teacher, jobs, num_jobs), strict=True)
+    return zip(jobs, map(teacher, jobs), strict=True)
 
 
-def name_folder(checkpoint: Checkpoint, data_dir: Path, options: TeacherTraining) -> str:
-    """Name the embeddings of a training set's pieces: the network, and a hash of all they are by.
+def name_folder(checkpoint: Checkpoint, experiment: Experiment) -> str:
+    """Name the embeddings of pieces: the teacher's network, and a hash of all they are by.
 
-    That is the weights, the sections of the experiment around them, the features and the voice
-    activity of the student, and what is a piece.
+    That is its weights, with the sections of its experiment that decide its embeddings, and the
+    student's features and voice activity, which decide where a piece lies.
     """
     found = trained_with(checkpoint)
-    described = {section: found[section] for section in SECTIONS} | {
-        "data": fingerprint(data_dir),
-        "pieces": [options.teacher_frames, options.teacher_hears],
+    described: Mapping[str, object] = {section: found[section] for section in SECTIONS} | {
+        "frames": front_ends.options_file(experiment.features),
+        "voiced": voice_activity.vad_options(experiment.voice_activity),
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name, tensor in sorted(checkpoint.network.items()):

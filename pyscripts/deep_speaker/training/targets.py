@@ -1,5 +1,6 @@
 """The targets of distillation: what a teacher makes of the speech that is drawn."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Targets:
         self._vectors = at_unit_length(joined)
         self.dimension = joined.shape[1]
         counts = np.cumsum([0] + [len(pieces) for pieces in self._pieces.values()])
-        self._first = dict(zip(self._pieces, counts.tolist(), strict=False))
+        self._first = dict(zip(self._pieces, counts[:-1].tolist(), strict=True))
 
     def pieces(self, utterance: str) -> list[Section]:
         """Return the pieces of an utterance that is no copy, in order."""
@@ -55,13 +56,15 @@ class Targets:
         That of the piece it lies in; the mean of several, by the frames that it has of each.
         """
         utterance = self._heard[section.utterance]
-        shares = [
-            max(0, min(section.stop, piece.stop) - max(section.start, piece.start))
-            for piece in self._pieces[utterance]
+        pieces = self._pieces[utterance]
+        begin = bisect_right(pieces, section.start, key=lambda piece: piece.stop)
+        end = bisect_left(pieces, section.stop, key=lambda piece: piece.start)
+        frames = [
+            min(section.stop, piece.stop) - max(section.start, piece.start)
+            for piece in pieces[begin:end]
         ]
         first = self._first[utterance]
-        weights = np.array(shares, dtype=np.float32)
-        return at_unit_length(weights @ self._vectors[first : first + len(shares)])
+        return at_unit_length(np.array(frames) @ self._vectors[first + begin : first + end])
 
 
 def read_targets(folder: Path, keys: Sequence[str]) -> np.ndarray:
