@@ -3,7 +3,7 @@
 #
 #   0  Lhotse manifests, Kaldi data directories, trials    data/<name>/{manifests,train,test}
 #   1  filterbanks and voice activity (ark/scp); copies    data/<name>/{train,test}/feats.scp
-#   2  pre-training, by softmax for example                exp/<name>/<experiment>/pretraining
+#   2  pre-training, by softmax, or by a teacher           exp/<name>/<experiment>/pretraining
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
 #   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/<phase>/xvectors_*
 #   5  scores of the trials: cosine, LDA, PLDA, AS-norm    exp/<name>/<experiment>/scores
@@ -64,6 +64,7 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 . ./path.sh
 
 . local/run_stage.sh
+. local/train_network.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
 . local/plan_run.sh
 data_dirs=("${parts[@]/#/$data/}")
@@ -95,21 +96,6 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   pyscripts/validate_data_dir.py "${data_dirs[@]}"
   finish_stage 1 "$data"
 fi
-
-train_network() {  # <phase>
-  local from=${1}_from options=()
-  log "$1 starts from ${!from:-random weights}"
-  [ -z "${!from}" ] || options+=(--initial-checkpoint "${!from}")
-  [ "$resume" = false ] || options+=(--resume)
-  if [ "$1" = distillation ]; then
-    # shellcheck disable=SC2086  # a list of files
-    targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
-      "$data/$train_set" "exp/$name/teachers" $teacher)
-    mapfile -t -O ${#options[@]} options <<< "--targets"$'\n'"$targets"
-  fi
-  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
-    "$data/$train_set" "$experiment/$1" "${options[@]}"
-}
 
 if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
   pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"

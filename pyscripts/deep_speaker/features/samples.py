@@ -56,8 +56,8 @@ class SampleSource:
             return read_samples(self._open(entry), self._sampling_rate, start, end)
         except ValueError as error:
             raise ValueError(
-                f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names, or set "
-                "extraction.method to crops, which reads the features alone"
+                f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names; of "
+                "sample_crops, or set extraction.method to crops, which reads the features alone"
             ) from error
 
     def _open(self, entry: str) -> soundfile.SoundFile:
