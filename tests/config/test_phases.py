@@ -10,6 +10,7 @@ from deep_speaker.config.phases import (
     final_phase,
     is_floor,
     phase_options,
+    start_of,
     trained_phases,
 )
 from support.tiny_data import make_experiment
@@ -47,6 +48,8 @@ def test_the_control_keeps_a_margin_that_has_risen() -> None:
     [
         (["statistics", "pretraining", "finetuning", "pretraining_continued"], "finetuning"),
         (["untrained", "pretraining"], "pretraining"),
+        (["untrained", "distillation", "pretraining"], "pretraining"),
+        (["initial_model", "distillation"], "distillation"),
         (["statistics", "initial_model"], "initial_model"),
         (["statistics", "fusion"], "fusion"),
         (["statistics"], "statistics"),
@@ -79,3 +82,25 @@ def test_a_phase_starts_from_one_before_it_and_is_paced_by_one_of_its_stage() ->
             assert names.index(start) < names.index(phase.name)
         if phase.paced_by:
             assert PHASES[phase.paced_by].stage == phase.stage
+
+
+@pytest.mark.parametrize(
+    ("sections", "trained"),
+    [
+        ({"pretraining": None}, "distillation finetuning"),
+        ({"pretraining": None, "finetuning": None}, "distillation"),
+        ({}, "distillation pretraining finetuning pretraining_continued"),
+    ],
+)
+def test_distillation_comes_first_and_pre_training_may_be_left_out(
+    sections: dict[str, None], trained: str
+) -> None:
+    """Without pre-training there is no control, which goes on with its loss."""
+    experiment = make_experiment(distillation={"loss": {"name": "distillation"}}, **sections)
+    phases = trained_phases(experiment)
+    assert phases == tuple(trained.split())
+    assert experiment.first_phase == experiment.distillation
+    assert start_of("distillation", phases) is None
+    assert start_of("pretraining", phases) == "distillation"
+    last = "distillation" if "pretraining" in sections else "pretraining"
+    assert start_of("finetuning", phases) == last

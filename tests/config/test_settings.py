@@ -128,6 +128,8 @@ def test_fine_tuning_is_set_only_where_there_is_one() -> None:
         said = refusal(config, settings=tuple(settings))
         assert said.startswith("--set finetuning.epochs=3: ")
         assert "has no finetuning" in said
+    said = refusal(EMBEDDED, settings=("distillation.epochs=3",))
+    assert "has no distillation" in said
     whole = "finetuning={loss: {name: triplet}, utterances_per_speaker: 2}"
     tuned = with_settings(whole, "finetuning.epochs=3", config=XVECTOR).finetuning
     assert tuned

@@ -191,3 +191,31 @@ def test_networks_trained_after_their_x_vectors_are_named(
     plan("--stage", "5")
     (record,) = caplog.records
     assert record.getMessage().startswith("finetuning ")
+
+
+DISTILLATION = ("--set", "distillation={loss: {name: distillation}}")
+NO_PRETRAINING = (*DISTILLATION, "--set", "pretraining=null")
+
+
+def test_each_phase_starts_from_the_last_one_before_it(plan: Plan) -> None:
+    values = plan(*DISTILLATION, "--teacher", "a.pt", "b.pt")
+    experiment = values["experiment"]
+    assert values["trained_in_2"] == "distillation pretraining"
+    assert values["distillation_from"] == ""
+    assert values["pretraining_from"] == f"{experiment}/distillation/best.pt"
+    assert values["finetuning_from"] == f"{experiment}/pretraining/best.pt"
+
+    values = plan(*NO_PRETRAINING, "--teacher", "a.pt", "--initial-model", "lite.model")
+    experiment = values["experiment"]
+    assert (values["trained_in_2"], values["trained_in_3"]) == ("distillation", "finetuning")
+    assert values["distillation_from"] == f"{experiment}/initial_model/best.pt"
+    assert values["finetuning_from"] == f"{experiment}/distillation/best.pt"
+
+
+def test_a_teacher_and_distillation_go_together(plan: Plan) -> None:
+    with pytest.raises(ValueError, match=r"embedded\.yaml has distillation: .*by --teacher"):
+        plan(*NO_PRETRAINING)
+    with pytest.raises(ValueError, match=r"--teacher a\.pt b\.pt: nothing learns from it"):
+        plan("--teacher", "a.pt", "b.pt")
+    for stages in (("--stop-stage", "1"), ("--stage", "3")):  # which do not train it
+        assert plan(*NO_PRETRAINING, *stages)["last"] == "finetuning"

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep_speaker.config.kinds import KIND_KEYS, shared_keys
-from deep_speaker.config.layers import depth_of
+from deep_speaker.config.layers import PHASES_TO_LEAVE_OUT, depth_of
 from deep_speaker.config.yaml_text import parse_yaml
-
-PHASES_TO_LEAVE_OUT = ("distillation", "pretraining", "finetuning")  # sections that may be null
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ def gather_utterances(
     for utterance in source.with_copies:
         speaker = source.utt2spk[utterance]
         if speaker in utterances:
-            whole = [source.whole(utterance)]
-            utterances[speaker] += targets.pieces(utterance) if targets else whole
+            pieces = targets.pieces(utterance) if targets else [source.whole(utterance)]
+            utterances[speaker] += pieces
     return utterances
 
 
