@@ -113,10 +113,13 @@ def trained_phases(experiment: Experiment) -> tuple[str, ...]:
 def start_of(phase: str, trained: Sequence[str]) -> str | None:
     """Return the one of the trained phases whose weights a phase goes on with; None: there is none.
 
+    Nor is there one of a name that is not known: it is of a system.
+
     >>> start_of("finetuning", ["distillation", "finetuning"])
     'distillation'
     """
-    return next((name for name in PHASES[phase].starts_from if name in trained), None)
+    before = PHASES[phase].starts_from if phase in PHASES else ()
+    return next((name for name in before if name in trained), None)
 
 
 def phase_options(experiment: Experiment, phase: str) -> Training:

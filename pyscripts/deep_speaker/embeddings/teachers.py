@@ -136,6 +136,7 @@ def embed_training_set(
     )  # fmt: skip
     results = embed_jobs(Teacher(checkpoint, data_dir, device), missing, num_jobs)
     bar = iter(tqdm(results, "teacher", total=len(missing), unit="utt", disable=None, leave=False))
+    done = 0
     while some := list(islice(bar, KEPT_TOGETHER)):
         found: dict[str, np.ndarray] = {}
         origins: dict[str, str] = {}
@@ -143,6 +144,8 @@ def embed_training_set(
             found |= zip(job.keys, vectors, strict=True)
             origins |= job.origins()
         kept.add(found, origins)
+        done += len(some)
+        logging.info("%s: %d of %d utterances embedded", kept.folder, done, len(missing))
     return kept.folder
 
 
