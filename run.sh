@@ -97,7 +97,7 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
-if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
+if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_model" ]; then
   pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
 fi
 

@@ -3,7 +3,7 @@
 # From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
 
-experiment='' train_set='' initial_checkpoint='' start='' trained='' last=''
+experiment='' train_set='' initial_checkpoint='' slims_teacher='' start='' trained='' last=''
 trained_in_2='' trained_in_3=''
 phases=()
 (( stop_stage > 0 )) || return 0  # stage 0 needs no experiment

@@ -12,6 +12,10 @@ train_network() {  # <phase>
     targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
       "$data/$train_set" "exp/$name/teachers" $teacher)
     options+=(--targets)
+    if [ -n "$slims_teacher" ] && [[ $resume = false || ! -e $initial_checkpoint ]]; then
+      pyscripts/slim_teacher.py --config "$config" --device "$device" "$teacher" \
+        "$data/$train_set" "$targets" "$initial_checkpoint"
+    fi
     mapfile -t -O "${#options[@]}" options <<< "$targets"
   fi
   pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \

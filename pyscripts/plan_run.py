@@ -6,7 +6,8 @@ Writes the whole experiment to <experiment>/resolved.yaml. Values:
   data, experiment   the folders data/<name> and exp/<name>/<config>.<override>...<setting>...
   config             the resolved experiment file
   train_set          the folder of data/<name> that trains: train, or train_augmented; or none
-  initial_checkpoint the checkpoint of imported weights, if any
+  initial_checkpoint the checkpoint of imported weights, or of a slimmed teacher, if any
+  slims_teacher      true, where it is that of the teacher, which stage 2 slims
   start              untrained, or initial_model: the phase that training starts from
   trained            the phases that are trained, in order
   trained_in_2       those of them that stage 2 trains; trained_in_3: likewise
@@ -39,28 +40,30 @@ def main() -> None:
     data, experiment_dir = Path("data") / options.name, choose_folder(options)
     config = experiment_dir / RESOLVED
     experiment = write_experiment(config, options.config, options.override, options.set)
-    imported = bool(options.initial_model)
-    start = "initial_model" if imported else "untrained"
+    slims = slims_teacher(options, experiment)
+    has_initial = bool(options.initial_model) or slims
+    start = "initial_model" if has_initial else "untrained"
     check_finetuning(options, experiment, experiment_dir)
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
-    check_teacher(options, trained)
+    check_teacher(options, trained, slims)
     has_speakers = not options.no_training_speakers
     train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:
         warn_of_stale(experiment_dir, trained, data / "test")
-    initial = experiment_dir / str(PHASES[start].checkpoint) if imported else ""
+    initial = experiment_dir / str(PHASES[start].checkpoint) if has_initial else ""
     values = {
         "data": data,
         "experiment": experiment_dir,
         "config": config,
         "train_set": train_set if has_speakers else "",
         "initial_checkpoint": initial,
+        "slims_teacher": "true" if slims else "",
         "start": start,
         "trained": " ".join(trained),
         "trained_in_2": " ".join(of_stage(trained, Stage.PRETRAINING)),
         "trained_in_3": " ".join(of_stage(trained, Stage.FINETUNING)),
-        "phases": " ".join(all_phases(trained, imported, has_speakers)),
+        "phases": " ".join(all_phases(trained, has_initial, has_speakers)),
         "last": final_phase([start, *trained]),
     }
     for phase in trained:
@@ -97,8 +100,18 @@ def of_stage(phases: Iterable[str], stage: Stage) -> list[str]:
     return [phase for phase in phases if PHASES[phase].stage == stage]
 
 
-def check_teacher(options: argparse.Namespace, trained: Sequence[str]) -> None:
-    """Refuse distillation without a teacher, and a teacher without distillation."""
+def slims_teacher(options: argparse.Namespace, experiment: Experiment) -> bool:
+    """Tell whether training starts from the slimmed teacher; imported weights go before."""
+    distillation = experiment.distillation
+    if distillation is None or distillation.starts_from != "teacher":
+        return False
+    if options.initial_model:
+        logging.info("distillation starts from %s, not from its teacher", options.initial_model)
+    return not options.initial_model
+
+
+def check_teacher(options: argparse.Namespace, trained: Sequence[str], slims: bool) -> None:
+    """Refuse distillation without a teacher, a teacher without it, and several to start from."""
     distils = "distillation" in trained
     if options.teacher and not distils:
         raise ValueError(
@@ -110,6 +123,11 @@ def check_teacher(options: argparse.Namespace, trained: Sequence[str]) -> None:
         raise ValueError(
             f"{options.config} has distillation: name the checkpoint of a teacher by --teacher "
             "(pyscripts/import_checkpoint.py makes one of published weights)"
+        )
+    if slims and len(options.teacher) > 1:
+        raise ValueError(
+            f"--teacher {' '.join(options.teacher)}: distillation.starts_from teacher takes one: "
+            "name one, or set starts_from to random"
         )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.features import AnyVoiceActivity, Normalisation, Trimming, VoiceActivity
 from deep_speaker.config.front_ends import Features, KaldiFilterbank, PythonSpeechFeatures
-from deep_speaker.config.networks import Network, ResCNN
+from deep_speaker.config.networks import ECAPATDNN, Network, ResCNN
 from deep_speaker.config.scoring import Scoring
 from deep_speaker.config.section import ConfigSection, Count, Whole
 from deep_speaker.config.training import HeldOut, TeacherTraining, Training
@@ -74,6 +74,18 @@ class Experiment(ConfigSection):
                     f"{name}.loss.name {phase.loss.name}: the loss of the section distillation is "
                     "distillation, which no other section has"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def check_start(self) -> "Experiment":
+        slims = self.distillation and self.distillation.starts_from == "teacher"
+        pooling = "context_attentive_statistics"
+        fits = isinstance(self.network, ECAPATDNN) and self.network.pooling == pooling
+        if slims and not fits:
+            raise ValueError(
+                f"distillation.starts_from teacher: needs network ecapa_tdnn with pooling {pooling}"
+                f", not {self.network.name}: set it to random, or take that network"
+            )
         return self
 
     def named_phases(self) -> list[tuple[str, Training | None]]:

@@ -20,6 +20,7 @@ from deep_speaker.networks.devices import autocast
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
 from deep_speaker.training import ranks
+from deep_speaker.training.batch_norm import fix_statistics
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import SpeakerBatches
@@ -65,6 +66,8 @@ class Trainer:
             The means of the loss and of the figures it logs, and the last learning rate.
         """
         self.network.train()
+        if self.training.fixed_batch_norm:
+            fix_statistics(self.network)
         seed, batches = self.draw_batches(epoch)
         torch.manual_seed(seed)
         totals: dict[str, float] = {}
