@@ -3,7 +3,7 @@
 #
 #   0  Lhotse manifests, Kaldi data directories, trials    data/<name>/{manifests,train,test}
 #   1  filterbanks and voice activity (ark/scp); copies    data/<name>/{train,test}/feats.scp
-#   2  pre-training, by softmax for example                exp/<name>/<experiment>/pretraining
+#   2  pre-training, by softmax, or by a teacher           exp/<name>/<experiment>/pretraining
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
 #   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/<phase>/xvectors_*
 #   5  scores of the trials: cosine, LDA, PLDA, AS-norm    exp/<name>/<experiment>/scores
@@ -27,6 +27,11 @@
 # it, unless pre-training was begun in this experiment's folder: then it goes on from that. A model
 # of models/ is fine-tuned without --stage as well, if its config has fine-tuning.
 #
+# A config with distillation learns from a teacher, which pyscripts/import_checkpoint.py makes of
+# published weights:
+#
+#   ./run.sh --corpus folder --corpus-dir speech/ --config small.yaml --teacher exp/teacher/best.pt
+#
 # Options, with their defaults:
 
 set -euo pipefail
@@ -43,6 +48,7 @@ set=()                       # a key of the config and its value, key=value; as 
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
 initial_model=               # published weights or a model folder, to train from or to judge
+teacher=                     # checkpoints that distillation learns from: "a.pt b.pt"
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -60,6 +66,7 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 . ./path.sh
 
 . local/run_stage.sh
+. local/train_network.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
 . local/plan_run.sh
 data_dirs=("${parts[@]/#/$data/}")
@@ -92,24 +99,14 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
-train_network() {
-  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$@" \
-    ${resume_option:+$resume_option} "$data/$train_set" "$experiment/$1"
-}
-resume_option=; [ "$resume" = false ] || resume_option=--resume
-
-if run_stage 2 "$experiment" "Pre-train the network" && trains pretraining; then
-  log "It starts from ${initial_checkpoint:-random weights}"
-  train_network pretraining ${initial_checkpoint:+--initial-checkpoint "$initial_checkpoint"}
+if run_stage 2 "$experiment" "Pre-train the network" && trains "$trained_in_2"; then
+  for phase in $trained_in_2; do train_network "$phase"; done
   keep_config
   finish_stage 2 "$experiment"
 fi
 
-if run_stage 3 "$experiment" "Fine-tune it" && trains finetuning; then
-  log "It starts from $finetunes_from"
-  for phase in ${trained#pretraining}; do
-    train_network "$phase" --initial-checkpoint "$finetunes_from"
-  done
+if run_stage 3 "$experiment" "Fine-tune it" && trains "$trained_in_3"; then
+  for phase in $trained_in_3; do train_network "$phase"; done
   keep_config
   finish_stage 3 "$experiment"
 fi
@@ -119,7 +116,7 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
     pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
       "$2" "$experiment/$1" "${data_dirs[@]}"
   }
-  extract "$start" "${initial_checkpoint:-$experiment/pretraining/initial.pt}"
+  extract "$start" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}"
   for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
   if [ "${parts[0]}" = test ]; then log "No floors of statistics: $data has no training speakers"
   else pyscripts/extract_statistics.py --config "$config" "${data_dirs[@]}" "$experiment"; fi

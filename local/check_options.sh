@@ -30,6 +30,9 @@ config=${config:-conf/embedded.yaml}
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
 (( stage <= 1 )) || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: copies are made in stage 1, not from --stage $stage on"
+for file in $teacher; do
+  [ -f "$file" ] || fail "--teacher $file: no such file; a checkpoint, such as .../best.pt"
+done
 for folder in "$noise_dir" "$rir_dir"; do
   [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
 done

@@ -4,12 +4,15 @@
 # `data`, `experiment` (folders), `config` (the resolved file), `train_set`, `phases` and others.
 # Weights are imported here, so that those that do not fit are refused before any work is done.
 
-experiment='' train_set='' initial_checkpoint='' start='' trained='' finetunes_from='' last=''
+experiment='' train_set='' initial_checkpoint='' slims_teacher='' start='' trained='' last=''
+trained_in_2='' trained_in_3=''
 phases=()
 (( stop_stage > 0 )) || return 0  # stage 0 needs no experiment
-options=(--config "$config" --name "$name" --stage "$stage")
+options=(--config "$config" --name "$name" --stage "$stage" --stop-stage "$stop_stage")
 # shellcheck disable=SC2206  # a list of files
 [ -z "$override" ] || options+=(--override $override)
+# shellcheck disable=SC2206  # likewise
+[ -z "$teacher" ] || options+=(--teacher $teacher)
 for setting in "${set[@]}"; do options+=(--set "$setting"); done
 [ -z "$initial_model" ] || options+=(--initial-model "$initial_model")
 [ "$control" = true ] || options+=(--no-control)
@@ -19,6 +22,6 @@ while IFS='=' read -r variable value; do printf -v "$variable" %s "$value"; done
 read -ra phases <<< "${phases[0]}"
 [ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"
-if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_checkpoint" ]; then
+if (( stage <= 4 && 2 <= stop_stage )) && [ -n "$initial_model" ]; then
   pyscripts/import_checkpoint.py --config "$config" "$initial_model" "$initial_checkpoint"
 fi

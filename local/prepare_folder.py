@@ -8,6 +8,9 @@ by an underscore; a file sex.tsv beside the speakers' folders, of lines `<folder
 same-sex results. An utterance id is the speaker id, a dash, and the path below the speaker's
 folder, its parts joined by dashes; a file whose name begins with the speaker id and a dash keeps
 its name.
+
+--unlabelled takes the files of --train-dir, anywhere below it, for speech of which nobody knows who
+speaks: each is a speaker of its own, named by its path. Distillation learns from such.
 """
 
 import argparse
@@ -44,7 +47,14 @@ def main() -> None:
         action="store_true",
         help="test other utterances of the training speakers, --test-share of each one's",
     )
+    parser.add_argument(
+        "--unlabelled",
+        action="store_true",
+        help="take each file of --train-dir as a speaker of its own, as distillation may",
+    )
     options = parser.parse_args()
+    if options.unlabelled and not (options.train_dir and options.test_dir):
+        raise ValueError("--unlabelled is for --train-dir, beside a --test-dir of known speakers")
     train: Iterator[Utterance] | None
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         speakers = list_speakers(options.corpus_dir)
@@ -67,7 +77,9 @@ def main() -> None:
             )
     elif options.test_dir and not (options.corpus_dir or options.closed_set):
         train = None
-        if options.train_dir:
+        if options.unlabelled:
+            train = read_unlabelled(options.train_dir, options.nj)
+        elif options.train_dir:
             train = read_speakers(list_speakers(options.train_dir), options.nj)
         test = read_speakers(list_speakers(options.test_dir), options.nj)
     else:
@@ -128,6 +140,19 @@ def read_speakers(
         name, *rest = path.relative_to(folder).with_suffix("").parts
         key = utterance_id(ids[name], rest)
         yield Utterance(key, ids[name], wav_entry(path, info), info, sexes.get(name))
+
+
+def read_unlabelled(folder: Path, num_jobs: int) -> Iterator[Utterance]:
+    """Yield the audio files below a folder as utterances, each of a speaker of its own."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; expected **/*.wav, .flac, ... in it")
+    paths = sorted(find_audio(folder))
+    if not paths:
+        raise ValueError(f"{folder}: no audio found; expected **/*.wav, .flac, ... in it")
+    logging.info("%s: %d files, each taken as a speaker of its own", folder, len(paths))
+    for path, info in preparation.read_infos(paths, num_jobs):
+        key = preparation.safe_id(str(path.relative_to(folder).with_suffix("")))
+        yield Utterance(key, key, wav_entry(path, info), info)
 
 
 def choose_files(

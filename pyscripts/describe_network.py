@@ -16,11 +16,11 @@ def main() -> None:
     parser.add_argument(
         "--frames",
         type=command.positive_int,
-        help="of the utterance whose shapes are shown (default: a chunk of pre-training)",
+        help="of the utterance whose shapes are shown (default: a chunk of the first phase)",
     )
     options = parser.parse_args()
     experiment = read_experiment(options.config)
-    frames = options.frames or experiment.pretraining.chunk_frames
+    frames = options.frames or experiment.first_phase.chunk_frames
     print(describe_layers(build_network(experiment), frames))
 
 

@@ -6,10 +6,12 @@ Writes the whole experiment to <experiment>/resolved.yaml. Values:
   data, experiment   data/<name> and exp/<name>/<config>.<override>...<setting>...<weights>
   config             the resolved experiment file
   train_set          the folder of data/<name> that trains: train, or train_augmented; or none
-  initial_checkpoint the checkpoint of imported weights, if any
+  initial_checkpoint the checkpoint of imported weights, or of a slimmed teacher, if any
+  slims_teacher      true, where it is that of the teacher, which stage 2 slims
   start              untrained, or initial_model: the phase that training starts from
   trained            the phases that are trained, in order
-  finetunes_from     the checkpoint that fine-tuning starts from
+  trained_in_2       those of them that stage 2 trains; trained_in_3: likewise
+  <phase>_from       the checkpoint that each of them starts from; none: random weights
   phases             all phases, floors first
   last               the phase whose x-vectors are the experiment's
 """
@@ -17,12 +19,18 @@ Writes the whole experiment to <experiment>/resolved.yaml. Values:
 import argparse
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deep_speaker.config import Experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, RESOLVED, xvector_dir
-from deep_speaker.config.phases import PHASES, all_phases, final_phase, trained_phases
+from deep_speaker.config.phases import (
+    PHASES,
+    all_phases,
+    final_phase,
+    start_of,
+    trained_phases,
+)
 from deep_speaker.config.stages import Stage
 from deep_speaker.system import command
 
@@ -32,28 +40,36 @@ def main() -> None:
     data, experiment_dir = Path("data") / options.name, choose_folder(options)
     config = experiment_dir / RESOLVED
     experiment = write_experiment(config, options.config, options.override, options.set)
-    imported = bool(options.initial_model)
-    start = "initial_model" if imported else "untrained"
+    slims = slims_teacher(options, experiment)
+    has_initial = bool(options.initial_model) or slims
+    start = "initial_model" if has_initial else "untrained"
     check_finetuning(options, experiment, experiment_dir)
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
-    finetunes_from = PHASES[start if directly else "pretraining"].checkpoint
+    check_teacher(options, trained, slims)
     has_speakers = not options.no_training_speakers
     train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:
         warn_of_stale(experiment_dir, trained, data / "test")
+    initial = experiment_dir / str(PHASES[start].checkpoint) if has_initial else ""
     values = {
         "data": data,
         "experiment": experiment_dir,
         "config": config,
         "train_set": train_set if has_speakers else "",
-        "initial_checkpoint": experiment_dir / str(PHASES[start].checkpoint) if imported else "",
+        "initial_checkpoint": initial,
+        "slims_teacher": "true" if slims else "",
         "start": start,
         "trained": " ".join(trained),
-        "finetunes_from": experiment_dir / str(finetunes_from),
-        "phases": " ".join(all_phases(trained, imported, has_speakers)),
+        "trained_in_2": " ".join(of_stage(trained, Stage.PRETRAINING)),
+        "trained_in_3": " ".join(of_stage(trained, Stage.FINETUNING)),
+        "phases": " ".join(all_phases(trained, has_initial, has_speakers)),
         "last": final_phase([start, *trained]),
     }
+    for phase in trained:
+        start_phase = start_of(phase, trained)
+        from_phase = start_phase and experiment_dir / str(PHASES[start_phase].checkpoint)
+        values[f"{phase}_from"] = from_phase or initial
     for name, value in values.items():
         print(f"{name}={value}")
 
@@ -69,12 +85,50 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--name", required=True, help="of data/<name> and exp/<name>")
     parser.add_argument("--initial-model", default="", help="published weights, or a model folder")
+    parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints, for distillation")
     parser.add_argument("--stage", type=int, default=0, help="first stage to run")
+    parser.add_argument("--stop-stage", type=int, default=6, help="last stage to run")
     parser.add_argument("--no-control", action="store_true", help="leave controls out")
     parser.add_argument(
         "--no-training-speakers", action="store_true", help="data/<name> has a test set alone"
     )
     return parser.parse_args()
+
+
+def of_stage(phases: Iterable[str], stage: Stage) -> list[str]:
+    """Return those of some phases that a stage makes."""
+    return [phase for phase in phases if PHASES[phase].stage == stage]
+
+
+def slims_teacher(options: argparse.Namespace, experiment: Experiment) -> bool:
+    """Tell whether training starts from the slimmed teacher; imported weights go before."""
+    distillation = experiment.distillation
+    if distillation is None or distillation.starts_from != "teacher":
+        return False
+    if options.initial_model:
+        logging.info("distillation starts from %s, not from its teacher", options.initial_model)
+    return not options.initial_model
+
+
+def check_teacher(options: argparse.Namespace, trained: Sequence[str], slims: bool) -> None:
+    """Refuse distillation without a teacher, a teacher without it, and several to start from."""
+    distils = "distillation" in trained
+    if options.teacher and not distils:
+        raise ValueError(
+            f"--teacher {' '.join(options.teacher)}: nothing learns from it: take a config with "
+            "distillation, and training speakers"
+        )
+    trains = options.stage <= Stage.PRETRAINING <= options.stop_stage
+    if trains and distils and not options.teacher:
+        raise ValueError(
+            f"{options.config} has distillation: name the checkpoint of a teacher by --teacher "
+            "(pyscripts/import_checkpoint.py makes one of published weights)"
+        )
+    if slims and len(options.teacher) > 1:
+        raise ValueError(
+            f"--teacher {' '.join(options.teacher)}: distillation.starts_from teacher takes one: "
+            "name one, or set starts_from to random"
+        )
 
 
 def choose_folder(options: argparse.Namespace) -> Path:
@@ -117,7 +171,8 @@ def check_finetuning(
     asked = options.initial_model and options.stage == Stage.FINETUNING
     if not asked or options.no_training_speakers or experiment.finetuning:
         return
-    if not (experiment_dir / str(PHASES["pretraining"].checkpoint)).exists():
+    before = of_stage(trained_phases(experiment), Stage.PRETRAINING)
+    if not any((experiment_dir / str(PHASES[phase].checkpoint)).exists() for phase in before):
         raise ValueError(
             f"--stage {Stage.FINETUNING:d} --initial-model {options.initial_model}: "
             f"{options.config} has no fine-tuning: take --stage {Stage.PRETRAINING:d} to train on "
@@ -137,8 +192,8 @@ def finetunes_directly(
     asked = unasked or (options.initial_model and options.stage == Stage.FINETUNING)
     if not asked or options.no_training_speakers:
         return False
-    begun = [experiment_dir / name for name in ("pretraining", "pretraining.partial")]
-    for folder in begun:
+    before = of_stage(trained_phases(experiment), Stage.PRETRAINING)
+    for folder in (experiment_dir / (name + end) for name in before for end in ("", ".partial")):
         if folder.exists():
             logging.info(
                 "fine-tuning goes on from pre-training, which %s holds; remove it to fine-tune %s "
@@ -176,7 +231,7 @@ def choose_trained(
     controls = [phase for phase in trained if PHASES[phase].is_control]
     if controls:
         logging.info("%s, which goes on with its loss, is left out", ", ".join(controls))
-    return [phase for phase in trained if phase not in ("pretraining", *controls)]
+    return [phase for phase in of_stage(trained, Stage.FINETUNING) if phase not in controls]
 
 
 def is_there(phase: str, experiment_dir: Path) -> bool:
@@ -187,9 +242,9 @@ def is_there(phase: str, experiment_dir: Path) -> bool:
     """
     if not (experiment_dir / str(PHASES[phase].checkpoint)).exists():
         return False
-    start = PHASES[phase].starts_from
-    if start is None or not PHASES[phase].is_control:
+    if not PHASES[phase].is_control:
         return True
+    (start,) = PHASES[phase].starts_from
     there = (experiment_dir / str(PHASES[start].checkpoint)).exists()
     if not there:
         logging.info("%s is left out: the %s that it started from is gone", phase, start)

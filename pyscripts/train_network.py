@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Stages 2 and 3: train the network of an experiment, in one of its phases.
 
-pretraining starts from random weights; finetuning and pretraining_continued (the same steps with
-the loss of pre-training: the control for what fine-tuning adds) start from --initial-checkpoint.
+distillation and pretraining start from random weights, or from --initial-checkpoint; finetuning and
+pretraining_continued (the same steps with the loss of pre-training: the control for what
+fine-tuning adds) start from the latter.
 """
 
 import argparse
@@ -22,6 +23,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("--phase", choices=TRAINED, required=True)
     parser.add_argument("--initial-checkpoint", type=Path, help="weights to start from")
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="what embed_by_teacher.py has written, of each teacher of distillation",
+    )
     parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("data_dir", type=Path, help="data/<corpus>/train, with features")
@@ -49,6 +58,7 @@ def main() -> None:
             options.initial_checkpoint,
             options.resume,
             device,
+            options.targets,
         )
 
 

@@ -6,14 +6,26 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from deep_speaker.config import AugmentedCopies, Experiment, Training, read_experiment
+from deep_speaker.config import (
+    AugmentedCopies,
+    Experiment,
+    TeacherTraining,
+    Training,
+    read_experiment,
+)
 from deep_speaker.config.kinds import KIND_KEYS, kind_classes, section_classes
 from support.experiment_files import CONF, CONFIGS, names_in
 
 BASE = CONF / "base.yaml"
 TEXT = BASE.read_text()
 CONTENT = yaml.safe_load(TEXT)
+# Sections that may be null, of one kind each.
+WITHOUT_KIND: dict[str, type[BaseModel]] = {
+    "augmented_copies": AugmentedCopies,
+    "distillation": TeacherTraining,
+}
 
 
 def sections_in_comments() -> list[tuple[str, dict[str, Any]]]:
@@ -50,7 +62,9 @@ def test_every_kind_is_shown() -> None:
     used = [CONTENT[name] for name in ("features", "voice_activity", "network")]
     used += [pretraining["loss"], pretraining["schedule"]]
     shown = {kind_of(section) for section in used}
-    shown |= {kind_of(section) for _, section in sections_in_comments()}
+    in_comments = [section for _, section in sections_in_comments()]
+    in_comments += [section["loss"] for section in in_comments if "loss" in section]
+    shown |= {kind_of(section) for section in in_comments}
     # Kinds of one class have the same keys: one of them stands for all.
     classes = kind_classes()
     assert {classes.get(kind) for kind in shown if kind} >= {
@@ -65,10 +79,11 @@ def test_a_section_in_comments_is_whole_and_has_its_defaults(
     name: str, section: dict[str, Any]
 ) -> None:
     kind = kind_of(section)
-    section_class = kind_classes()[kind] if kind else AugmentedCopies
-    assert kind or name == "augmented_copies"
+    section_class = kind_classes()[kind] if kind else WITHOUT_KIND[name]
     assert set(section) == set(section_class.model_fields)
     needed = {key: section[key] for key in (*KIND_KEYS, "base") if key in section}
+    if section_class is TeacherTraining:
+        needed["loss"] = {"name": "distillation"}
     assert section_class.model_validate(section) == section_class.model_validate(needed)
 
 

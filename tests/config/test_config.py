@@ -42,14 +42,14 @@ def assert_contains(loaded: Any, written: Any) -> None:
 def test_the_paper_s_numbers() -> None:
     experiment = read_experiment(CONF / "deep_speaker.yaml")
     assert experiment.finetuning is not None
-    for phase in (experiment.pretraining, experiment.finetuning):
+    for phase in (experiment.first_phase, experiment.finetuning):
         assert phase.optimiser.momentum == 0.99
         assert isinstance(phase.schedule, Fall)
         assert (phase.schedule.initial, phase.schedule.final) == (0.05, 0.005)
         assert phase.schedule.shape == "linear"
-    assert (experiment.pretraining.epochs, experiment.finetuning.epochs) == (10, 15)
-    assert (experiment.pretraining.batch_size, experiment.finetuning.batch_size) == (64, 128)
-    assert isinstance(experiment.pretraining.loss, Softmax)
+    assert (experiment.first_phase.epochs, experiment.finetuning.epochs) == (10, 15)
+    assert (experiment.first_phase.batch_size, experiment.finetuning.batch_size) == (64, 128)
+    assert isinstance(experiment.first_phase.loss, Softmax)
     assert isinstance(experiment.finetuning.loss, Triplet)
     assert experiment.finetuning.loss.margin == 0.1
     assert experiment.features.num_mels == 64
@@ -137,7 +137,7 @@ def test_the_network_normalises_where_the_chunk_is_named(tmp_path: Path) -> None
 def test_schedules_are_told_apart_by_their_shape(
     tmp_path: Path, value: dict[str, Any], kind: type
 ) -> None:
-    schedule = read_experiment(edit(tmp_path, "pretraining.schedule", value)).pretraining.schedule
+    schedule = read_experiment(edit(tmp_path, "pretraining.schedule", value)).first_phase.schedule
     assert type(schedule) is kind
     assert {name: getattr(schedule, name) for name in value} == value
 
@@ -197,6 +197,6 @@ def test_defaults_need_only_a_loss() -> None:
     experiment = Experiment.model_validate({"pretraining": {"loss": {"name": "softmax"}}})
     assert experiment.finetuning is None
     assert experiment.network.name == "rescnn"
-    assert isinstance(experiment.pretraining.schedule, Fall)
+    assert isinstance(experiment.first_phase.schedule, Fall)
     assert experiment.features == KaldiFilterbank()
     assert experiment.extraction.method == "whole"

@@ -90,7 +90,7 @@ def test_values_that_cannot_go_together_are_refused(
 
 LOSSES = (
     "'softmax', 'am_softmax', 'aam_softmax', 'ge2e', 'prototypical', 'angular_prototypical', "
-    "'softmax_prototypical', 'triplet', 'lossless_triplet', 'contrastive'"
+    "'softmax_prototypical', 'triplet', 'lossless_triplet', 'contrastive', 'distillation'"
 )
 BASES = "'rescnn', 'gru', 'resnetse34', 'resnetse34l', 'vggvox40', 'tdnn', 'ecapa_tdnn'"
 
@@ -165,6 +165,20 @@ def test_a_kind_that_there_is_not_names_those_that_there_are(
          "pretraining: sampling pairs is for the contrastive loss, not for softmax"),
         ("pretraining.pieces_per_chunk", 3,
          "pretraining: chunk_frames 160 is not a multiple of pieces_per_chunk 3"),
+        ("distillation", {"loss": {"name": "softmax"}},
+         "distillation.loss.name softmax: the loss of the section distillation is distillation, "
+         "which no other section has"),
+        ("pretraining.loss", {"name": "distillation"},
+         "pretraining.loss.name distillation: the loss of the section distillation is "
+         "distillation, which no other section has"),
+        ("distillation", {"loss": {"name": "distillation"}, "pieces_per_chunk": 2},
+         "distillation: pieces_per_chunk 2: a stitched chunk has no embedding by the teacher: set "
+         "it to 1"),
+        ("distillation", {"loss": {"name": "distillation", "classification": {"name": "ge2e"}}},
+         "distillation.loss.classification.name: expected 'softmax', 'am_softmax', 'aam_softmax', "
+         "got 'ge2e'"),
+        ("pretraining", None,
+         "pretraining: missing, or null: give it, or distillation"),
         ("finetuning.patience", 3,
          "finetuning.patience 3: leave it out, as the control has to have the same number of "
          "steps"),

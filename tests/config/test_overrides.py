@@ -97,6 +97,10 @@ def test_fine_tuning_is_overridden_only_where_there_is_one(tmp_path: Path) -> No
     assert override(tmp_path, text).finetuning.epochs == 1  # type: ignore[union-attr]
     assert override(tmp_path, text, XVECTOR).finetuning is None
     assert override(tmp_path, "finetuning: null").finetuning is None
+    assert override(tmp_path, "distillation: {epochs: 1}").distillation is None
+    given = override(tmp_path, "distillation: {loss: {name: distillation}, epochs: 1}")
+    assert given.distillation
+    assert given.distillation.epochs == 1
 
 
 def test_later_files_win(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_missing_sections_are_made() -> None:
 def test_later_settings_win_and_all_win_over_files(tmp_path: Path) -> None:
     path = write(tmp_path / "override.yaml", "seed: 5\npretraining: {epochs: 5}")
     experiment = read_experiment(EMBEDDED, [path], ["seed=6", "pretraining.epochs=7", "seed=8"])
-    assert (experiment.seed, experiment.pretraining.epochs) == (8, 7)
+    assert (experiment.seed, experiment.first_phase.epochs) == (8, 7)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,8 @@ def test_fine_tuning_is_set_only_where_there_is_one() -> None:
         said = refusal(config, settings=tuple(settings))
         assert said.startswith("--set finetuning.epochs=3: ")
         assert "has no finetuning" in said
+    said = refusal(EMBEDDED, settings=("distillation.epochs=3",))
+    assert "has no distillation" in said
     whole = "finetuning={loss: {name: triplet}, utterances_per_speaker: 2}"
     tuned = with_settings(whole, "finetuning.epochs=3", config=XVECTOR).finetuning
     assert tuned

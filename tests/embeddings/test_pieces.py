@@ -38,7 +38,7 @@ def by_samples(features: dict[str, Any] = FAST, crop_frames: int = 20) -> Experi
         voice_activity={"energy_threshold": -1000, "energy_mean_scale": 0},
         normalisation={"mean": "chunk", "scale": "chunk"},
         extraction={"method": "sample_crops", "num_crops": 3, "crop_frames": crop_frames},
-        pretraining=make_experiment().pretraining.model_dump() | {"augmentation": {}},
+        pretraining=make_experiment().first_phase.model_dump() | {"augmentation": {}},
         finetuning=None,
     )
 

@@ -260,3 +260,26 @@ def test_a_closed_set_has_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     words: list[str | Path] = ["--closed-set", "--train-dir", tmp_path, "--test-dir", tmp_path]
     with pytest.raises(ValueError, match="--closed-set"):
         prepare(monkeypatch, tmp_path / "data", *words)
+
+
+def test_unlabelled_files_are_speakers_of_their_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those in no folder, too; test speakers stay as they are."""
+    write_audio(folder / "loose.wav", make_speech(0))
+    write_speech(tmp_path / "unseen", ["new1/1.flac", "new1/2.flac", "new2/1.wav", "new2/2.wav"])
+    words = ("--train-dir", folder, "--test-dir", tmp_path / "unseen", "--unlabelled")
+    prepare(monkeypatch, tmp_path / "d", *words)
+    utt2spk = read_table(tmp_path / "d/train/utt2spk")
+    assert len(utt2spk) == len(NAMES) + 1
+    assert all(key == speaker for key, speaker in utt2spk.items())
+    assert {"loose", "anna_mon_day_1", "Bob_Lee__2__c_d.v2"} <= utt2spk.keys()
+    assert set(read_table(tmp_path / "d/test/utt2spk").values()) == {"new1", "new2"}
+    assert kaldi_checks.validate(tmp_path / "d/train") == "valid"
+
+
+def test_unlabelled_speech_cannot_be_tested(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="--unlabelled is for --train-dir, beside a --test-dir"):
+        prepare(monkeypatch, tmp_path / "d", "--corpus-dir", folder, "--unlabelled")

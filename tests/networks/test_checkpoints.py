@@ -26,9 +26,9 @@ TINY = make_experiment()
 def make_checkpoint(epochs: int = 2) -> Checkpoint:
     """A network after a step of training, with its loss and optimiser."""
     network = build_network(make_experiment(seed=5))
-    loss = build_loss(TINY.pretraining, TINY.network.embedding_dim, 3, seed=5)
+    loss = build_loss(TINY.first_phase, TINY.network.embedding_dim, 3, seed=5)
     optimiser = build_optimiser(
-        [*network.parameters(), *loss.parameters()], TINY.pretraining.optimiser
+        [*network.parameters(), *loss.parameters()], TINY.first_phase.optimiser
     )
     value, _ = loss(network(torch.randn(6, 20, TINY.features.num_bins)), torch.arange(6) % 3)
     value.backward()

@@ -15,11 +15,12 @@ from pydantic import BaseModel
 
 from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.config.kinds import section_classes
-from deep_speaker.config.phases import trained_phases
+from deep_speaker.config.phases import start_of, trained_phases
 from deep_speaker.copies.joining import adopt_voice_activity, join_data_dirs
 from deep_speaker.copies.writing import write_copies
-from deep_speaker.embeddings import extraction
+from deep_speaker.embeddings import extraction, teachers
 from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.teachers import embed_training_set
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint
@@ -29,6 +30,8 @@ from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.training.loop import train
 from support.experiment_files import CONF, CONFIGS, names_in
 from support.speech import make_speech, write_audio
+from support.teachers import write_teacher
+from support.tiny_data import make_experiment
 
 ROOT = Path(__file__).parents[2]
 FEW_STEPS = CONF / "overrides/few_steps.yaml"
@@ -76,6 +79,13 @@ FEW_CROPS = ["extraction.num_crops=2", "held_out.segments_per_speaker=2"]
 ONE_PASS = ["pretraining.steps_per_epoch=null", "pretraining.utterances_per_speaker=2"]
 ALONE = "finetuning=null"
 
+
+def distillation(loss: str, *keys: str) -> str:
+    """Return the setting of a distillation of two steps."""
+    few_steps = ("teacher_frames: 60", "chunk_frames: 60", "epochs: 1", "steps_per_epoch: 2")
+    return f"distillation={{loss: {loss}, {', '.join((*few_steps, *keys))}}}"
+
+
 # Options that no file of conf/ uses: a name, an experiment file, settings.
 PROMISED: list[tuple[str, Path, list[str]]] = [
     ("over", TINY, ["pretraining.sampling=over", *ONE_PASS, ALONE]),
@@ -96,6 +106,18 @@ PROMISED: list[tuple[str, Path, list[str]]] = [
         ["augmented_copies={copies_per_utterance: 1}", *NARROW["rescnn"]],
     ),
     ("speeds", TINY, ["augmented_copies={kinds: [], speeds: [0.9]}", ALONE]),
+    ("distillation", TINY, [distillation("{name: distillation}"), "pretraining=null"]),
+    (
+        "distillation of copies",
+        TINY,
+        [
+            distillation(
+                "{name: distillation, distance: squared, classification: {name: am_softmax}}",
+                "teacher_hears: copies",
+            ),
+            "augmented_copies={copies_per_utterance: 1, speeds: [0.9]}",
+        ],
+    ),
 ]
 
 
@@ -151,11 +173,12 @@ def write_features(data: Path, experiment: Experiment, noises: Path) -> None:
 def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
     """Run stages 2 to 6, and check what each leaves."""
     train_dir = data / ("train_augmented" if experiment.augmented_copies else "train")
-    initial = None
-    for phase in trained_phases(experiment):
-        folder = output / phase
-        train(experiment, phase, train_dir, folder, initial, False, CPU)
-        initial = initial or folder / "best.pt"
+    phases = trained_phases(experiment)
+    for phase in phases:
+        folder, start = output / phase, start_of(phase, phases)
+        initial = output / start / "best.pt" if start else None
+        targets = [teach(experiment, train_dir, output)] if phase == "distillation" else []
+        train(experiment, phase, train_dir, folder, initial, False, CPU, targets)
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
     for part, count in (("train", 16), ("test", 6)):
@@ -171,10 +194,20 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
     assert all(0 <= row["eer_percent"] <= 100 for row in rows)
 
 
+def teach(experiment: Experiment, train_dir: Path, output: Path) -> Path:
+    """Embed the training set by a teacher with another front end and dimension."""
+    teacher = make_experiment(
+        features={"front_end": "speechbrain", "num_mels": 20}, network={"embedding_dim": 12}
+    )
+    checkpoint = write_teacher(output / "teacher.pt", teacher)
+    return embed_training_set(checkpoint, train_dir, experiment, output / "teachers", CPU, 1)
+
+
 @pytest.fixture
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Extract without starting any: seconds each time."""
-    monkeypatch.setattr(extraction, "in_processes", lambda device: False)
+    for where in (extraction, teachers):
+        monkeypatch.setattr(where, "in_processes", lambda device: False)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)

@@ -49,7 +49,11 @@ def test_the_default_experiment(plan: Plan, folder: Path) -> None:
         "initial_checkpoint": "",
         "start": "untrained",
         "trained": "pretraining finetuning pretraining_continued",
-        "finetunes_from": "exp/mine/embedded/pretraining/best.pt",
+        "trained_in_2": "pretraining",
+        "trained_in_3": "finetuning pretraining_continued",
+        "pretraining_from": "",
+        "finetuning_from": "exp/mine/embedded/pretraining/best.pt",
+        "pretraining_continued_from": "exp/mine/embedded/pretraining/best.pt",
         "phases": "statistics statistics_no_mean untrained pretraining finetuning "
         "pretraining_continued",
         "last": "finetuning",
@@ -67,8 +71,8 @@ def test_overrides_and_settings_name_the_folder_and_make_the_config(
         "exp/mine/xvector.few_steps.seed=3.pretraining.loss=name_softmax,_scale_20"
     )
     experiment = read_experiment(folder / values["config"])
-    assert (experiment.seed, experiment.pretraining.epochs) == (3, 1)
-    assert experiment.pretraining.loss.model_dump()["scale"] == 20
+    assert (experiment.seed, experiment.first_phase.epochs) == (3, 1)
+    assert experiment.first_phase.loss.model_dump()["scale"] == 20
     assert values["trained"] == values["last"] == "pretraining"
 
 
@@ -112,12 +116,12 @@ def test_stage_3_fine_tunes_imported_weights_unless_pre_training_was_begun(
     pretrained = "exp/mine/embedded.lite/pretraining/best.pt"
     all_trained = "pretraining finetuning pretraining_continued"
     values = plan(*words, "2")
-    assert (values["trained"], values["finetunes_from"]) == (all_trained, pretrained)
+    assert (values["trained"], values["finetuning_from"]) == (all_trained, pretrained)
     assert not caplog.records
 
     values = plan(*words, "3")
     assert values["trained"] == "finetuning"
-    assert values["finetunes_from"] == "exp/mine/embedded.lite/initial_model/best.pt"
+    assert values["finetuning_from"] == "exp/mine/embedded.lite/initial_model/best.pt"
     assert values["phases"] == "statistics statistics_no_mean initial_model finetuning"
     started, control = caplog.messages
     assert "fine-tuning starts from lite.model itself" in started
@@ -130,7 +134,7 @@ def test_stage_3_fine_tunes_imported_weights_unless_pre_training_was_begun(
         caplog.clear()
         (experiment / name).mkdir()
         values = plan(*words, "3")
-        assert (values["trained"], values["finetunes_from"]) == (all_trained, pretrained)
+        assert (values["trained"], values["finetuning_from"]) == (all_trained, pretrained)
         (line,) = caplog.messages
         assert "fine-tuning goes on from pre-training" in line
         (experiment / name).rmdir()
@@ -212,3 +216,31 @@ def test_networks_trained_after_their_x_vectors_are_named(
     plan("--stage", "5")
     (record,) = caplog.records
     assert record.getMessage().startswith("finetuning ")
+
+
+DISTILLATION = ("--set", "distillation={loss: {name: distillation}}")
+NO_PRETRAINING = (*DISTILLATION, "--set", "pretraining=null")
+
+
+def test_each_phase_starts_from_the_last_one_before_it(plan: Plan) -> None:
+    values = plan(*DISTILLATION, "--teacher", "a.pt", "b.pt")
+    experiment = values["experiment"]
+    assert values["trained_in_2"] == "distillation pretraining"
+    assert values["distillation_from"] == ""
+    assert values["pretraining_from"] == f"{experiment}/distillation/best.pt"
+    assert values["finetuning_from"] == f"{experiment}/pretraining/best.pt"
+
+    values = plan(*NO_PRETRAINING, "--teacher", "a.pt", "--initial-model", "lite.model")
+    experiment = values["experiment"]
+    assert (values["trained_in_2"], values["trained_in_3"]) == ("distillation", "finetuning")
+    assert values["distillation_from"] == f"{experiment}/initial_model/best.pt"
+    assert values["finetuning_from"] == f"{experiment}/distillation/best.pt"
+
+
+def test_a_teacher_and_distillation_go_together(plan: Plan) -> None:
+    with pytest.raises(ValueError, match=r"embedded\.yaml has distillation: .*by --teacher"):
+        plan(*NO_PRETRAINING)
+    with pytest.raises(ValueError, match=r"--teacher a\.pt b\.pt: nothing learns from it"):
+        plan("--teacher", "a.pt", "b.pt")
+    for stages in (("--stop-stage", "1"), ("--stage", "3")):  # which do not train it
+        assert plan(*NO_PRETRAINING, *stages)["last"] == "finetuning"

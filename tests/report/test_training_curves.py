@@ -56,7 +56,7 @@ def test_no_epoch_is_no_curve(tmp_path: Path) -> None:
 
 
 def make_history(**figures: list[float | None]) -> TrainingCurve:
-    names = ("loss", "held_out_eer_percent", "hard_share", "learning_rate")
+    names = ("loss", "held_out_eer_percent", "held_out_distance", "hard_share", "learning_rate")
     empty: list[float | None] = [None, None]
     return TrainingCurve("pretraining", 1, {name: figures.get(name, empty) for name in names}, 1)
 

@@ -23,7 +23,8 @@ class Recipe:
         if tiny:
             shutil.copy(ROOT / "tests/support/tiny.yaml", folder / "conf/embedded.yaml")
         (folder / "tests/support").mkdir(parents=True)
-        shutil.copy(ROOT / "tests/support/tiny.yaml", folder / "tests/support")
+        for config in (ROOT / "tests/support").glob("tiny*.yaml"):
+            shutil.copy(config, folder / "tests/support")
 
     def run(self, *options: str, expect: int = 0) -> str:
         """Run run.sh, check its exit status, and return all it printed."""

@@ -53,7 +53,7 @@ def make(
     experiment: Experiment,
     key: tuple[int, ...] = KEY,
 ) -> list[Batch]:
-    return list(make_batches(source, drawn, experiment.pretraining, experiment, key))
+    return list(make_batches(source, drawn, experiment.first_phase, experiment, key))
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(2.0, 2.0), ("utterance", TYPICAL_DEVIATION)])
@@ -105,7 +105,7 @@ def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data
         assert plain.mean() > 5  # as stored
         centred = plain - plain.mean(axis=1, keepdims=True)
         for i, chunk in enumerate(centred):
-            augment(chunk, experiment.pretraining.augmentation, 1, own_rng(number, i))
+            augment(chunk, experiment.first_phase.augmentation, 1, own_rng(number, i))
         assert np.array_equal(batch.chunks.numpy(), centred)
     untouched = make_experiment(
         normalisation={"mean": "chunk", "scale": "chunk"}, pretraining={"augmentation": {}}

@@ -23,7 +23,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> FeatureSource:
 def make(
     source: FeatureSource, drawn: list[tuple[list[Section], list[int]]], experiment: Experiment
 ) -> list[Batch]:
-    return list(make_batches(source, drawn, experiment.pretraining, experiment, (3, 0, 1)))
+    return list(make_batches(source, drawn, experiment.first_phase, experiment, (3, 0, 1)))
 
 
 def be_rank(monkeypatch: pytest.MonkeyPatch, rank: int, num_ranks: int) -> None:

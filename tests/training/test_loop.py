@@ -52,7 +52,7 @@ def test_a_finished_folder_holds_what_run_sh_needs(data_dir: Path, pretrained: P
         load_checkpoint(pretrained / "initial.pt"),
         load_checkpoint(pretrained / "last.pt"),
     )
-    assert (initial.epochs, last.epochs) == (0, TINY.pretraining.epochs)
+    assert (initial.epochs, last.epochs) == (0, TINY.first_phase.epochs)
     assert last.history == json.loads((pretrained / "history.json").read_text())
     assert len(last.speakers) == last.loss["classes.weight"].shape[0] == 5  # 3 of 8 held out
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deep_speaker.config import Experiment, networks
-from deep_speaker.config.phases import TRAINED
+from deep_speaker.config.phases import trained_phases
 from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.training import trainer
 from deep_speaker.training.setup import build_trainer
@@ -32,7 +32,7 @@ def trained(data_dir: Path) -> Checkpoint:
     return built.checkpoint(1, [built.train_epoch(0, [])])
 
 
-@pytest.mark.parametrize("phase", TRAINED)
+@pytest.mark.parametrize("phase", trained_phases(TINY))
 def test_every_phase_trains_on_the_same_speakers_and_never_on_held_out_ones(
     phase: str, data_dir: Path, trained: Checkpoint
 ) -> None:
@@ -101,7 +101,7 @@ def test_the_rate_follows_the_schedule_over_all_steps(
 
     monkeypatch.setattr(trainer, "learning_rate", constant)
     built = build(data_dir)
-    for epoch in range(TINY.pretraining.epochs):
+    for epoch in range(TINY.first_phase.epochs):
         figures = built.train_epoch(epoch, [40.0] * epoch)
         assert figures["learning_rate"] == 0.25
     assert asked == pytest.approx([i / 15 for i in range(15)])

@@ -22,6 +22,7 @@ from deep_speaker.config.losses import (
     AMSoftmax,
     AngularPrototypical,
     Contrastive,
+    Distillation,
     LearnedScale,
     Loss,
     LosslessTriplet,
@@ -43,16 +44,17 @@ from deep_speaker.config.training import (
     Optimiser,
     Plateau,
     Step,
+    TeacherTraining,
     Training,
 )
 
 __all__ = [
     "AS_NORM", "BACKENDS", "CLASSIFICATION_LOSSES", "GE2E", "AAMSoftmax", "AMSoftmax",
     "AngularPrototypical", "AnySchedule", "AnyVoiceActivity", "Augmentation", "AugmentedCopies",
-    "Backend", "Contrastive", "Experiment", "Extraction", "Fall", "Features", "HeldOut",
-    "KaldiFilterbank", "LearnedScale", "Loss", "LosslessTriplet", "MarginSoftmax", "Mined",
-    "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
+    "Backend", "Contrastive", "Distillation", "Experiment", "Extraction", "Fall", "Features",
+    "HeldOut", "KaldiFilterbank", "LearnedScale", "Loss", "LosslessTriplet", "MarginSoftmax",
+    "Mined", "Network", "Normalisation", "Optimiser", "Plateau", "Pooling", "Prototypical",
     "PythonSpeechFeatures", "Scoring", "Softmax", "SoftmaxPrototypical", "SpeechBrainFilterbank",
-    "Step", "TorchaudioSpectrogram", "Training", "Trimming", "Triplet", "VoiceActivity",
-    "read_experiment", "write_experiment",
+    "Step", "TeacherTraining", "TorchaudioSpectrogram", "Training", "Trimming", "Triplet",
+    "VoiceActivity", "read_experiment", "write_experiment",
 ]  # fmt: skip

@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from deep_speaker.config.copies import AugmentedCopies
 from deep_speaker.config.features import AnyVoiceActivity, Normalisation, Trimming, VoiceActivity
 from deep_speaker.config.front_ends import Features, KaldiFilterbank, PythonSpeechFeatures
-from deep_speaker.config.networks import Network, ResCNN
+from deep_speaker.config.networks import ECAPATDNN, Network, ResCNN
 from deep_speaker.config.scoring import Scoring
 from deep_speaker.config.section import ConfigSection, Count, Whole
-from deep_speaker.config.training import HeldOut, Training
+from deep_speaker.config.training import HeldOut, TeacherTraining, Training
 
 
 class Extraction(ConfigSection):
@@ -41,7 +41,7 @@ class Experiment(ConfigSection):
     """All of `conf/<experiment>.yaml`.
 
     Without `augmented_copies` the network is trained on the utterances as they are; without
-    `finetuning`, stage 3 has nothing to do.
+    `finetuning`, stage 3 has nothing to do. Stage 2 trains `distillation`, `pretraining`, or both.
     """
 
     seed: Whole = 0
@@ -51,10 +51,47 @@ class Experiment(ConfigSection):
     normalisation: Normalisation = Normalisation()
     network: Network = Field(default=ResCNN(name="rescnn"))
     held_out: HeldOut = HeldOut()
-    pretraining: Training
+    distillation: TeacherTraining | None = None
+    pretraining: Training | None = None
     finetuning: Training | None = None
     extraction: Extraction = Extraction()
     scoring: Scoring = Scoring()
+
+    @property
+    def first_phase(self) -> Training:
+        """The options of the first phase that is trained."""
+        first = self.distillation or self.pretraining
+        assert first is not None  # `check_phases`
+        return first
+
+    @model_validator(mode="after")
+    def check_phases(self) -> "Experiment":
+        if self.pretraining is None and self.distillation is None:
+            raise ValueError("pretraining: missing, or null: give it, or distillation")
+        for name, phase in self.named_phases():
+            if phase and (phase.loss.name == "distillation") != (name == "distillation"):
+                raise ValueError(
+                    f"{name}.loss.name {phase.loss.name}: the loss of the section distillation is "
+                    "distillation, which no other section has"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def check_start(self) -> "Experiment":
+        slims = self.distillation and self.distillation.starts_from == "teacher"
+        pooling = "context_attentive_statistics"
+        fits = isinstance(self.network, ECAPATDNN) and self.network.pooling == pooling
+        if slims and not fits:
+            raise ValueError(
+                f"distillation.starts_from teacher: needs network ecapa_tdnn with pooling {pooling}"
+                f", not {self.network.name}: set it to random, or take that network"
+            )
+        return self
+
+    def named_phases(self) -> list[tuple[str, Training | None]]:
+        """Return the sections of training by their names."""
+        names = ("distillation", "pretraining", "finetuning")
+        return [(name, getattr(self, name)) for name in names]
 
     @model_validator(mode="after")
     def check_trimming(self) -> "Experiment":
@@ -69,7 +106,7 @@ class Experiment(ConfigSection):
 
     @model_validator(mode="after")
     def check_augmentation(self) -> "Experiment":
-        for name, phase in (("pretraining", self.pretraining), ("finetuning", self.finetuning)):
+        for name, phase in self.named_phases():
             options = phase.augmentation if phase else None
             if options and options.of_log_features and not self.features.log:
                 raise ValueError(

@@ -23,6 +23,11 @@ class FrontEnd(ConfigSection):
         return int(self.frame_length_ms * per_ms), int(self.frame_shift_ms * per_ms)
 
     @property
+    def first_sample(self) -> int:
+        """The sample of the utterance at which frame 0 begins; below 0: before the utterance."""
+        return 0
+
+    @property
     def standardised(self) -> bool:
         """Whether each frame is shifted and scaled by itself, so that no logarithm suits it."""
         return False
@@ -53,6 +58,11 @@ class KaldiFilterbank(FrontEnd):
     num_mels: Count = 64
     low_freq: NonNegative = 20
     high_freq: float = -400
+
+    @property
+    def first_sample(self) -> int:
+        length, shift = self.frame_samples
+        return shift // 2 - length // 2
 
     @property
     def num_bins(self) -> int:
@@ -91,6 +101,12 @@ class TorchaudioSpectrogram(FrontEnd):
     log: bool = True
 
     @property
+    def first_sample(self) -> int:
+        # The window lies in the middle of the samples that the FFT takes.
+        inside = (self.fft_length - self.frame_samples[0]) // 2
+        return inside - self.fft_length // 2 if self.centred else inside
+
+    @property
     def num_bins(self) -> int:
         return self.num_mels or self.fft_length // 2 + 1
 
@@ -121,6 +137,10 @@ class SpeechBrainFilterbank(FrontEnd):
 
     front_end: Literal["speechbrain"]
     num_mels: Count = 80
+
+    @property
+    def first_sample(self) -> int:
+        return -(self.frame_samples[0] // 2)
 
     @property
     def num_bins(self) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 from deep_speaker.config.kinds import same_kind
 from deep_speaker.config.yaml_text import line_of, read_yaml
 
+PHASES_TO_LEAVE_OUT = ("distillation", "pretraining", "finetuning")  # sections that may be null
+
 
 def depth_of(keys: Sequence[str], content: Any) -> int:
     """Return how many of these nested keys are there.
@@ -86,7 +88,17 @@ def merge(below: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def merge_override(below: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge, but for what is said of fine-tuning where the experiment has none."""
-    if changes.get("finetuning") and not below.get("finetuning"):
-        changes = {name: value for name, value in changes.items() if name != "finetuning"}
-    return merge(below, changes)
+    """Merge, but for what is said of a phase that the experiment does not have.
+
+    A distillation with its loss is whole: that is given to it.
+    """
+    left_out = {
+        name
+        for name in PHASES_TO_LEAVE_OUT
+        if changes.get(name) and not below.get(name) and not _is_whole(name, changes[name])
+    }
+    return merge(below, {key: value for key, value in changes.items() if key not in left_out})
+
+
+def _is_whole(phase: str, section: object) -> bool:
+    return phase == "distillation" and isinstance(section, Mapping) and "loss" in section

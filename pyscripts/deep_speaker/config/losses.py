@@ -121,9 +121,23 @@ class Contrastive(Mined):
     margin: NonNegative = 1
 
 
+class Distillation(ConfigSection):
+    """Distance of the embeddings to those of a teacher (Wang et al. 2019); needs no labels.
+
+    `classification` adds the loss of the training speakers, times its weight.
+    """
+
+    name: Literal["distillation"]
+    distance: Literal["cosine", "squared"] = "cosine"
+    classification: (
+        Annotated[Softmax | AMSoftmax | AAMSoftmax, Field(discriminator="name")] | None
+    ) = None
+    classification_weight: Positive = 0.1
+
+
 # Losses with weights for every training speaker, and those that take one utterance of a speaker.
 CLASSIFICATION_LOSSES = ("softmax", "am_softmax", "aam_softmax", "softmax_prototypical")
-SINGLE_UTTERANCE_LOSSES = ("softmax", "am_softmax", "aam_softmax")
+SINGLE_UTTERANCE_LOSSES = ("softmax", "am_softmax", "aam_softmax", "distillation")
 
 Loss = Annotated[
     Softmax
@@ -135,6 +149,7 @@ Loss = Annotated[
     | SoftmaxPrototypical
     | Triplet
     | LosslessTriplet
-    | Contrastive,
+    | Contrastive
+    | Distillation,
     Field(discriminator="name"),
 ]

@@ -18,12 +18,19 @@ class Mistake(NamedTuple):
 
 def explain(detail: Any) -> Mistake:
     """Explain one of the errors of a pydantic ValidationError in the words of the file."""
-    known = [key for section in section_classes() for key in section.model_fields]
+    sections, *others = (list(section.model_fields) for section in section_classes())
+    inside = [key for other in others for key in other]
+    known = sections + inside
     kind, context, found = detail["type"], detail.get("ctx", {}), detail["input"]
     parts = list(map(str, detail["loc"]))
     unknown = parts.pop() if kind == "extra_forbidden" else None
-    # Members of a union appear in the location by their tags or types, which no user wrote.
-    keys = tuple(part for part in parts if part in known or part.isdigit())
+    # Members of a union appear in the location by their tags or types, which no user wrote. A tag
+    # may have the name of a section, but sections stand first.
+    keys = tuple(
+        part
+        for depth, part in enumerate(parts)
+        if part in (inside if depth else known) or part.isdigit()
+    )
     if unknown is not None:
         return Mistake((*keys, unknown), _explain_unknown(unknown, known))
     if kind == "missing":

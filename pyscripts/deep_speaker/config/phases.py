@@ -24,7 +24,8 @@ class Phase:
         keeps_mean: of channel statistics, whether the mean is among them; None of networks.
         checkpoint: by which stage 4 embeds, below the experiment's folder; None of statistics.
         options: of its training; None where the experiment does not train it.
-        starts_from: the phase whose weights it goes on with; None: random ones.
+        starts_from: the phases whose weights it may go on with: the first of them that is trained,
+            else random ones.
         paced_by: the phase whose steps it takes; None: its own.
     """
 
@@ -36,7 +37,7 @@ class Phase:
     keeps_mean: bool | None = None
     checkpoint: str | None = None
     options: Callable[[Experiment], Training | None] | None = None
-    starts_from: str | None = None
+    starts_from: tuple[str, ...] = ()
     paced_by: str | None = None
 
     @property
@@ -48,7 +49,7 @@ class Phase:
 def _continue_pretraining(experiment: Experiment) -> Training | None:
     """Return the loss and batches of pre-training, with the steps and rates of fine-tuning."""
     finetuning, pretraining = experiment.finetuning, experiment.pretraining
-    if finetuning is None:
+    if finetuning is None or pretraining is None:
         return None
     keys = ("epochs", "steps_per_epoch", "patience", "average_epochs", "schedule", "optimiser")
     changes = {key: getattr(finetuning, key) for key in keys}
@@ -64,43 +65,61 @@ _ALL = (
     Phase("statistics_no_mean", Stage.EMBEDDINGS, "#8c8c8c", ":", is_floor=True, keeps_mean=False),
     Phase(
         "untrained", Stage.PRETRAINING, "#b59a6d", "-.",
-        is_floor=True, checkpoint="pretraining/initial.pt",
+        is_floor=True,
     ),
     Phase(
         "initial_model", Stage.PRETRAINING, "#8a5fb0", "-", checkpoint="initial_model/best.pt"
     ),
     Phase(
+        "distillation", Stage.PRETRAINING, "#cc79a7", "-",
+        checkpoint="distillation/best.pt",
+        options=lambda experiment: experiment.distillation,
+    ),
+    Phase(
         "pretraining", Stage.PRETRAINING, "#0072b2", "-",
         checkpoint="pretraining/best.pt",
         options=lambda experiment: experiment.pretraining,
+        starts_from=("distillation",),
     ),
     Phase(
         "finetuning", Stage.FINETUNING, "#d0480c", "-",
         checkpoint="finetuning/best.pt",
         options=lambda experiment: experiment.finetuning,
-        starts_from="pretraining",
+        starts_from=("pretraining", "distillation"),
     ),
     Phase(
         "pretraining_continued", Stage.FINETUNING, "#009e73", "--",
         checkpoint="pretraining_continued/best.pt",
         options=_continue_pretraining,
-        starts_from="pretraining",
+        starts_from=("pretraining",),
         paced_by="finetuning",
     ),
 )  # fmt: skip
 PHASES = {phase.name: phase for phase in _ALL}
 # Those that are trained; the random numbers of one follow from its place here: add at the end.
-TRAINED = tuple(phase.name for phase in _ALL if phase.options)
+TRAINED = ("pretraining", "finetuning", "pretraining_continued", "distillation")
 FLOORS = tuple(phase.name for phase in _ALL if phase.is_floor)
 # Those of the floors that are fitted on training speakers.
 FITTED_FLOORS = tuple(phase.name for phase in _ALL if phase.keeps_mean is not None)
 # What an experiment is for: the first of these that it has.
-FINAL = ("finetuning", "pretraining", "initial_model")
+FINAL = ("finetuning", "pretraining", "distillation", "initial_model")
 
 
 def trained_phases(experiment: Experiment) -> tuple[str, ...]:
     """Return the phases that an experiment trains, in order."""
-    return tuple(name for name in TRAINED if _options(experiment, name))
+    return tuple(name for name in PHASES if _options(experiment, name))
+
+
+def start_of(phase: str, trained: Sequence[str]) -> str | None:
+    """Return the one of the trained phases whose weights a phase goes on with; None: there is none.
+
+    Nor is there one of a name that is not known: it is of a system.
+
+    >>> start_of("finetuning", ["distillation", "finetuning"])
+    'distillation'
+    """
+    before = PHASES[phase].starts_from if phase in PHASES else ()
+    return next((name for name in before if name in trained), None)
 
 
 def phase_options(experiment: Experiment, phase: str) -> Training:
@@ -127,7 +146,7 @@ def is_floor(phase: str) -> bool:
 
 
 def final_phase(phases: Sequence[str]) -> str:
-    """Return the phase that an experiment is for: fine-tuning, else pre-training, else imported.
+    """Return the phase that an experiment is for: the first of `FINAL` that is there.
 
     >>> final_phase(["statistics", "untrained", "pretraining", "pretraining_continued"])
     'pretraining'

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep_speaker.config.kinds import KIND_KEYS, shared_keys
-from deep_speaker.config.layers import depth_of
+from deep_speaker.config.layers import PHASES_TO_LEAVE_OUT, depth_of
 from deep_speaker.config.yaml_text import parse_yaml
 
 
@@ -69,10 +69,10 @@ def _set(section: dict[str, Any], setting: Setting, depth: int) -> dict[str, Any
             section = {name: value for name, value in section.items() if name in kept}
         return section | {key: setting.value}
     inside = section.get(key)
-    if inside is None and setting.keys[: depth + 1] == ("finetuning",):
+    if inside is None and depth == 0 and key in PHASES_TO_LEAVE_OUT:
         raise ValueError(
-            f"{setting}: the experiment has no finetuning; --set 'finetuning={{loss: ...}}' gives "
-            "it one, whole"
+            f"{setting}: the experiment has no {key}; --set '{key}={{loss: ...}}' gives it one, "
+            "whole"
         )
     if inside is not None and not isinstance(inside, dict):
         name = ".".join(setting.keys[: depth + 1])

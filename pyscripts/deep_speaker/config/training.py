@@ -107,6 +107,8 @@ class Training(ConfigSection):
         batches_per_step: batches whose gradients are averaged before a step.
         synchronised_batch_norm: several ranks normalise by the statistics of all their chunks
             together, as one process would; otherwise each by its own.
+        fixed_batch_norm: the running statistics that the phase starts with normalise while it
+            trains, too, and stay.
         average_epochs: at the end, the mean of the weights of this many last epochs competes
             with the best epoch.
     """
@@ -122,6 +124,7 @@ class Training(ConfigSection):
     steps_per_epoch: Count | None = None
     batches_per_step: Count = 1
     synchronised_batch_norm: bool = False
+    fixed_batch_norm: bool = False
     patience: Count | None = None
     average_epochs: Count | None = None
     optimiser: Optimiser = Optimiser()
@@ -164,5 +167,30 @@ class Training(ConfigSection):
             raise ValueError(
                 f"chunk_frames {self.chunk_frames} is not a multiple of pieces_per_chunk "
                 f"{self.pieces_per_chunk}"
+            )
+        return self
+
+
+class TeacherTraining(Training):
+    """The phase `distillation`: each chunk learns a teacher's embedding of the piece it lies in.
+
+    Attributes:
+        teacher_frames: voiced frames of a piece, about; None: all of an utterance.
+        teacher_hears: what copies in rooms and noise learn: the embedding of their original, or
+            that of the copy itself. Copies at another speed are always heard themselves.
+        starts_from: `teacher`: the student is an ECAPA-TDNN smaller than its only teacher, and
+            starts as that, slimmed; see `networks.ecapa_slimming`.
+    """
+
+    starts_from: Literal["random", "teacher"] = "random"
+    teacher_frames: Count | None = 300
+    teacher_hears: Literal["originals", "copies"] = "originals"
+
+    @model_validator(mode="after")
+    def check_stitching(self) -> "TeacherTraining":
+        if self.pieces_per_chunk > 1:
+            raise ValueError(
+                f"pieces_per_chunk {self.pieces_per_chunk}: a stitched chunk has no embedding by "
+                "the teacher: set it to 1"
             )
         return self

@@ -29,7 +29,7 @@ def extract_statistics(
     network.
     """
     train, test = FeatureSource(train_dir, experiment), FeatureSource(test_dir, experiment)
-    chunk_frames = experiment.pretraining.chunk_frames
+    chunk_frames = experiment.first_phase.chunk_frames
     speakers, held_out = split_for_scoring(train_dir, experiment)
     parts = train.sections_by_speaker(speakers, chunk_frames)
     sections = [section for found in parts.values() for section in found]

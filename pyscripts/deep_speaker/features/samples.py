@@ -8,6 +8,7 @@ import soundfile
 
 from deep_speaker.features.shards import read_recordings
 from deep_speaker.kaldi.audio import open_audio, read_samples
+from deep_speaker.kaldi.wav_entries import file_of_entry
 
 
 class SampleSource:
@@ -33,6 +34,16 @@ class SampleSource:
         wanted = set(utterances)
         return [utterance for utterance in self._places if utterance in wanted]
 
+    def identify(self, utterance: str) -> str:
+        """Return what tells whether an utterance's samples are still the same, without reading.
+
+        Its entry of wav.scp and segment, and the size and time of the file behind the entry.
+        """
+        entry, segment = self._places[utterance]
+        path = file_of_entry(entry)
+        state = path.stat() if path and path.is_file() else None
+        return repr((entry, segment, state and (state.st_size, state.st_mtime_ns)))
+
     def read(self, utterance: str) -> np.ndarray:
         """Read an utterance on the scale of 16-bit integers: float32, shape (num_samples,).
 
@@ -45,8 +56,8 @@ class SampleSource:
             return read_samples(self._open(entry), self._sampling_rate, start, end)
         except ValueError as error:
             raise ValueError(
-                f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names, or set "
-                "extraction.method to crops, which reads the features alone"
+                f"{self._data_dir}/wav.scp: {utterance!r}: {error}: mend what it names; of "
+                "sample_crops, or set extraction.method to crops, which reads the features alone"
             ) from error
 
     def _open(self, entry: str) -> soundfile.SoundFile:

@@ -54,6 +54,17 @@ class FeatureSource:
         """Return the section of all voiced frames of an utterance."""
         return Section(utterance, 0, self.num_voiced(utterance))
 
+    def seconds(self, section: Section) -> tuple[float, float]:
+        """Return where the first voiced frame of a section begins, and where its last one ends.
+
+        Seconds in the utterance; of frames that reach past its ends, these may lie outside.
+        """
+        voiced = np.flatnonzero(self._vad.rows(section.utterance))
+        length, shift = self.options.frame_samples
+        first = self.options.first_sample + int(voiced[section.start]) * shift
+        last = self.options.first_sample + int(voiced[section.stop - 1]) * shift + length
+        return first / self.options.sampling_rate, last / self.options.sampling_rate
+
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
         mean, deviation = cmvn_mean_and_deviation(self._cmvn.rows(section.utterance))

@@ -13,6 +13,8 @@ LossResult = tuple[Tensor, dict[str, float]]  # the loss, a scalar, and figures 
 class SpeakerLoss(nn.Module):
     """A loss called with embeddings (batch, dim), of any length, and speakers' numbers (batch,).
 
+    That of distillation is called with the teacher's vectors (batch, teacher's dim), too.
+
     Attributes:
         progress: share of the steps that are done, 0 to 1, set by the trainer before each.
     """
@@ -23,16 +25,16 @@ class SpeakerLoss(nn.Module):
 
 
 def in_float32(
-    forward: Callable[[Any, Tensor, Tensor], LossResult],
-) -> Callable[[Any, Tensor, Tensor], LossResult]:
+    forward: Callable[..., LossResult],
+) -> Callable[..., LossResult]:
     """Wrap a loss to compute in float32, also under autocast; float64, of tests, stays."""
 
     @wraps(forward)
-    def wrapped(loss: Any, embeddings: Tensor, labels: Tensor) -> LossResult:
+    def wrapped(loss: Any, embeddings: Tensor, *others: Tensor) -> LossResult:
         if embeddings.dtype != torch.float64:
             embeddings = embeddings.float()
         with torch.autocast(embeddings.device.type, enabled=False):
-            return forward(loss, embeddings, labels)
+            return forward(loss, embeddings, *others)
 
     return wrapped
 

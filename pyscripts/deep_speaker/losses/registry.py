@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from deep_speaker.config import CLASSIFICATION_LOSSES, Contrastive, Training
+from deep_speaker.config import CLASSIFICATION_LOSSES, Contrastive, Distillation, Training
 from deep_speaker.losses.base import SpeakerLoss
 from deep_speaker.losses.centroids import AngularPrototypicalLoss, GE2ELoss, PrototypicalLoss
 from deep_speaker.losses.classification import AAMSoftmaxLoss, AMSoftmaxLoss, SoftmaxLoss
+from deep_speaker.losses.distillation import DistillationLoss
 from deep_speaker.losses.pairs import ContrastiveLoss, LosslessTripletLoss, TripletLoss
 from deep_speaker.losses.softmax_prototypical import SoftmaxPrototypicalLoss
 
@@ -23,19 +24,42 @@ LOSSES: dict[str, Callable[..., SpeakerLoss]] = {
     "triplet": TripletLoss,
     "lossless_triplet": LosslessTripletLoss,
     "contrastive": ContrastiveLoss,
+    "distillation": DistillationLoss,
 }
 
 
-def build_loss(training: Training, embedding_dim: int, num_speakers: int, seed: int) -> SpeakerLoss:
-    """Build the loss of a phase, its weights drawn from `seed`."""
+def build_loss(
+    training: Training,
+    embedding_dim: int,
+    num_speakers: int,
+    seed: int,
+    teacher_dim: int | None = None,
+) -> SpeakerLoss:
+    """Build the loss of a phase, its weights drawn from `seed`.
+
+    Args:
+        teacher_dim: of the embeddings that distillation learns; of other phases None.
+    """
     torch.manual_seed(seed)
     config = training.loss
     kind = LOSSES[config.name]
+    if isinstance(config, Distillation):
+        return kind(
+            config, embedding_dim, teacher_dim, classifier(config, embedding_dim, num_speakers)
+        )
     if config.name in CLASSIFICATION_LOSSES:
         return kind(config, embedding_dim, num_speakers)
     if isinstance(config, Contrastive):
         return kind(config, adjacent_pairs=training.sampling == "pairs")
     return kind(config)
+
+
+def classifier(config: Distillation, embedding_dim: int, num_speakers: int) -> SpeakerLoss | None:
+    """Build the classification that is a part of distillation, if it is."""
+    if config.classification is None:
+        return None
+    kind = LOSSES[config.classification.name]
+    return kind(config.classification, embedding_dim, num_speakers)
 
 
 def carry_over(loss: SpeakerLoss, weights: Mapping[str, Tensor]) -> bool:

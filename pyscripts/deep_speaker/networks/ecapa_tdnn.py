@@ -43,9 +43,11 @@ class MirroredDelay(TimeDelay):
         self.reach = dilation * (kernel - 1) // 2
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
-        if self.reach:
-            maps = mirror_ends(maps, self.reach, lengths)
-        return self.multiply(maps), lengths
+        return self.multiply(self.continue_ends(maps, lengths)), lengths
+
+    def continue_ends(self, maps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return maps with as many frames more, mirrored, as the layer needs at both ends."""
+        return mirror_ends(maps, self.reach, lengths) if self.reach else maps
 
     def frames_needed(self, outputs: int) -> int:
         return max(outputs, self.reach + 1)

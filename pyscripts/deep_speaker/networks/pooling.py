@@ -143,15 +143,21 @@ class ContextAttentiveStatistics(PoolingLayer):
     def output_dim(dim: int) -> int:
         return 2 * dim
 
-    def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return weights that sum to 1 over each utterance's frames: (batch, dim, frames)."""
-        context = mean_and_deviation(
-            features, equal_weights(features, lengths), self.VARIANCE_FLOOR
-        )
+    def context(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return mean and deviation of whole utterances, which every frame sees: (batch, 2 dim)."""
+        return mean_and_deviation(features, equal_weights(features, lengths), self.VARIANCE_FLOOR)
+
+    def hear(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the output of the hidden layer before its ReLU: (batch, frames, HIDDEN)."""
+        context = self.context(features, lengths)
         # The context is the same for all frames: its product with the weights is computed once.
         of_frame, of_context = self.hidden.weight.split([features.shape[1], context.shape[1]], 1)
         hidden = nn.functional.linear(features.transpose(1, 2), of_frame)
-        hidden = hidden + nn.functional.linear(context, of_context, self.hidden.bias)[:, None]
+        return hidden + nn.functional.linear(context, of_context, self.hidden.bias)[:, None]
+
+    def weights(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return weights that sum to 1 over each utterance's frames: (batch, dim, frames)."""
+        hidden = self.hear(features, lengths)
         hidden = self.hidden_norm(hidden.relu().transpose(1, 2)).transpose(1, 2)
         scores = self.scores(hidden.tanh())  # (batch, frames, dim)
         if lengths is not None:

@@ -79,14 +79,19 @@ class SpeakerNetwork(EmbeddingNetwork):
         Raises:
             ValueError: another number of bins, or fewer frames than `fewest_frames`.
         """
+        pooled = self.pool(fbanks, lengths)
+        with torch.autocast(fbanks.device.type, enabled=False):
+            return self.affine(pooled).float()
+
+    def pool(self, fbanks: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map filterbanks to what the affine layer maps on: (batch, pooled features)."""
         check_input(fbanks, lengths, self.num_bins, self.fewest_frames)
         if self.normalisation is not None:
             fbanks = self.normalisation(fbanks, lengths)
         images = fbanks.unsqueeze(1).contiguous(memory_format=torch.channels_last)
         features, lengths = self.trunk(images, lengths)
         with torch.autocast(fbanks.device.type, enabled=False):
-            pooled = self.pooling(features.to(self.affine.weight.dtype), lengths)
-            return self.affine(pooled).float()
+            return self.pooling(features.to(self.affine.weight.dtype), lengths)
 
 
 def check_input(fbanks: Tensor, lengths: Tensor | None, num_bins: int, fewest_frames: int) -> None:

@@ -31,13 +31,21 @@ class TimeDelay(TimeConv2d):
         maps, lengths = self.mask(maps, lengths)
         return self.multiply(maps), lengths
 
+    def stack(self, maps: Tensor) -> Tensor:
+        """Return what the layer multiplies: `kernel` frames as one, (batch, kernel * inputs, ...).
+
+        Of all frames that have the others beside them.
+        """
+        kernel, dilation = self.kernel_size[0], self.dilation[0]
+        if kernel == 1:
+            return maps
+        frames = maps.shape[2] - dilation * (kernel - 1)
+        shifted = [maps[:, :, i * dilation : i * dilation + frames] for i in range(kernel)]
+        return torch.cat(shifted, dim=1)
+
     def multiply(self, maps: Tensor) -> Tensor:
         """Return the layer's output on all frames that have the others beside them."""
-        kernel, dilation = self.kernel_size[0], self.dilation[0]
-        if kernel > 1:
-            frames = maps.shape[2] - dilation * (kernel - 1)
-            shifted = [maps[:, :, i * dilation : i * dilation + frames] for i in range(kernel)]
-            maps = torch.cat(shifted, dim=1)
+        maps = self.stack(maps)
         weight = self.weight.transpose(1, 2).flatten(1)  # (outputs, kernel * inputs)
         return F.linear(maps.permute(0, 2, 3, 1), weight, self.bias).permute(0, 3, 1, 2)
 

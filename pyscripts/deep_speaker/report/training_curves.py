@@ -13,19 +13,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from deep_speaker.config.phases import start_of
 from deep_speaker.report.drawing import PLOT_SETTINGS, new_figure, to_svg
 from deep_speaker.report.styles import Style
 from deep_speaker.system.files import read_utf8
+from deep_speaker.training.history import CRITERIA
 
 HELD_OUT_EER = "held_out_eer_percent"
+HELD_OUT_DISTANCE = "held_out_distance"
 # The figures that are drawn, where there are any, with their titles.
 CURVES = {
     "loss": "training loss",
     HELD_OUT_EER: "EER of held-out speakers, %",
+    HELD_OUT_DISTANCE: "distance of held-out speakers to the teacher",
     "hard_share": "share of hard negatives",
     "learning_rate": "learning rate",
 }
-LOG_SCALED = ("loss", HELD_OUT_EER)
+LOG_SCALED = ("loss", HELD_OUT_EER, HELD_OUT_DISTANCE)
 
 
 class TrainingCurve(NamedTuple):
@@ -34,31 +38,35 @@ class TrainingCurve(NamedTuple):
     Attributes:
         first: its first epoch, from 1, counted from where the weights were random.
         figures: values per epoch, None where an epoch has none, by the names of `CURVES`.
-        best: the epoch, from 0, of the lowest held-out EER; of equals the last.
+        best: the epoch, from 0, of the lowest held-out error; of equals the last.
+        criterion: the name of that error's figure.
     """
 
     phase: str
     first: int
     figures: dict[str, list[float | None]]
     best: int
+    criterion: str = HELD_OUT_EER
 
 
 def read_training_curves(experiment_dir: Path, phases: Sequence[str]) -> list[TrainingCurve]:
-    """Read the curves of the phases that have been trained; later ones begin where the first ends.
+    """Read the curves of the phases that have been trained; each begins where its start ends.
 
     Warn about broken histories and leave them out.
     """
-    curves: list[TrainingCurve] = []
+    curves: dict[str, TrainingCurve] = {}
     for phase in phases:
         if history := _read_history_if_good(experiment_dir / phase / "history.json"):
-            begin = 1 if not curves else 1 + len(curves[0].figures["loss"])
+            before = curves.get(start_of(phase, list(curves)) or "")
+            begin = 1 if before is None else before.first + len(before.figures["loss"])
             figures = {
                 name: [finite_number(epoch.get(name)) for epoch in history] for name in CURVES
             }
-            errors = [math.inf if error is None else error for error in figures[HELD_OUT_EER]]
+            criterion = next((name for name in CRITERIA if _has_value(figures[name])), HELD_OUT_EER)
+            errors = [math.inf if error is None else error for error in figures[criterion]]
             best = max(i for i, error in enumerate(errors) if error == min(errors))
-            curves.append(TrainingCurve(phase, begin, figures, best))
-    return curves
+            curves[phase] = TrainingCurve(phase, begin, figures, best, criterion)
+    return list(curves.values())
 
 
 def _read_history_if_good(path: Path) -> list[dict[str, float]]:
@@ -121,7 +129,7 @@ def _draw_epochs(axes: Axes, key: str, curve: TrainingCurve, style: Style) -> No
     epochs = np.arange(curve.first, curve.first + len(numbers))
     axes.plot(epochs, numbers, style.line, color=style.colour, marker="o", markersize=3.5,
               label=curve.phase)  # fmt: skip
-    if key == HELD_OUT_EER:
+    if key == curve.criterion:
         kept = epochs[curve.best], numbers[curve.best]
         axes.plot(*kept, "o", markersize=9, color=style.colour, fillstyle="none", clip_on=False)
 

@@ -47,6 +47,16 @@ def synchronise(network: nn.Module) -> None:
         setattr(network, name, replacement)
 
 
+def fix_statistics(network: nn.Module) -> None:
+    """Let batch normalisation go by its running statistics and keep them, until `network.train()`.
+
+    Its weights and biases still learn.
+    """
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+
+
 def normalise(norm: _BatchNorm, maps: Tensor) -> Tensor:
     """Normalise maps (batch, channels, ...) of this rank, and update the running statistics.
 

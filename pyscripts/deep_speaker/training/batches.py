@@ -11,6 +11,7 @@ from deep_speaker.config import Experiment, Training
 from deep_speaker.features.source import FeatureSource, Section, read_chunks
 from deep_speaker.training import ranks
 from deep_speaker.training.chunk_augmentation import augment
+from deep_speaker.training.targets import Targets
 
 # Log-mel frames deviate by about this much (natural log) within an utterance. Augmentation takes it
 # for the exact value where frames are scaled per utterance.
@@ -19,10 +20,14 @@ BATCHES_AHEAD = 4  # made by a thread while the network trains
 
 
 class Batch(NamedTuple):
-    """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,)."""
+    """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,).
+
+    In distillation also the teacher's embeddings, shape (batch, teacher's dim).
+    """
 
     chunks: Tensor
     labels: Tensor
+    targets: Tensor | None = None
 
 
 def make_batches(
@@ -31,6 +36,7 @@ def make_batches(
     training: Training,
     experiment: Experiment,
     key: Sequence[int],
+    targets: Targets | None = None,
 ) -> Iterator[Batch]:
     """Read, stitch and augment this rank's part of what a sampler has drawn.
 
@@ -60,7 +66,8 @@ def make_batches(
             for chunk, values in zip(range(part.start, part.stop), chunks, strict=True):
                 rng = chunk_rng(key, number, chunk)
                 augment(values, training.augmentation, log_unit(experiment), rng)
-        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]))
+        learnt = torch.from_numpy(np.stack([targets.of(each) for each in own])) if targets else None
+        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]), learnt)
 
 
 def chunk_rng(key: Sequence[int], batch: int, chunk: int) -> np.random.Generator:

@@ -8,13 +8,26 @@ from deep_speaker.training import ranks
 History = Sequence[Mapping[str, float]]
 
 
+# What epochs are chosen by, the first that a phase has, and how it is called in the log: distances
+# need no labels, and have little noise.
+CRITERIA = {"held_out_distance": "distance to the teacher", "held_out_eer_percent": "EER"}
+
+
+def criterion_of(figures: Mapping[str, float]) -> str:
+    """Return the one of `CRITERIA` by which a phase with these figures chooses its epochs."""
+    return next(name for name in CRITERIA if name in figures)
+
+
 def held_out_errors(history: History) -> list[float]:
-    """Return the EER on the held-out speakers after each epoch, in percent."""
-    return [figures["held_out_eer_percent"] for figures in history]
+    """Return the error on the held-out speakers after each epoch: lower is better.
+
+    The EER in percent; in distillation the mean cosine distance to the teacher.
+    """
+    return [figures[criterion_of(figures)] for figures in history]
 
 
 def best_epoch(history: History) -> int:
-    """Return the epoch, from 0, with the lowest held-out EER.
+    """Return the epoch, from 0, with the lowest held-out error.
 
     Of equals the last: its learning rate is lower, and few speakers soon give 0 %.
     """
@@ -23,11 +36,12 @@ def best_epoch(history: History) -> int:
 
 
 def has_stalled(history: History, patience: int | None) -> bool:
-    """Tell whether the held-out EER has been above its best for `patience` epochs."""
+    """Tell whether the held-out error has been above its best for `patience` epochs."""
     if not patience or not history or len(history) - 1 - best_epoch(history) < patience:
         return False
     if ranks.rank() == 0:
-        logging.info("held-out EER above its best for %d epochs: stopping", patience)
+        name = CRITERIA[criterion_of(history[-1])]
+        logging.info("held-out %s above its best for %d epochs: stopping", name, patience)
     return True
 
 

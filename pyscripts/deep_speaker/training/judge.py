@@ -27,7 +27,7 @@ class Judge:
         self._extraction = experiment.extraction.model_copy(update={"precision": "fastest"})
         sections = source.sections_by_speaker(
             speakers,
-            experiment.pretraining.chunk_frames,
+            experiment.first_phase.chunk_frames,
             experiment.held_out.segments_per_speaker,
         )
         self.sections: list[Section] = [part for parts in sections.values() for part in parts]
@@ -35,14 +35,17 @@ class Judge:
         self._pairs = np.triu_indices(len(labels), 1)
         self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
 
-    def evaluate(self, network: EmbeddingNetwork, device: torch.device) -> tuple[float, float]:
-        """Return the equal error rate and the mean cosine of all pairs, near 1 after a collapse."""
+    def embed(self, network: EmbeddingNetwork, device: torch.device) -> np.ndarray:
+        """Embed the sections: unit length, shape (sections, dim)."""
         network = for_inference(network, device, self._extraction)
-        embeddings = np.stack(
+        return np.stack(
             [
                 embed_utterance(network, self._source.read(section), self._extraction, device)
                 for section in self.sections
             ]
         )
+
+    def evaluate(self, embeddings: np.ndarray) -> tuple[float, float]:
+        """Return the equal error rate and the mean cosine of all pairs, near 1 after a collapse."""
         scores = (embeddings @ embeddings.T)[self._pairs]
         return equal_error_rate(error_rates(scores, self._is_target)), float(scores.mean())

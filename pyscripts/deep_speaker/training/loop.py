@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,12 +16,14 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
     trained_with,
 )
-from deep_speaker.system.files import replace_directory
+from deep_speaker.system.files import read_utf8, replace_directory
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.recorder import Recorder
 from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
+
+TEACHERS = "teachers"  # a file of a phase's folder, with the names of its teachers' folders
 
 
 def train(
@@ -31,23 +34,27 @@ def train(
     initial: Path | None,
     resume: bool,
     device: torch.device,
+    teachers: Sequence[Path] = (),
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
 
     Until the last epoch is done they lie in `output`.partial, from where `resume` goes on. Of
     several ranks only the first writes.
+
+    Args:
+        teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
     start = load_checkpoint(initial) if initial else None
     if resume and output.is_dir() and not partial.is_dir():
-        check_same_run(output, experiment, start)
+        check_same_run(output, experiment, start, teachers)
         logging.info("%s is finished; nothing to resume", output)
         return
     last = None
     if resume and (partial / "last.pt").is_file():
-        last = check_same_run(partial, experiment, start)
+        last = check_same_run(partial, experiment, start, teachers)
     check_joined(data_dir, experiment)
-    trainer = build_trainer(experiment, phase, data_dir, start, device)
+    trainer = build_trainer(experiment, phase, data_dir, start, device, teachers)
     if last is not None:
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
@@ -57,7 +64,7 @@ def train(
         run_epochs(trainer, history, None)
         return
     if last is None:
-        begin_folder(partial, trainer, resume)
+        begin_folder(partial, trainer, resume, teachers)
     try:
         with Recorder(trainer, partial) as recorder:
             run_epochs(trainer, history, recorder)
@@ -68,8 +75,14 @@ def train(
     replace_directory(output, partial)
 
 
-def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | None) -> Checkpoint:
-    """Return the last checkpoint of a run; refuse one of another config or other first weights."""
+def check_same_run(
+    folder: Path, experiment: Experiment, start: Checkpoint | None, teachers: Sequence[Path]
+) -> Checkpoint:
+    """Return the last checkpoint of a run.
+
+    Raises:
+        ValueError: it is of another config, of other first weights, or by other teachers.
+    """
     last = load_checkpoint(folder / "last.pt")
     asked = experiment.model_dump(mode="json")
     if trained_with(last) | {"scoring": None} != asked | {"scoring": None}:
@@ -78,10 +91,17 @@ def check_same_run(folder: Path, experiment: Experiment, start: Checkpoint | Non
         begun = load_checkpoint(folder / "initial.pt").network
         if any(not torch.equal(begun[name], tensor) for name, tensor in start.network.items()):
             raise ValueError(f"{folder} was begun from other weights: start anew without --resume")
+    if teachers and read_utf8(folder / TEACHERS) != list_teachers(teachers):
+        raise ValueError(f"{folder} was begun by other teachers: start anew without --resume")
     return last
 
 
-def begin_folder(partial: Path, trainer: Trainer, resume: bool) -> None:
+def list_teachers(teachers: Sequence[Path]) -> str:
+    """Return the names of teachers' folders, which tell all that decides their embeddings."""
+    return "".join(f"{folder.name}\n" for folder in teachers)
+
+
+def begin_folder(partial: Path, trainer: Trainer, resume: bool, teachers: Sequence[Path]) -> None:
     """Replace what an earlier run left by the weights that this one starts from."""
     if partial.is_dir() and resume:
         logging.info("%s: no epoch was finished; starting anew", partial)
@@ -92,6 +112,8 @@ def begin_folder(partial: Path, trainer: Trainer, resume: bool) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_checkpoint(partial / "initial.pt", trainer.checkpoint(0, []))
+    if teachers:
+        (partial / TEACHERS).write_text(list_teachers(teachers), encoding="utf-8")
 
 
 def run_epochs(

@@ -8,7 +8,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 from deep_speaker.config import Triplet
 from deep_speaker.networks.checkpoints import average_states, load_checkpoint, save_checkpoint
-from deep_speaker.training.history import best_epoch, has_collapsed, held_out_errors
+from deep_speaker.training.history import (
+    CRITERIA,
+    best_epoch,
+    criterion_of,
+    has_collapsed,
+    held_out_errors,
+)
 from deep_speaker.training.trainer import Trainer
 
 
@@ -80,8 +86,12 @@ class Recorder:
         trainer = self._trainer
         trainer.network.load_state_dict(average_states([each.network for each in checkpoints]))
         trainer.loss.load_state_dict(average_states([each.loss for each in checkpoints]))
-        error = trainer.judge_network()["held_out_eer_percent"]
-        logging.info("mean of the last %d epochs: held-out EER %.4g %%", count, error)
+        figures = trainer.judge_network()
+        criterion = criterion_of(figures)
+        error = figures[criterion]
+        logging.info(
+            "mean of the last %d epochs: held-out %s %.4g", count, CRITERIA[criterion], error
+        )
         if error <= min(held_out_errors(history)):
             checkpoint = trainer.checkpoint(len(history), history)
             save_checkpoint(self._folder / "best.pt", checkpoint)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from deep_speaker.config import Experiment
+from deep_speaker.config import Experiment, TeacherTraining
 from deep_speaker.config.phases import PHASES, phase_options
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora.speaker_splits import describe_held_out, split_speakers
@@ -25,6 +25,7 @@ from deep_speaker.training.batch_norm import synchronise
 from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import build_sampler
 from deep_speaker.training.schedules import build_optimiser
+from deep_speaker.training.targets import Targets
 from deep_speaker.training.trainer import Trainer
 
 
@@ -34,18 +35,27 @@ def build_trainer(
     data_dir: Path,
     initial: Checkpoint | None,
     device: torch.device,
+    teachers: Sequence[Path] = (),
 ) -> Trainer:
-    """Gather what a phase trains; weights from `initial`, or random by the experiment's seed."""
+    """Gather what a phase trains; weights from `initial`, or random by the experiment's seed.
+
+    Args:
+        teachers: folders of teachers' embeddings, of distillation.
+    """
     training = phase_options(experiment, phase)
     source = FeatureSource(data_dir, experiment)
     uncopied = read_uncopied(data_dir)
     speakers, held_out = split_speakers(uncopied, experiment.held_out, experiment.seed)
-    utterances = gather_utterances(source, speakers)
+    targets = None
+    if isinstance(training, TeacherTraining):
+        targets = Targets(teachers, source, training)
+    utterances = gather_utterances(source, speakers, targets)
     sampler = build_sampler(utterances, training)
     network = build_network(experiment)
     check_sizes(experiment, phase, network.fewest_frames)
     dimension = experiment.network.embedding_dim
-    loss = build_loss(training, dimension, len(speakers), experiment.seed)
+    teacher_dim = targets.dimension if targets else None
+    loss = build_loss(training, dimension, len(speakers), experiment.seed, teacher_dim)
     if initial is not None:
         check_experiment(initial, experiment)
         if initial.speakers:  # published weights know none
@@ -71,6 +81,7 @@ def build_trainer(
         speakers=speakers,
         sampler=sampler,
         judge=Judge(source, held_out, experiment),
+        targets=targets,
         network=network,
         parallel=ranks.parallel(network),
         loss=loss,
@@ -80,13 +91,19 @@ def build_trainer(
     )
 
 
-def gather_utterances(source: FeatureSource, speakers: Sequence[str]) -> dict[str, list[Section]]:
-    """Return the voiced part of every utterance of some speakers, without copies."""
+def gather_utterances(
+    source: FeatureSource, speakers: Sequence[str], targets: Targets | None = None
+) -> dict[str, list[Section]]:
+    """Return the voiced part of every utterance of some speakers, without copies.
+
+    In distillation the pieces of it that the teacher has heard.
+    """
     utterances: dict[str, list[Section]] = {speaker: [] for speaker in speakers}
     for utterance in source.with_copies:
         speaker = source.utt2spk[utterance]
         if speaker in utterances:
-            utterances[speaker].append(source.whole(utterance))
+            pieces = targets.pieces(utterance) if targets else [source.whole(utterance)]
+            utterances[speaker] += pieces
     return utterances
 
 
@@ -103,7 +120,7 @@ def start_from(
     if PHASES[phase].is_control and not carried and loss.state_dict():
         raise ValueError(
             f"the {initial.phase} checkpoint has another loss than {phase} continues with: name "
-            f"one of {PHASES[phase].starts_from} with this config"
+            f"one of {', '.join(PHASES[phase].starts_from)} with this config"
         )
 
 

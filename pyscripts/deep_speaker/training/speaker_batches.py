@@ -21,8 +21,9 @@ class SpeakerBatches:
     sections, side by side, of different utterances where the speaker has n.
 
     Args:
-        utterances: for each speaker, the voiced part of every utterance. Speakers of fewer than
-            `training.min_utterances` are left out; the others keep their numbers.
+        utterances: for each speaker, the voiced part of every utterance, or the pieces of it that
+            chunks may lie in. Speakers of fewer than `training.min_utterances` utterances are left
+            out; the others keep their numbers.
 
     Raises:
         ValueError: fewer than two speakers are left.
@@ -32,7 +33,7 @@ class SpeakerBatches:
 
     def __init__(self, utterances: Mapping[str, Sequence[Section]], training: Training) -> None:
         speakers = list(enumerate(utterances.values()))
-        kept = [pair for pair in speakers if len(pair[1]) >= training.min_utterances]
+        kept = [pair for pair in speakers if num_utterances(pair[1]) >= training.min_utterances]
         if len(kept) < 2:
             raise ValueError(
                 f"{len(kept)} of {len(speakers)} speakers have {training.min_utterances} or more "
@@ -125,3 +126,8 @@ class SpeakerBatches:
     def visits(self, num_utterances: int) -> float:
         """Count the batches of a speaker until this many utterances are dealt."""
         return num_utterances / (self.chunks_per_speaker * self.training.pieces_per_chunk)
+
+
+def num_utterances(sections: Sequence[Section]) -> int:
+    """Count the utterances that sections lie in."""
+    return len({section.utterance for section in sections})

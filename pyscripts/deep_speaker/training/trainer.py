@@ -14,15 +14,18 @@ from deep_speaker.config import Experiment, Training
 from deep_speaker.config.phases import TRAINED
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.losses.base import LossResult, SpeakerLoss
+from deep_speaker.losses.distillation import DistillationLoss
 from deep_speaker.networks.checkpoints import Checkpoint, copy_state
 from deep_speaker.networks.devices import autocast
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
 from deep_speaker.training import ranks
+from deep_speaker.training.batch_norm import fix_statistics
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.training.judge import Judge
 from deep_speaker.training.samplers import SpeakerBatches
 from deep_speaker.training.schedules import learning_rate
+from deep_speaker.training.targets import Targets
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Trainer:
         training: the options of the phase.
         speakers: those who train, in the order of the loss's classes.
         judge: of every epoch, by the held-out speakers.
+        targets: of distillation.
         parallel: the network, which several ranks keep alike.
         steps_per_epoch: steps of the optimiser.
     """
@@ -44,6 +48,7 @@ class Trainer:
     speakers: list[str]
     sampler: SpeakerBatches
     judge: Judge
+    targets: Targets | None
     network: EmbeddingNetwork
     parallel: nn.Module
     loss: SpeakerLoss
@@ -55,12 +60,14 @@ class Trainer:
         """Take the steps of one epoch.
 
         Args:
-            errors: held-out EERs of the epochs before, in percent.
+            errors: held-out errors of the epochs before; see `held_out_errors`.
 
         Returns:
             The means of the loss and of the figures it logs, and the last learning rate.
         """
         self.network.train()
+        if self.training.fixed_batch_norm:
+            fix_statistics(self.network)
         seed, batches = self.draw_batches(epoch)
         torch.manual_seed(seed)
         totals: dict[str, float] = {}
@@ -111,7 +118,10 @@ class Trainer:
         with autocast(self.device):
             embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
         labels = batch.labels.to(self.device, non_blocking=True)
-        return self.loss(ranks.gather_with_gradients(embeddings), ranks.gather(labels))
+        others = [labels]
+        if batch.targets is not None:
+            others.append(batch.targets.to(self.device, non_blocking=True))
+        return self.loss(ranks.gather_with_gradients(embeddings), *map(ranks.gather, others))
 
     def _check_finite(self, loss: Tensor, progress: float) -> None:
         """Refuse to go on with a loss that is infinite or not a number."""
@@ -128,13 +138,23 @@ class Trainer:
         drawn = self.sampler.epoch(
             self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
         )
-        batches = make_batches(self.source, drawn, self.training, self.experiment, key)
+        batches = make_batches(
+            self.source, drawn, self.training, self.experiment, key, self.targets
+        )
         return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
     def judge_network(self) -> dict[str, float]:
-        """Return the network's figures on the held-out speakers."""
-        error, mean_cosine = self.judge.evaluate(self.network, self.device)
-        return {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
+        """Return the network's figures on the held-out speakers.
+
+        In distillation `held_out_distance`, too: the mean cosine distance to the teacher.
+        """
+        embeddings = self.judge.embed(self.network, self.device)
+        error, mean_cosine = self.judge.evaluate(embeddings)
+        figures = {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
+        if self.targets and isinstance(self.loss, DistillationLoss):
+            targets = np.stack([self.targets.of(section) for section in self.judge.sections])
+            figures["held_out_distance"] = self.loss.distance(embeddings, targets)
+        return figures
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Load the state at the end of an epoch."""

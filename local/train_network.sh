@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # variables of run.sh
+# The training of a phase in stages 2 and 3, from the weights that local/plan_run.sh has found.
+
+train_network() {  # <phase>
+  local from=${1}_from options=() targets
+  log "$1 starts from ${!from:-random weights}"
+  [ -z "${!from}" ] || options+=(--initial-checkpoint "${!from}")
+  [ "$resume" = false ] || options+=(--resume)
+  if [ "$1" = distillation ]; then
+    # shellcheck disable=SC2086  # a list of files
+    targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
+      "$data/$train_set" "exp/$name/teachers" $teacher)
+    options+=(--targets)
+    if [ -n "$slims_teacher" ] && [[ $resume = false || ! -e $initial_checkpoint ]]; then
+      pyscripts/slim_teacher.py --config "$config" --device "$device" "$teacher" \
+        "$data/$train_set" "$targets" "$initial_checkpoint"
+    fi
+    mapfile -t -O "${#options[@]}" options <<< "$targets"
+  fi
+  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
+    "$data/$train_set" "$experiment/$1" "${options[@]}"
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Stage 2: make the student of distillation out of its teacher, an ECAPA-TDNN larger than it.
+
+Keeps the channels that tell most of the others, and mends the weights layer by layer, by the speech
+of the training speakers; for `distillation.starts_from: teacher`.
+"""
+
+import argparse
+from pathlib import Path
+
+from deep_speaker.config import read_experiment
+from deep_speaker.networks.checkpoints import save_checkpoint
+from deep_speaker.networks.devices import choose_device
+from deep_speaker.system import command
+from deep_speaker.training.slimmed_start import slim_teacher
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the student's experiment file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("teacher", type=Path, help="its checkpoint")
+    parser.add_argument("data_dir", type=Path, help="data/<corpus>/train, with features")
+    parser.add_argument("targets", type=Path, help="folder that embed_by_teacher.py has printed")
+    parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
+    options = parser.parse_args()
+    checkpoint = slim_teacher(
+        read_experiment(options.config),
+        options.teacher,
+        options.data_dir,
+        options.targets,
+        choose_device(options.device),
+    )
+    save_checkpoint(options.output, checkpoint)
+
+
+if __name__ == "__main__":
+    command.run(main)
