@@ -23,6 +23,7 @@ from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.networks.pace import Asked
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.results.computation import compute_rows
 from deep_speaker.scoring.list_scoring import score_phase
@@ -154,7 +155,7 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
     initial = None
     for phase in trained_phases(experiment):
         folder = output / phase
-        train(experiment, phase, train_dir, folder, initial, False, CPU)
+        train(experiment, phase, train_dir, folder, initial, False, CPU, Asked("float32", 1))
         initial = initial or folder / "best.pt"
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures

@@ -15,9 +15,12 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
     trained_with,
 )
+from deep_speaker.networks.devices import keep_memory
+from deep_speaker.networks.pace import Asked
 from deep_speaker.system.files import replace_directory
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
+from deep_speaker.training.pacing import settle_pace
 from deep_speaker.training.recorder import Recorder
 from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
@@ -31,11 +34,15 @@ def train(
     initial: Path | None,
     resume: bool,
     device: torch.device,
+    asked: Asked,
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
 
     Until the last epoch is done they lie in `output`.partial, from where `resume` goes on. Of
     several ranks only the first writes.
+
+    Args:
+        asked: of the precision and the threads.
     """
     partial = output.with_name(output.name + ".partial")
     start = load_checkpoint(initial) if initial else None
@@ -52,6 +59,8 @@ def train(
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
         logging.info("resuming after epoch %d", last.epochs)
+    keep_memory()
+    trainer.pace = settle_pace(trainer, asked, last)
     history = last.history if last else []
     if ranks.rank() > 0:
         run_epochs(trainer, history, None)
@@ -103,10 +112,11 @@ def run_epochs(
             break
         start = time.monotonic()
         figures = trainer.train_epoch(epoch, held_out_errors(history))
+        speed = trainer.steps_per_epoch / (time.monotonic() - start)
         if recorder:
             figures |= trainer.judge_network()
         history.append(ranks.broadcast(figures))
         if recorder:
-            recorder.keep(history, time.monotonic() - start)
+            recorder.keep(history, time.monotonic() - start, speed)
     if recorder:
         recorder.finish(history)
