@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.config.phases import TRAINED
-from deep_speaker.networks.devices import choose_device
+from deep_speaker.networks.devices import choose_device, keep_memory
 from deep_speaker.networks.pace import Asked, add_precision_option
 from deep_speaker.system import command
 from deep_speaker.training import ranks
@@ -47,6 +47,7 @@ def main() -> None:
         )
 
         sys.exit(launch(options.ranks))
+    keep_memory()
     with ranks.start(device) as device:
         train(
             read_experiment(options.config),

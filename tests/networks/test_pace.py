@@ -53,8 +53,8 @@ def test_the_fewest_seconds_after_the_first_step_decide(monkeypatch: pytest.Monk
     assert chosen == Pace("float32", 1)
     assert torch.get_num_threads() == 1
     assert clock.taken == 3 * ALL  # in turns
-    for words in ("bfloat16 on 1 thread 0.300 s", "bfloat16 on 4 threads 0.400 s",
-                  "float32 on 1 thread 0.250 s", "computes in float32 on 1 thread"):  # fmt: skip
+    for words in ("bfloat16 on 1 thread 0.3 s", "bfloat16 on 4 threads 0.4 s",
+                  "float32 on 1 thread 0.25 s", "computes in float32 on 1 thread"):  # fmt: skip
         assert words in said
 
 

@@ -73,7 +73,7 @@ def choose_pace(
     if len(paces) > 1:
         times = time_paces(paces, prepare(), agree)
         best = min(times, key=times.__getitem__)
-        said = ", ".join(f"{pace} {seconds:.3f} s" for pace, seconds in times.items())
+        said = ", ".join(f"{pace} {seconds:.2g} s" for pace, seconds in times.items())
         said = f"a trial step takes, in {said}; computes in {best}"
     use_threads(best)
     return best, said

@@ -15,7 +15,6 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
     trained_with,
 )
-from deep_speaker.networks.devices import keep_memory
 from deep_speaker.networks.pace import Asked
 from deep_speaker.system.files import replace_directory
 from deep_speaker.training import ranks
@@ -59,7 +58,6 @@ def train(
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
         logging.info("resuming after epoch %d", last.epochs)
-    keep_memory()
     trainer.pace = settle_pace(trainer, asked, last)
     history = last.history if last else []
     if ranks.rank() > 0:
