@@ -53,6 +53,8 @@ stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
 device=auto                  # of training and extraction: auto, cpu, cuda or cuda:N
+precision=auto               # of training and extraction: bfloat16, float32, or by a trial
+threads=                     # of training on a CPU (default: one, or one per core, by a trial)
 ranks=1                      # processes that train together, with a GPU each where there are any
 resume=false                 # go on with an interrupted stage 2 or 3 after its last whole epoch
 control=true                 # also continue pre-training, to tell what fine-tuning adds
@@ -112,12 +114,11 @@ if run_stage 3 "$experiment" "Fine-tune it" && trains "$trained_in_3"; then
 fi
 
 if run_stage 4 "$experiment" "Extract embeddings"; then
-  extract() {
-    pyscripts/extract_embeddings.py --config "$config" --device "$device" "${jobs[@]}" \
-      "$2" "$experiment/$1" "${data_dirs[@]}"
-  }
-  extract "$start" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}"
-  for phase in $trained; do extract "$phase" "$experiment/$phase/best.pt"; done
+  also=()
+  for phase in $trained; do also+=(--also "$experiment/$phase/best.pt" "$experiment/$phase"); done
+  pyscripts/extract_embeddings.py --config "$config" --device "$device" --precision "$precision" \
+    "${jobs[@]}" "${also[@]}" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
+    "$experiment/$start" "${data_dirs[@]}"
   if [ "${parts[0]}" = test ]; then log "No floors of statistics: $data has no training speakers"
   else pyscripts/extract_statistics.py --config "$config" "${data_dirs[@]}" "$experiment"; fi
   folders=()

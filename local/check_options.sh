@@ -7,6 +7,10 @@ fail() { echo "run.sh: $*" >&2; exit 1; }
 (( stage <= stop_stage && stop_stage <= 6 )) ||
   fail "--stage $stage --stop-stage $stop_stage: expected 0 <= stage <= stop-stage <= 6"
 [[ $nj =~ ^([1-9][0-9]*)?$ ]] || fail "--nj $nj: expected a whole number of at least 1"
+[[ $threads =~ ^([1-9][0-9]*)?$ ]] ||
+  fail "--threads $threads: expected a whole number of at least 1"
+[[ $precision =~ ^(auto|bfloat16|float32)$ ]] ||
+  fail "--precision $precision: expected auto, bfloat16 or float32"
 word='[^-./,[:space:]][^/,[:space:]]*'
 if [[ $corpus = *,* ]]; then
   [[ $corpus =~ ^$word(,$word)+$ ]] || fail "--corpus $corpus: expected names with commas between"

@@ -10,7 +10,7 @@ train_network() {  # <phase>
   if [ "$1" = distillation ]; then
     # shellcheck disable=SC2086  # a list of files
     targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
-      "$data/$train_set" "exp/$name/teachers" $teacher)
+      --precision "$precision" "$data/$train_set" "exp/$name/teachers" $teacher)
     options+=(--targets)
     if [ -n "$slims_teacher" ] && [[ $resume = false || ! -e $initial_checkpoint ]]; then
       pyscripts/slim_teacher.py --config "$config" --device "$device" "$teacher" \
@@ -19,5 +19,6 @@ train_network() {  # <phase>
     mapfile -t -O "${#options[@]}" options <<< "$targets"
   fi
   pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
+    --precision "$precision" ${threads:+--threads "$threads"} \
     "$data/$train_set" "$experiment/$1" "${options[@]}"
 }

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Stage 4: embed data directories by a checkpoint, each into a Kaldi x-vector directory."""
+"""Stage 4: embed data directories by checkpoints, each into a Kaldi x-vector directory.
+
+All x-vectors of a call are computed in the same precision, as they are compared with each other.
+"""
 
 import argparse
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
-from deep_speaker.embeddings.extraction import Extractor, extract
-from deep_speaker.networks.devices import choose_device
+from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
+from deep_speaker.networks.devices import choose_device, keep_memory
+from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
 
 
@@ -15,6 +19,16 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_jobs_option(parser)
+    add_precision_option(parser)
+    parser.add_argument(
+        "--also",
+        type=Path,
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("CHECKPOINT", "OUTPUT"),
+        help="a further checkpoint and its folder; repeatable",
+    )
     parser.add_argument(
         "checkpoint", type=Path, help="checkpoint of any phase, for example .../best.pt"
     )
@@ -24,9 +38,13 @@ def main() -> None:
     parser.add_argument("data_dirs", type=Path, nargs="+", help="data directories with features")
     options = parser.parse_args()
     experiment, device = read_experiment(options.config), choose_device(options.device)
-    for data_dir in options.data_dirs:
-        extractor = Extractor(options.checkpoint, data_dir, experiment, device)
-        extract(extractor, options.output / f"xvectors_{data_dir.name}", options.nj)
+    keep_memory()
+    first = Extractor(options.checkpoint, options.data_dirs[0], experiment, device)
+    precision = choose_precision(first, options.precision)
+    for checkpoint, output in [(options.checkpoint, options.output), *options.also]:
+        for data_dir in options.data_dirs:
+            extractor = Extractor(checkpoint, data_dir, experiment, device, precision)
+            extract(extractor, output / f"xvectors_{data_dir.name}", options.nj)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.config.phases import TRAINED
-from deep_speaker.networks.devices import choose_device
+from deep_speaker.networks.devices import choose_device, keep_memory
+from deep_speaker.networks.pace import Asked, add_precision_option
 from deep_speaker.system import command
 from deep_speaker.training import ranks
 from deep_speaker.training.loop import train
@@ -33,6 +34,12 @@ def main() -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add_precision_option(parser)
+    parser.add_argument(
+        "--threads",
+        type=command.positive_int,
+        help="of each process, on a CPU (default: one or one per core, what is faster in a trial)",
+    )
     parser.add_argument("data_dir", type=Path, help="data/<corpus>/train, with features")
     parser.add_argument("output", type=Path, help="folder of the checkpoints and logs")
     parser.add_argument(
@@ -49,6 +56,7 @@ def main() -> None:
         )
 
         sys.exit(launch(options.ranks))
+    keep_memory()
     with ranks.start(device) as device:
         train(
             read_experiment(options.config),
@@ -58,6 +66,7 @@ def main() -> None:
             options.initial_checkpoint,
             options.resume,
             device,
+            Asked(options.precision, options.threads),
             options.targets,
         )
 

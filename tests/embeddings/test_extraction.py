@@ -13,17 +13,19 @@ from torch import nn
 import extract_embeddings
 from deep_speaker.corpora.speaker_splits import split_speakers
 from deep_speaker.embeddings import extraction
-from deep_speaker.embeddings.extraction import Extractor, extract, find_held_out
+from deep_speaker.embeddings.extraction import Extractor, extract, find_held_out, make_trial
 from deep_speaker.embeddings.inference import (
     embed_utterance,
 )
 from deep_speaker.embeddings.xvectors import at_unit_length
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import read_table
+from deep_speaker.networks import pace
 from deep_speaker.networks.checkpoints import load_checkpoint, load_network, save_checkpoint
+from deep_speaker.networks.pace import Pace
 from deep_speaker.training.setup import build_trainer
 from support.kaldi_checks import read_by_kaldiio
-from support.tiny_data import make_experiment, make_frames, write_experiment, write_features
+from support.tiny_data import MELS, make_experiment, make_frames, write_experiment, write_features
 
 CPU = torch.device("cpu")
 TINY = make_experiment()
@@ -40,7 +42,6 @@ def extractor(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
     return Extractor(folder / "best.pt", data_dir, TINY, CPU)
 
 
-@pytest.mark.usefixtures("exact")
 def test_extraction_on_a_gpu_is_that_on_the_cpu(
     extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,3 +158,44 @@ def test_crops_are_kept_for_their_distances(extractor: Extractor, tmp_path: Path
         assert (matrix.shape, matrix.dtype) == ((4, TINY.network.embedding_dim), np.float32)
         assert np.linalg.norm(matrix, axis=1) == pytest.approx(1, abs=1e-5)
         assert vectors[key] == pytest.approx(at_unit_length(matrix.mean(axis=0)), abs=1e-6)
+
+
+def test_one_precision_for_all_folders_of_a_call(
+    extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen by a trial of the first, in which bfloat16 is made the slower here."""
+    config = write_experiment(tmp_path / "tiny.yaml", TINY)
+    monkeypatch.setattr(pace, "has_bfloat16", lambda device: True)
+
+    def embed_where_slow(slow: Pace) -> dict[str, np.ndarray]:
+        monkeypatch.setattr(pace, "time_step", lambda each, step: 1.0 + (each == slow))
+        output = tmp_path / slow.precision
+        command = f"--config {config} --device cpu --nj 1 --also {extractor.checkpoint} {output}/b"
+        command += f" {extractor.checkpoint} {output}/a {extractor.data_dir}"
+        monkeypatch.setattr("sys.argv", ["extract_embeddings.py", *command.split()])
+        extract_embeddings.main()
+        first, second = (
+            read_by_kaldiio(output / f"{name}/xvectors_data/xvector.scp") for name in "ab"
+        )
+        assert all(np.array_equal(first[key], second[key]) for key in first)
+        return first
+
+    exact, rough = embed_where_slow(Pace("bfloat16", 1)), embed_where_slow(Pace("float32", 1))
+    differences = [np.abs(exact[key] - rough[key]).max() for key in exact]
+    assert 1e-5 < max(differences) < 2e-2
+
+
+@pytest.mark.parametrize("method", ["whole", "crops"])
+def test_a_trial_embeds_pieces_of_a_middling_utterance(
+    method: str, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"method": method, "num_crops": 2, "crop_frames": 30}
+    experiment = make_experiment(extraction=options)
+    seen: list[tuple[int, ...]] = []
+    monkeypatch.setattr(
+        extraction, "embed_pieces", lambda network, pieces, *_: seen.extend(map(np.shape, pieces))
+    )
+    make_trial(dataclasses.replace(extractor, experiment=experiment))(Pace("float32", 1))
+    source = FeatureSource(extractor.data_dir, TINY)
+    middling = sorted(map(source.num_voiced, source.utt2spk))[len(source.utt2spk) // 2]
+    assert seen == ([(middling, MELS)] if method == "whole" else [(30, MELS)] * 2)

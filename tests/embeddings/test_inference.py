@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from deep_speaker.config import Extraction
 from deep_speaker.config.networks import GRU
-from deep_speaker.embeddings import inference
 from deep_speaker.embeddings.inference import (
     embed,
     embed_in_batches,
@@ -24,6 +23,7 @@ from deep_speaker.embeddings.inference import (
 from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.networks.devices import to_device
+from deep_speaker.networks.pace import PRECISIONS, Precision
 from deep_speaker.networks.registry import build_network
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from support.tiny_data import MELS, make_experiment, write_features
@@ -119,17 +119,16 @@ def test_an_utterance_shorter_than_the_network_takes_is_repeated() -> None:
     assert np.array_equal(piece, np.concatenate([frames, frames, frames[:4]]))
 
 
-@pytest.mark.parametrize("precision", ["fastest", "float32"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_network_for_inference_embeds_the_same_and_leaves_the_one_it_copies(
-    precision: Literal["fastest", "float32"], monkeypatch: pytest.MonkeyPatch
+    precision: Precision,
 ) -> None:
     """Weights cast once instead of for every utterance give the same bits."""
-    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
     gru = GRU(name="gru", channels=4, hidden_dim=16, embedding_dim=8)
     network = build_network(make_experiment().model_copy(update={"network": gru})).eval()
     before = copy.deepcopy(network.state_dict())
     frames = random_frames(50)
-    copied = for_inference(network, CPU, Extraction(precision=precision))
+    copied = for_inference(network, CPU, precision)
     exact = embed(network, [frames], CPU)
     with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
         rough = F.normalize(network(torch.from_numpy(frames)[None]), dim=1).numpy()
@@ -179,7 +178,6 @@ def make_reader(source: FeatureSource, options: Extraction, fewest: int = 1) -> 
     return PieceReader(source, TINY.model_copy(update={"extraction": options}), fewest)
 
 
-@pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("max_frames", [1, 100, 300, 10**6])
 @pytest.mark.parametrize(
     "options",

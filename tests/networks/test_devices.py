@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from deep_speaker.networks import devices
 from deep_speaker.networks.devices import all_digits, autocast, choose_device, to_device
 from deep_speaker.networks.rescnn import ResidualBlock
 
@@ -38,14 +37,11 @@ def test_convolutions_keep_all_digits_inside_the_context_alone() -> None:
     assert (cudnn.enabled, cudnn.allow_tf32) == before
 
 
-@pytest.mark.parametrize("has_bfloat16", [False, True])
-def test_convolutions_run_in_bfloat16_where_the_hardware_has_it(
-    has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(devices, "has_bfloat16", lambda _: has_bfloat16)
-    with autocast(torch.device("cpu")):
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_convolutions_run_in_the_precision(precision: str) -> None:
+    with autocast(torch.device("cpu"), precision):
         outputs = torch.nn.Conv2d(1, 2, 3)(torch.ones(1, 1, 5, 5))
-    assert outputs.dtype == (torch.bfloat16 if has_bfloat16 else torch.float32)
+    assert outputs.dtype == getattr(torch, precision)
 
 
 def test_moving_a_network_changes_layouts_but_no_value() -> None:

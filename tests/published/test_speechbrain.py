@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from deep_speaker.config import Experiment, read_experiment
-from deep_speaker.embeddings import extraction, inference
-from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings import extraction
+from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
 from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
@@ -138,9 +138,7 @@ def test_a_detector_that_drops_frames_is_taken_with_a_warning(
 def test_the_recipe_embeds_as_speechbrains_own_code(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Data directory, stage 1, import and extraction, where the processor could do bfloat16."""
-    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
-    extraction.open_extractor.cache_clear()
+    """Data directory, stage 1, import and extraction, also where bfloat16 is asked for."""
     experiment = make_config(**{"features.compression": "none"})
     utterances = []
     for seed in SECONDS:
@@ -153,6 +151,7 @@ def test_the_recipe_embeds_as_speechbrains_own_code(
     if way == "gpu":  # by the way that a GPU takes, gone here on the CPU
         monkeypatch.setattr(extraction, "in_processes", lambda device: False)
     extractor = Extractor(tmp_path / "best.pt", folder, experiment, torch.device("cpu"))
+    assert choose_precision(extractor, "bfloat16") == extractor.precision == "float32"
     extract(extractor, tmp_path / "x", 1)
     vectors = read_unit_vectors(tmp_path / "x")
     found = np.stack([vectors[f"s{seed}-0"] for seed in SECONDS])

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from deep_speaker.config import read_experiment
-from deep_speaker.embeddings import extraction, inference
-from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings import extraction
+from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir
@@ -55,13 +55,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "test"
 
 
-@pytest.fixture
-def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let any processor have bfloat16, so that only the configs' precision keeps to float32."""
-    monkeypatch.setattr(inference, "has_bfloat16", lambda device: True)
-    extraction.open_extractor.cache_clear()
-
-
 def embed_plainly(
     folder: Path, state: dict[str, Tensor], name: str, scale: int, window: str, short: str
 ) -> list[Tensor]:
@@ -76,7 +69,6 @@ def embed_plainly(
     return embeddings
 
 
-@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("way", ["cpu", "gpu"])
 @pytest.mark.parametrize(
     ("config", "settings", "scale", "window", "short"),
@@ -87,7 +79,7 @@ def test_the_recipe_scores_as_the_source(
     config: str, settings: list[str], scale: int, window: str, short: str, way: str,
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Data directory, stage 1, import, extraction and scores by distances of crops."""
+    """Data directory, stage 1, import, extraction and scores, also where bfloat16 is asked for."""
     experiment = read_experiment(CONF / f"{config}.yaml", [], [*FEW, *settings])
     state = make_state(experiment.network.name)
     stored = {} if config == "resnetse34" else stored_buffers(WINDOWS[window])
@@ -99,7 +91,9 @@ def test_the_recipe_scores_as_the_source(
     save_checkpoint(tmp_path / "best.pt", checkpoint)
     if way == "gpu":  # by the way that a GPU takes, gone here on the CPU
         monkeypatch.setattr(extraction, "in_processes", lambda device: False)
-    extract(Extractor(tmp_path / "best.pt", folder, experiment, CPU), tmp_path / "x", 1)
+    extractor = Extractor(tmp_path / "best.pt", folder, experiment, CPU)
+    assert choose_precision(extractor, "bfloat16") == extractor.precision == "float32"
+    extract(extractor, tmp_path / "x", 1)
     crops = read_crops(tmp_path / "x", list(read_table(folder / "utt2spk")))
     assert crops == pytest.approx(np.stack([one.numpy() for one in expected]), abs=2e-5)
     first, second = np.triu_indices(len(LENGTHS), 1)

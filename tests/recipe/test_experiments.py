@@ -24,6 +24,7 @@ from deep_speaker.embeddings.teachers import embed_training_set
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.networks.pace import Asked
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.results.computation import compute_rows
 from deep_speaker.scoring.list_scoring import score_phase
@@ -178,7 +179,9 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
         folder, start = output / phase, start_of(phase, phases)
         initial = output / start / "best.pt" if start else None
         targets = [teach(experiment, train_dir, output)] if phase == "distillation" else []
-        train(experiment, phase, train_dir, folder, initial, False, CPU, targets)
+        train(
+            experiment, phase, train_dir, folder, initial, False, CPU, Asked("float32", 1), targets
+        )
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
     for part, count in (("train", 16), ("test", 6)):

@@ -165,6 +165,8 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["--stage"], "run.sh: option --stage needs a value; see --help"),
         (["--nj", "0"], "run.sh: --nj 0: expected a whole number of at least 1"),
         (["--nj", "two"], "run.sh: --nj two: expected a whole number of at least 1"),
+        (["--threads", "0"], "run.sh: --threads 0: expected a whole number of at least 1"),
+        (["--precision", "half"], "--precision half: expected auto, bfloat16 or float32"),
         (
             ["--corpus", "nonsense"],
             "--corpus nonsense: unknown; known: aishell cnceleb embedded folder kaldi lhotse "

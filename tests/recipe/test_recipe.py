@@ -31,7 +31,9 @@ BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of t
 # With enough held-out speakers to calibrate by.
 TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
 ONE_PHASE = ("--set", "finetuning=null")
-EMBEDDED = ("--nj", "2", "--prepare-options", TINY_CORPUS)  # with tiny.yaml as conf/embedded.yaml
+REPEATABLE = ("--precision", "float32", "--threads", "1")
+# With tiny.yaml as conf/embedded.yaml.
+EMBEDDED = ("--nj", "2", *REPEATABLE, "--prepare-options", TINY_CORPUS)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,14 @@ import torch
 
 from deep_speaker.config import Experiment
 from deep_speaker.networks.checkpoints import Checkpoint
+from deep_speaker.networks.pace import Asked
 from deep_speaker.training.loop import train
 from deep_speaker.training.trainer import Trainer
 from support.tiny_data import make_experiment
 
 CPU = torch.device("cpu")
 TINY = make_experiment()
+ASKED = Asked("float32", 1)  # so that runs repeat
 
 
 def run(
@@ -26,7 +28,7 @@ def run(
     resume: bool = False,
 ) -> list[dict[str, float]]:
     """Train, and return the history."""
-    train(experiment, phase, data_dir, output, initial, resume, CPU)
+    train(experiment, phase, data_dir, output, initial, resume, CPU, ASKED)
     history: list[dict[str, float]] = json.loads((output / "history.json").read_text())
     return history
 

@@ -7,7 +7,7 @@ import pytest
 from deep_speaker.training.loop import train
 from support.threads import one_thread
 from support.tiny_data import make_frames, write_features
-from support.training_runs import CPU, TINY
+from support.training_runs import ASKED, CPU, TINY
 
 __all__ = ["one_thread"]
 
@@ -22,5 +22,5 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pretrained(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished pre-training of the tiny experiment."""
     output = tmp_path_factory.mktemp("exp") / "pretraining"
-    train(TINY, "pretraining", data_dir, output, None, False, CPU)
+    train(TINY, "pretraining", data_dir, output, None, False, CPU, ASKED)
     return output

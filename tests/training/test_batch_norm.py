@@ -1,6 +1,5 @@
 """Synchronised batch normalisation: torch's own in one process; over ranks, that of one process."""
 
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from deep_speaker.config import read_experiment
 from deep_speaker.networks.registry import build_network
-from deep_speaker.training import ranks, trainer
+from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import SYNCHRONISED, synchronise
 from deep_speaker.training.setup import build_trainer
 from support.experiment_files import CONFIGS
@@ -122,12 +121,10 @@ def train_an_epoch(data_dir: Path, synchronised: bool) -> dict[str, Any]:
             "synchronised_batch_norm": synchronised,
         }
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "autocast", lambda device: nullcontext())
-        built = build_trainer(experiment, "pretraining", data_dir, None, CPU)
-        built.network.train()
-        loss, _ = built.compute_loss(next(iter(built.draw_batches(0)[1])))
-        figures = built.train_epoch(0, [])
+    built = build_trainer(experiment, "pretraining", data_dir, None, CPU)
+    built.network.train()
+    loss, _ = built.compute_loss(next(iter(built.draw_batches(0)[1])))
+    figures = built.train_epoch(0, [])
     return {"first": loss.item(), "figures": figures}
 
 

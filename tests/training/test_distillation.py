@@ -12,6 +12,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.networks.pace import Asked
 from deep_speaker.training import ranks
 from deep_speaker.training.history import best_epoch
 from deep_speaker.training.loop import train
@@ -41,7 +42,8 @@ def run(
     experiment: Experiment = STUDENT,
     resume: bool = False,
 ) -> list[dict[str, float]]:
-    train(experiment, "distillation", data_dir, output, None, resume, CPU, teachers)
+    asked = Asked("float32", 1)
+    train(experiment, "distillation", data_dir, output, None, resume, CPU, asked, teachers)
     return load_checkpoint(output / "last.pt").history
 
 
@@ -85,7 +87,7 @@ def test_the_student_comes_close_to_the_teacher_also_on_held_out_speakers(
 
 def test_the_held_out_distance_is_that_of_their_utterances(data_dir: Path, teacher: Path) -> None:
     built = build(data_dir, teacher)
-    embeddings = built.judge.embed(built.network, CPU)
+    embeddings = built.judge.embed(built.network, CPU, "float32")
     assert built.targets is not None
     cosines = [
         float(embedding @ built.targets.of(section))

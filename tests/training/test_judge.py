@@ -51,7 +51,7 @@ def test_error_and_cosine_are_those_of_all_pairs(tmp_path: Path) -> None:
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
     speakers = ["s01", "s02", "s04"]
     judge = Judge(source, speakers, experiment)
-    found, mean_cosine = judge.evaluate(judge.embed(FirstFrames().train(), CPU))
+    found, mean_cosine = judge.evaluate(judge.embed(FirstFrames().train(), CPU, "float32"))
 
     kept = [f"{speaker}-{i}" for speaker in speakers for i in range(3)]
     means = {key: frames[key].mean(axis=0, dtype=np.float64) for key in kept}
@@ -82,6 +82,6 @@ def test_speakers_that_do_not_overlap_have_no_error_also_by_parts_of_one_utteran
     source = FeatureSource(write_features(tmp_path / "d", frames, experiment), experiment)
     judge = Judge(source, ["s0", "s1", "s2"], experiment)
     assert len(judge.sections) == 3 * 5
-    error, mean_cosine = judge.evaluate(judge.embed(FirstFrames(), CPU))
+    error, mean_cosine = judge.evaluate(judge.embed(FirstFrames(), CPU, "float32"))
     assert error == 0
     assert mean_cosine == pytest.approx(3 * 10 / 105)  # pairs within speakers, of all

@@ -34,11 +34,11 @@ def test_a_tiny_run_learns_without_warnings(
     history = run(data_dir, tmp_path / "pretraining", experiment)
     assert history[-1]["loss"] < 0.4 * history[0]["loss"]
     assert history[-1]["accuracy"] > 0.5 > 0.15 > history[0]["accuracy"]
-    assert history[-1]["held_out_eer_percent"] < 22
+    assert history[-1]["held_out_eer_percent"] < 24
     initial = tmp_path / "pretraining/last.pt"
     tuned = run(data_dir, tmp_path / "tuned", experiment, "finetuning", initial)
     assert tuned[-1]["loss"] < 0.9 * tuned[0]["loss"] < 0.1  # the margin
-    assert tuned[-1]["held_out_eer_percent"] < 22
+    assert tuned[-1]["held_out_eer_percent"] < 24
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

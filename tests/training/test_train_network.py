@@ -18,6 +18,7 @@ def test_command_trains_a_phase(
 ) -> None:
     config = write_experiment(tmp_path / "tiny.yaml", TINY)
     command = f"train_network.py --config {config} --phase pretraining --device cpu"
+    command += " --precision float32 --threads 1"
     monkeypatch.setattr("sys.argv", [*command.split(), str(data_dir), str(tmp_path / "run")])
     train_network.main()
     assert_same(load_checkpoint(tmp_path / "run/last.pt"), load_checkpoint(pretrained / "last.pt"))

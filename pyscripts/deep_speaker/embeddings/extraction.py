@@ -1,5 +1,6 @@
 """Extraction: the embeddings of a data directory by a checkpoint."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,9 +19,12 @@ from deep_speaker.embeddings.xvectors import average, fill_xvectors, write_crops
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
+from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
+
+SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Extractor:
     data_dir: Path
     experiment: Experiment
     device: torch.device
+    precision: Precision = "float32"
 
     def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
         """Return the utterance, and the embeddings of its pieces; see `embed_pieces`."""
@@ -42,11 +47,44 @@ class Extractor:
 @lru_cache(maxsize=1)
 def open_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]:
     """Load the network and open the pieces; both are kept from one utterance to the next."""
+    network, reader = load_extractor(extractor)
+    return for_inference(network, extractor.device, extractor.precision), reader
+
+
+def load_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]:
+    """Load the network as it was trained, and open the pieces."""
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
-    reader = PieceReader(source, extractor.experiment, network.fewest_frames)
+    return network, PieceReader(source, extractor.experiment, network.fewest_frames)
+
+
+def choose_precision(extractor: Extractor, asked: Precision | None) -> Precision:
+    """Choose the precision of a run's embeddings, which are compared with each other, and say so.
+
+    The experiment's `extraction.precision` holds if it is float32. Else it is what is asked for, or
+    what takes an utterance of a middling length less time: on a CPU on one thread, as in a worker.
+    """
+    if extractor.experiment.extraction.precision == "float32":
+        if asked == "bfloat16":
+            logging.info("extraction.precision of the config is float32: --precision gives way")
+        asked = "float32"
+    threads = 1 if in_processes(extractor.device) else None
+    pace, said = choose_pace(extractor.device, Asked(asked, threads), lambda: make_trial(extractor))
+    logging.info("extraction: %s", said)
+    return pace.precision
+
+
+def make_trial(extractor: Extractor) -> Step:
+    """Return what embeds an utterance that is neither short nor long."""
+    network, reader = load_extractor(extractor)  # not to be kept: workers open files of their own
+    utterances = list(reader.source.utt2spk)
+    some = sorted(utterances[:: -(-len(utterances) // SAMPLED)], key=reader.source.num_voiced)
+    pieces = reader.read(some[len(some) // 2])
+    networks = {
+        precision: for_inference(network, extractor.device, precision) for precision in PRECISIONS
+    }
     options = extractor.experiment.extraction
-    return for_inference(network, extractor.device, options), reader
+    return lambda pace: embed_pieces(networks[pace.precision], pieces, options, extractor.device)
 
 
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:

@@ -13,7 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from deep_speaker.config import Extraction
 from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
 from deep_speaker.embeddings.xvectors import average
-from deep_speaker.networks.devices import AnyModule, all_digits, has_bfloat16, to_device
+from deep_speaker.networks.devices import AnyModule, all_digits, to_device
+from deep_speaker.networks.pace import Precision
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork
 from deep_speaker.system.processes import ahead
 
@@ -121,14 +122,11 @@ def batch_by_frames(
 
 
 def for_inference(
-    network: EmbeddingNetwork, device: torch.device, options: Extraction
+    network: EmbeddingNetwork, device: torch.device, precision: Precision
 ) -> EmbeddingNetwork:
-    """Copy a network into one that embeds the same, faster, and no longer trains.
-
-    In bfloat16 where the hardware has it, unless the options ask for float32.
-    """
+    """Copy a network into one that embeds the same, faster, and no longer trains."""
     copied = fold_batch_norm(copy.deepcopy(network).eval())
-    if options.precision == "fastest" and has_bfloat16(device):
+    if precision == "bfloat16":
         cast_weights(copied)
     return to_device(copied, device)
 

@@ -12,6 +12,7 @@ from deep_speaker.embeddings.xvectors import average
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
 from deep_speaker.features.shards import analyse
 from deep_speaker.networks.checkpoints import load_checkpoint, trained_with
+from deep_speaker.networks.pace import Precision
 from deep_speaker.networks.registry import build_network
 
 
@@ -25,15 +26,16 @@ class SampleEmbedder:
         experiment: of the checkpoint.
     """
 
-    def __init__(self, checkpoint: Path, device: torch.device) -> None:
+    def __init__(
+        self, checkpoint: Path, device: torch.device, precision: Precision = "float32"
+    ) -> None:
         loaded = load_checkpoint(checkpoint)
         self.experiment = Experiment.model_validate(trained_with(loaded))
         self._device = device
-        # The last digits do not count.
-        self._extraction = self.experiment.extraction.model_copy(update={"precision": "fastest"})
+        self._extraction = self.experiment.extraction
         network = build_network(self.experiment)
         network.load_state_dict(loaded.network)
-        self._network = for_inference(network, device, self._extraction)
+        self._network = for_inference(network, device, precision)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Embed samples of `experiment.features.sampling_rate`: unit length, shape (dim,).

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, Section, split_section
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
+from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.system.processes import map_in_processes
 
 # What decides a checkpoint's embeddings besides its weights.
@@ -86,6 +87,7 @@ class Teacher:
     checkpoint: Path
     data_dir: Path
     device: torch.device
+    precision: Precision = "float32"
 
     def __call__(self, job: Job) -> np.ndarray:
         """Embed the pieces of an utterance: unit length, shape (pieces, dim)."""
@@ -105,7 +107,7 @@ class Teacher:
 @lru_cache(maxsize=1)
 def open_teacher(teacher: Teacher) -> tuple[SampleEmbedder, SampleSource]:
     """Load the network and open the samples; both are kept from one utterance to the next."""
-    embedder = SampleEmbedder(teacher.checkpoint, teacher.device)
+    embedder = SampleEmbedder(teacher.checkpoint, teacher.device, teacher.precision)
     rate = embedder.experiment.features.sampling_rate
     return embedder, SampleSource(teacher.data_dir, rate)
 
@@ -117,11 +119,15 @@ def embed_training_set(
     output: Path,
     device: torch.device,
     num_jobs: int,
+    asked: Precision | None = None,
 ) -> Path:
     """Embed the pieces of a training set, and return the folder below `output` that has them.
 
     Experiments share it where they have the same teacher and the same pieces. What is there, and
     made of the same samples, is not embedded again.
+
+    Args:
+        asked: the precision; None: what is faster in a trial.
     """
     options = experiment.distillation
     if options is None:
@@ -134,7 +140,10 @@ def embed_training_set(
         "%s: of the pieces of %d utterances it has those of %d",
         kept.folder, len(jobs), len(jobs) - len(missing),
     )  # fmt: skip
-    results = embed_jobs(Teacher(checkpoint, data_dir, device), missing, num_jobs)
+    teacher = Teacher(checkpoint, data_dir, device)
+    if missing:
+        teacher = choose_precision(teacher, missing[0], asked)
+    results = embed_jobs(teacher, missing, num_jobs)
     bar = iter(tqdm(results, "teacher", total=len(missing), unit="utt", disable=None, leave=False))
     done = 0
     while some := list(islice(bar, KEPT_TOGETHER)):
@@ -147,6 +156,24 @@ def embed_training_set(
         done += len(some)
         logging.info("%s: %d of %d utterances embedded", kept.folder, done, len(missing))
     return kept.folder
+
+
+def choose_precision(teacher: Teacher, job: Job, asked: Precision | None) -> Teacher:
+    """Return a teacher in the precision that is asked for, or that is faster in a trial."""
+
+    def prepare() -> Step:
+        in_each = {each: replace(teacher, precision=each) for each in PRECISIONS}
+        opened = {each: open_teacher(one) for each, one in in_each.items()}
+        first, last = job.spans[0]
+        embedder, samples = opened["float32"]
+        rate = embedder.experiment.features.sampling_rate
+        heard = samples.read(job.utterance)[max(0, round(first * rate)) : round(last * rate)]
+        return lambda pace: opened[pace.precision][0](heard)
+
+    threads = 1 if in_processes(teacher.device) else None
+    pace, said = choose_pace(teacher.device, Asked(asked, threads), prepare)
+    logging.info("teacher: %s", said)
+    return replace(teacher, precision=pace.precision)
 
 
 def list_jobs(data_dir: Path, experiment: Experiment, options: TeacherTraining) -> list[Job]:

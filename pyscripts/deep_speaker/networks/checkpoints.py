@@ -30,6 +30,7 @@ class Checkpoint:
         speakers: the training speakers, in the order of the loss's classes.
         epochs: the number of epochs done.
         history: the figures of each epoch, for the log and the report.
+        pace: that of its training, by the names of `Pace`; None: not known.
     """
 
     experiment: dict[str, Any]
@@ -40,6 +41,7 @@ class Checkpoint:
     speakers: list[str]
     epochs: int
     history: list[dict[str, float]]
+    pace: dict[str, Any] | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

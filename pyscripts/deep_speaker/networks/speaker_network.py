@@ -88,7 +88,9 @@ class SpeakerNetwork(EmbeddingNetwork):
         check_input(fbanks, lengths, self.num_bins, self.fewest_frames)
         if self.normalisation is not None:
             fbanks = self.normalisation(fbanks, lengths)
-        images = fbanks.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        # The channel is the last axis in memory: by `unsqueeze(1)` convolutions would take the
+        # images, and give the maps of the first layers, as if channels came first.
+        images = fbanks.contiguous().unsqueeze(3).permute(0, 3, 1, 2)
         features, lengths = self.trunk(images, lengths)
         with torch.autocast(fbanks.device.type, enabled=False):
             return self.pooling(features.to(self.affine.weight.dtype), lengths)

@@ -9,6 +9,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.embeddings.inference import embed_utterance, for_inference
 from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
+from deep_speaker.networks.pace import Precision
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 
 
@@ -23,8 +24,7 @@ class Judge:
         self, source: FeatureSource, speakers: Sequence[str], experiment: Experiment
     ) -> None:
         self._source = source
-        # Epochs are compared with each other alone, so the last digits do not count.
-        self._extraction = experiment.extraction.model_copy(update={"precision": "fastest"})
+        self._extraction = experiment.extraction
         sections = source.sections_by_speaker(
             speakers,
             experiment.first_phase.chunk_frames,
@@ -35,9 +35,16 @@ class Judge:
         self._pairs = np.triu_indices(len(labels), 1)
         self._is_target = labels[self._pairs[0]] == labels[self._pairs[1]]
 
-    def embed(self, network: EmbeddingNetwork, device: torch.device) -> np.ndarray:
-        """Embed the sections: unit length, shape (sections, dim)."""
-        network = for_inference(network, device, self._extraction)
+    def embed(
+        self, network: EmbeddingNetwork, device: torch.device, precision: Precision
+    ) -> np.ndarray:
+        """Embed the sections: unit length, shape (sections, dim).
+
+        Args:
+            precision: that of the training, whatever the extraction's: epochs are compared with
+                each other alone.
+        """
+        network = for_inference(network, device, precision)
         return np.stack(
             [
                 embed_utterance(network, self._source.read(section), self._extraction, device)

@@ -16,9 +16,11 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
     trained_with,
 )
+from deep_speaker.networks.pace import Asked
 from deep_speaker.system.files import read_utf8, replace_directory
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
+from deep_speaker.training.pacing import settle_pace
 from deep_speaker.training.recorder import Recorder
 from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
@@ -34,6 +36,7 @@ def train(
     initial: Path | None,
     resume: bool,
     device: torch.device,
+    asked: Asked,
     teachers: Sequence[Path] = (),
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
@@ -42,6 +45,7 @@ def train(
     several ranks only the first writes.
 
     Args:
+        asked: of the precision and the threads.
         teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
@@ -59,6 +63,7 @@ def train(
         check_speakers(last, trainer.speakers)
         trainer.restore(last)
         logging.info("resuming after epoch %d", last.epochs)
+    trainer.pace = settle_pace(trainer, asked, last)
     history = last.history if last else []
     if ranks.rank() > 0:
         run_epochs(trainer, history, None)
@@ -125,10 +130,11 @@ def run_epochs(
             break
         start = time.monotonic()
         figures = trainer.train_epoch(epoch, held_out_errors(history))
+        speed = trainer.steps_per_epoch / (time.monotonic() - start)
         if recorder:
             figures |= trainer.judge_network()
         history.append(ranks.broadcast(figures))
         if recorder:
-            recorder.keep(history, time.monotonic() - start)
+            recorder.keep(history, time.monotonic() - start, speed)
     if recorder:
         recorder.finish(history)

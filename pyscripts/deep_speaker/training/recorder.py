@@ -37,10 +37,15 @@ class Recorder:
         self._log.close()
         self._board.close()
 
-    def keep(self, history: list[dict[str, float]], seconds: float) -> None:
-        """Log the last epoch and write its checkpoint, also as the best if it is."""
+    def keep(self, history: list[dict[str, float]], seconds: float, speed: float) -> None:
+        """Log the last epoch and write its checkpoint, also as the best if it is.
+
+        Args:
+            seconds: that it took, with its judgement.
+            speed: steps per second, without.
+        """
         epochs = len(history)
-        self._log_epoch(epochs, history[-1], seconds)
+        self._log_epoch(epochs, history[-1], f"{seconds:.0f} s, {speed:.3g} steps/s")
         checkpoint = self._trainer.checkpoint(epochs, history)
         if best_epoch(history) == epochs - 1:
             save_checkpoint(self._folder / "best.pt", checkpoint)
@@ -51,11 +56,11 @@ class Recorder:
         # Written after the best: a stop between the two repeats the epoch.
         save_checkpoint(self._folder / "last.pt", checkpoint)
 
-    def _log_epoch(self, epochs: int, figures: dict[str, float], seconds: float) -> None:
-        """Log an epoch's figures, and warn of a collapse."""
+    def _log_epoch(self, epochs: int, figures: dict[str, float], pace: str) -> None:
+        """Log an epoch's figures and its pace, and warn of a collapse."""
         phase, training = self._trainer.phase, self._trainer.training
         listed = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        logging.info("%s epoch %d/%d: %s (%.0f s)", phase, epochs, training.epochs, listed, seconds)
+        logging.info("%s epoch %d/%d: %s (%s)", phase, epochs, training.epochs, listed, pace)
         for name, value in figures.items():
             self._board.add_scalar(f"{phase}/{name}", value, epochs)
         if isinstance(training.loss, Triplet) and has_collapsed(figures, training.loss.margin):

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from deep_speaker.config import Experiment, Training
 from deep_speaker.config.phases import TRAINED
@@ -17,12 +16,14 @@ from deep_speaker.losses.base import LossResult, SpeakerLoss
 from deep_speaker.losses.distillation import DistillationLoss
 from deep_speaker.networks.checkpoints import Checkpoint, copy_state
 from deep_speaker.networks.devices import autocast
+from deep_speaker.networks.pace import Pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
 from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import fix_statistics
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.training.judge import Judge
+from deep_speaker.training.progress import StepProgress
 from deep_speaker.training.samplers import SpeakerBatches
 from deep_speaker.training.schedules import learning_rate
 from deep_speaker.training.targets import Targets
@@ -39,6 +40,7 @@ class Trainer:
         targets: of distillation.
         parallel: the network, which several ranks keep alike.
         steps_per_epoch: steps of the optimiser.
+        pace: the precision and the threads; see `training.pacing`.
     """
 
     experiment: Experiment
@@ -55,6 +57,7 @@ class Trainer:
     optimiser: torch.optim.Optimizer
     steps_per_epoch: int
     device: torch.device
+    pace: Pace = field(default_factory=Pace)
 
     def train_epoch(self, epoch: int, errors: Sequence[float]) -> dict[str, float]:
         """Take the steps of one epoch.
@@ -72,20 +75,16 @@ class Trainer:
         torch.manual_seed(seed)
         totals: dict[str, float] = {}
         rate = 0.0
-        bar = tqdm(
-            range(self.steps_per_epoch),
-            f"epoch {epoch + 1}/{self.training.epochs}",
-            disable=None if ranks.rank() == 0 else True,
-            leave=False,
-        )
-        for step in bar:
+        name = f"{self.phase} epoch {epoch + 1}/{self.training.epochs}"
+        progress_log = StepProgress(name, self.steps_per_epoch)
+        for step in range(self.steps_per_epoch):
             done = epoch * self.steps_per_epoch + step
             progress = done / (self.training.epochs * self.steps_per_epoch)
             rate = learning_rate(self.training.schedule, progress, epoch, errors)
             figures = self._step(
                 list(islice(batches, self.training.batches_per_step)), progress, rate
             )
-            bar.set_postfix(loss=f"{figures['loss']:.3f}", refresh=False)
+            progress_log.show(figures["loss"])
             for name, value in figures.items():
                 totals[name] = totals.get(name, 0.0) + value / self.steps_per_epoch
         return totals | {"learning_rate": rate}
@@ -115,7 +114,7 @@ class Trainer:
 
     def compute_loss(self, batch: Batch) -> LossResult:
         """Compute the loss over the batch of all ranks together."""
-        with autocast(self.device):
+        with autocast(self.device, self.pace.precision):
             embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
         labels = batch.labels.to(self.device, non_blocking=True)
         others = [labels]
@@ -148,7 +147,7 @@ class Trainer:
 
         In distillation `held_out_distance`, too: the mean cosine distance to the teacher.
         """
-        embeddings = self.judge.embed(self.network, self.device)
+        embeddings = self.judge.embed(self.network, self.device, self.pace.precision)
         error, mean_cosine = self.judge.evaluate(embeddings)
         figures = {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
         if self.targets and isinstance(self.loss, DistillationLoss):
@@ -173,4 +172,5 @@ class Trainer:
             speakers=self.speakers,
             epochs=epochs,
             history=history,
+            pace=asdict(self.pace),
         )
