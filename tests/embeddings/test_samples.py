@@ -17,7 +17,6 @@ from support.teachers import write_recordings, write_teacher
 from support.tiny_data import make_experiment
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.usefixtures("exact")
 
 CHUNK = {"mean": "chunk", "scale": "chunk"}
 EXPERIMENTS: dict[str, dict[str, Any]] = {

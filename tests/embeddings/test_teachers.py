@@ -57,7 +57,8 @@ def teacher(tmp_path: Path) -> Path:
 
 
 def embed(teacher: Path, data_dir: Path, student: object = STUDENT, jobs: int = 1) -> Path:
-    return embed_training_set(teacher, data_dir, student, data_dir.parent / "exp", CPU, jobs)  # type: ignore[arg-type]
+    output = data_dir.parent / "exp"
+    return embed_training_set(teacher, data_dir, student, output, CPU, jobs, "float32")  # type: ignore[arg-type]
 
 
 def piece_bounds(data_dir: Path) -> dict[str, tuple[str, int, int]]:
@@ -76,7 +77,7 @@ def piece_bounds(data_dir: Path) -> dict[str, tuple[str, int, int]]:
     return bounds
 
 
-@pytest.mark.usefixtures("exact", "no_processes")
+@pytest.mark.usefixtures("no_processes")
 def test_targets_are_the_teachers_own_embeddings_of_the_pieces_samples(
     data_dir: Path, teacher: Path, tmp_path: Path
 ) -> None:
