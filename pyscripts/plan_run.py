@@ -40,7 +40,7 @@ def main() -> None:
     data, experiment_dir = Path("data") / options.name, choose_folder(options)
     config = experiment_dir / RESOLVED
     experiment = write_experiment(config, options.config, options.override, options.set)
-    slims = slims_teacher(options, experiment)
+    slims = experiment.slims_teacher and not options.initial_model
     has_initial = bool(options.initial_model) or slims
     start = "initial_model" if has_initial else "untrained"
     check_finetuning(options, experiment, experiment_dir)
@@ -98,16 +98,6 @@ def parse_options() -> argparse.Namespace:
 def of_stage(phases: Iterable[str], stage: Stage) -> list[str]:
     """Return those of some phases that a stage makes."""
     return [phase for phase in phases if PHASES[phase].stage == stage]
-
-
-def slims_teacher(options: argparse.Namespace, experiment: Experiment) -> bool:
-    """Tell whether training starts from the slimmed teacher; imported weights go before."""
-    distillation = experiment.distillation
-    if distillation is None or distillation.starts_from != "teacher":
-        return False
-    if options.initial_model:
-        logging.info("distillation starts from %s, not from its teacher", options.initial_model)
-    return not options.initial_model
 
 
 def check_teacher(options: argparse.Namespace, trained: Sequence[str], slims: bool) -> None:

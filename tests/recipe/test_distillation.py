@@ -3,7 +3,9 @@
 import json
 
 import pytest
+import torch
 
+from deep_speaker.config import read_experiment
 from support.recipe import Recipe
 from support.speech import make_speech, write_audio
 from support.teachers import write_teacher
@@ -68,6 +70,34 @@ def test_another_student_takes_what_the_teachers_have_said(recipe: Recipe, print
     assert "resuming" not in told
     again = recipe.run(*CONFIG, *TEACHERS, *smaller, "--resume", "true")
     assert again.count("is finished; nothing to resume") == 4
+
+
+def test_a_student_starts_as_its_slimmed_teacher(recipe: Recipe, printed: str) -> None:
+    network = "{name: ecapa_tdnn, channels: %d, pooled_channels: %d, embedding_dim: 8}"
+    settings = ["pretraining=null", "finetuning=null", "scoring.backends=[cosine]"]
+    config = recipe.folder / CONFIG[1]
+    wide = read_experiment(config, [], [*settings, "network=" + network % (24, 32)])
+    write_teacher(recipe.folder / "wide.pt", wide)
+    (recipe.folder / "slim.yaml").write_text(
+        f"network: {network % (16, 24)}\ndistillation: {{starts_from: teacher}}\n"
+    )
+    words = [word for setting in settings for word in ("--set", setting)]
+    words += ["--override", "slim.yaml", "--teacher", "wide.pt", "--stage", "2"]
+    told = recipe.run(*CONFIG, *words)
+    (experiment,) = recipe.folder.glob("exp/folder/tiny_distillation.slim.*")
+    start = experiment.relative_to(recipe.folder) / "initial_model/best.pt"
+    assert f"distillation starts from {start}" in told
+    first, begun = (
+        torch.load(experiment / name, weights_only=True)["network"]
+        for name in ("initial_model/best.pt", "distillation/initial.pt")
+    )
+    assert all(torch.equal(first[key], begun[key]) for key in first)
+    rows = json.loads((experiment / "results.json").read_text())
+    phases = ["statistics", "statistics_no_mean", "initial_model", "distillation"]
+    assert [row["phase"] for row in rows if row["trials"] == "trials"] == phases
+    again = recipe.run(*CONFIG, *words, "--stop-stage", "2", "--resume", "true")
+    assert "is finished; nothing to resume" in again
+    assert "slimming" not in again
 
 
 @pytest.mark.parametrize(

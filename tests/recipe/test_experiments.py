@@ -23,12 +23,13 @@ from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.embeddings.teachers import embed_training_set
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
-from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.networks.checkpoints import load_checkpoint, save_checkpoint
 from deep_speaker.networks.pace import Asked
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.results.computation import compute_rows
 from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.training.loop import train
+from deep_speaker.training.slimmed_start import slim_teacher
 from support.experiment_files import CONF, CONFIGS, names_in
 from support.speech import make_speech, write_audio
 from support.teachers import write_teacher
@@ -109,6 +110,15 @@ PROMISED: list[tuple[str, Path, list[str]]] = [
     ("speeds", TINY, ["augmented_copies={kinds: [], speeds: [0.9]}", ALONE]),
     ("distillation", TINY, [distillation("{name: distillation}"), "pretraining=null"]),
     (
+        "slimmed teacher",
+        TINY,
+        [
+            distillation("{name: distillation}", "starts_from: teacher", "fixed_batch_norm: true"),
+            "network={name: ecapa_tdnn, channels: 16, pooled_channels: 24, embedding_dim: 16}",
+            "pretraining=null",
+        ],
+    ),
+    (
         "distillation of copies",
         TINY,
         [
@@ -178,7 +188,9 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
     for phase in phases:
         folder, start = output / phase, start_of(phase, phases)
         initial = output / start / "best.pt" if start else None
-        targets = [teach(experiment, train_dir, output)] if phase == "distillation" else []
+        targets: list[Path] = []
+        if phase == "distillation":
+            targets, initial = teach(experiment, train_dir, output)
         train(
             experiment, phase, train_dir, folder, initial, False, CPU, Asked("float32", 1), targets
         )
@@ -197,13 +209,28 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
     assert all(0 <= row["eer_percent"] <= 100 for row in rows)
 
 
-def teach(experiment: Experiment, train_dir: Path, output: Path) -> Path:
-    """Embed the training set by a teacher with another front end and dimension."""
-    teacher = make_experiment(
-        features={"front_end": "speechbrain", "num_mels": 20}, network={"embedding_dim": 12}
+def teach(experiment: Experiment, train_dir: Path, output: Path) -> tuple[list[Path], Path | None]:
+    """Embed the training set by a teacher; return its embeddings, and the student's first weights.
+
+    The teacher has another front end and dimension, unless it is the student's start.
+    """
+    assert experiment.distillation is not None
+    slims = experiment.distillation.starts_from == "teacher"
+    wide = {"channels": 24, "pooled_channels": 32}
+    teacher = (
+        experiment.model_copy(update={"network": experiment.network.model_copy(update=wide)})
+        if slims
+        else make_experiment(
+            features={"front_end": "speechbrain", "num_mels": 20}, network={"embedding_dim": 12}
+        )
     )
     checkpoint = write_teacher(output / "teacher.pt", teacher)
-    return embed_training_set(checkpoint, train_dir, experiment, output / "teachers", CPU, 1)
+    folder = embed_training_set(checkpoint, train_dir, experiment, output / "teachers", CPU, 1)
+    if not slims:
+        return [folder], None
+    initial = output / "initial_model/best.pt"
+    save_checkpoint(initial, slim_teacher(experiment, checkpoint, train_dir, folder, CPU))
+    return [folder], initial
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_the_default_experiment(plan: Plan, folder: Path) -> None:
         "config": "exp/mine/embedded/resolved.yaml",
         "train_set": "train",
         "initial_checkpoint": "",
+        "slims_teacher": "",
         "start": "untrained",
         "trained": "pretraining finetuning pretraining_continued",
         "trained_in_2": "pretraining",
@@ -244,3 +245,23 @@ def test_a_teacher_and_distillation_go_together(plan: Plan) -> None:
         plan("--teacher", "a.pt", "b.pt")
     for stages in (("--stop-stage", "1"), ("--stage", "3")):  # which do not train it
         assert plan(*NO_PRETRAINING, *stages)["last"] == "finetuning"
+
+
+def test_distillation_that_starts_as_its_teacher_is_measured_against_that(plan: Plan) -> None:
+    slimmed = ("--set", "distillation.starts_from=teacher", "--set", "finetuning=null")
+    words = (*NO_PRETRAINING, *slimmed, "--teacher")
+    values = plan(*words, "a.pt", config="ecapa_tdnn")
+    start = f"{values['experiment']}/initial_model/best.pt"
+    assert values["distillation_from"] == values["initial_checkpoint"] == start
+    assert (values["start"], values["slims_teacher"]) == ("initial_model", "true")
+    assert values["phases"] == "statistics statistics_no_mean initial_model distillation"
+    with pytest.raises(ValueError, match=r"--teacher a\.pt b\.pt: distillation.starts_from teach"):
+        plan(*words, "a.pt", "b.pt", config="ecapa_tdnn")
+
+
+def test_weights_that_are_named_go_before_the_teacher_s(plan: Plan) -> None:
+    slimmed = ("--set", "distillation.starts_from=teacher", "--teacher", "a.pt")
+    words = (*NO_PRETRAINING, *slimmed, "--initial-model", "lite.model")
+    values = plan(*words, config="ecapa_tdnn")
+    assert (values["start"], values["slims_teacher"]) == ("initial_model", "")
+    assert values["initial_checkpoint"].endswith(".lite/initial_model/best.pt")

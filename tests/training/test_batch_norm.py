@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from deep_speaker.config import read_experiment
+from deep_speaker.networks.checkpoints import copy_state
 from deep_speaker.networks.registry import build_network
 from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import SYNCHRONISED, synchronise
@@ -161,3 +162,24 @@ def test_two_ranks_train_as_one_process_does(data_dir: Path, two_ranks: list[Any
     for name in ("first", "figures"):
         assert apart[name] != pytest.approx(alone[name], rel=1e-2)
     assert alone == train_an_epoch(data_dir, False)  # one process has nothing to synchronise
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_fixed_statistics_stay_and_normalise_while_weights_learn(
+    fixed: bool, data_dir: Path
+) -> None:
+    experiment = make_experiment(pretraining={"fixed_batch_norm": fixed})
+    built = build_trainer(experiment, "pretraining", data_dir, None, CPU)
+    before = copy_state(built.network)
+    built.train_epoch(0, [])
+    built.train_epoch(1, [])
+    changed = {
+        name.rpartition(".")[2]
+        for name, tensor in built.network.state_dict().items()
+        if not torch.equal(tensor, before[name])
+    }
+    statistics = {"running_mean", "running_var", "num_batches_tracked"}
+    assert {"weight", "bias"} <= changed
+    assert changed & statistics == (set() if fixed else statistics)
+    for norm in (each for each in built.network.modules() if isinstance(each, _BatchNorm)):
+        assert norm.training != fixed

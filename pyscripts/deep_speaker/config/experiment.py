@@ -64,6 +64,11 @@ class Experiment(ConfigSection):
         assert first is not None  # `check_phases`
         return first
 
+    @property
+    def slims_teacher(self) -> bool:
+        """Whether distillation starts from its teacher, slimmed."""
+        return self.distillation is not None and self.distillation.starts_from == "teacher"
+
     @model_validator(mode="after")
     def check_phases(self) -> "Experiment":
         if self.pretraining is None and self.distillation is None:
@@ -78,10 +83,9 @@ class Experiment(ConfigSection):
 
     @model_validator(mode="after")
     def check_start(self) -> "Experiment":
-        slims = self.distillation and self.distillation.starts_from == "teacher"
         pooling = "context_attentive_statistics"
         fits = isinstance(self.network, ECAPATDNN) and self.network.pooling == pooling
-        if slims and not fits:
+        if self.slims_teacher and not fits:
             raise ValueError(
                 f"distillation.starts_from teacher: needs network ecapa_tdnn with pooling {pooling}"
                 f", not {self.network.name}: set it to random, or take that network"

@@ -6,7 +6,7 @@ it: so it mends the errors of the layers before, too. See `slimming` for both.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,7 +79,9 @@ def slim(teacher: Any, student: Any, chunks: Tensor) -> None:
     ):
         maps = fit_block(large_block, small_block, maps, of_block)
         outputs.append(maps)
-    maps = fit_delay(large.output, small.output, side_by_side(outputs), kept.pooled)
+    maps = side_by_side(outputs)
+    del outputs  # of each block 1.4 KB a frame and more
+    maps = fit_delay(large.output, small.output, maps, kept.pooled)
     fit_pooling(teacher.pooling, student.pooling, maps)
     dimensions = torch.arange(teacher.embedding_dim, device=bins.device)
     take_part(student.affine, teacher.affine, dimensions, twice(maps))
@@ -146,6 +148,11 @@ def add_frames(moments: Moments, channels: int | None, maps: Sequence[Tensor]) -
     moments.add(as_rows(maps[0][:, :channels]))
 
 
+def in_parts(maps: Both) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the maps of some chunks after others, of both networks: layers take much memory."""
+    return zip(maps.teacher.split(AT_ONCE), maps.student.split(AT_ONCE), strict=True)
+
+
 def as_rows(maps: Tensor) -> Tensor:
     """Return maps (chunks, channels, frames, 1) as frames (chunks * frames, channels)."""
     return maps.squeeze(3).transpose(1, 2).flatten(0, 1)
@@ -155,15 +162,14 @@ def fit_delay(large: Any, small: Any, maps: Both, kept: Tensor) -> Both:
     """Fit a layer on frames of which the channels `kept` stay, with its ReLU and normalisation."""
     take_part(small.affine, large.affine, kept, maps.kept)
     take_channels(small.norm, large.norm, kept)
-    wanted = large.affine(maps.teacher)[0]
-    moments = Moments()
-    for inputs, outputs in zip(
-        maps.student.split(AT_ONCE), wanted[:, kept].split(AT_ONCE), strict=True
-    ):
-        heard = small.affine.stack(small.affine.continue_ends(inputs))
-        moments.add(as_rows(heard), as_rows(outputs - small.affine(inputs)[0]))
+    moments, passed = Moments(), []
+    for teacher, student in in_parts(maps):
+        wanted = large.affine(teacher)[0]
+        heard = small.affine.stack(small.affine.continue_ends(student))
+        moments.add(as_rows(heard), as_rows(wanted[:, kept] - small.affine(student)[0]))
+        passed.append(large.norm(large.relu(wanted)))
     correct(small.affine, moments, OF_FRAMES)
-    return Both(large.norm(large.relu(wanted)), small(maps.student)[0], kept)
+    return Both(torch.cat(passed), small(maps.student)[0], kept)
 
 
 def fit_block(large: Any, small: Any, maps: Both, kept: KeptInBlock) -> Both:
@@ -222,9 +228,7 @@ def fit_pooling(large: Any, small: Any, maps: Both) -> None:
     take_part(small.scores, large.scores, maps.kept, every)
     take_channels(small.norm, large.norm, twice(maps))
     moments = Moments()
-    for teacher, student in zip(
-        maps.teacher.split(AT_ONCE), maps.student.split(AT_ONCE), strict=True
-    ):
+    for teacher, student in in_parts(maps):
         teacher, student = teacher.squeeze(3), student.squeeze(3)
         context = small.context(student)[:, :, None].expand(-1, -1, student.shape[2])
         heard = torch.cat([student, context], dim=1).transpose(1, 2)

@@ -43,7 +43,7 @@ def slim_teacher(
         ValueError: the experiment does not ask for it, or the teacher cannot be slimmed to it.
     """
     options = experiment.distillation
-    if options is None or options.starts_from != "teacher":
+    if options is None or not experiment.slims_teacher:
         raise ValueError("nothing to do: distillation.starts_from is not teacher")
     large = open_teacher(teacher, experiment).to(device)
     small = build_network(experiment).eval().to(device)
