@@ -56,6 +56,7 @@ PARAMETERS = {
     "resnetse34l": 1_437_078,
     "resnetse34l_2021": 1_437_078,
     "resnetse34l_aam": 1_502_614,
+    "small": 3_860_112,
     "vggvox40": 4_032_448,
     "voice_embeddings": 24_165_568,
     "xvector": 4_219_868,
@@ -216,7 +217,7 @@ def teach(experiment: Experiment, train_dir: Path, output: Path) -> tuple[list[P
     """
     assert experiment.distillation is not None
     slims = experiment.distillation.starts_from == "teacher"
-    wide = {"channels": 24, "pooled_channels": 32}
+    wide = {"channels": 24, "pooled_channels": 56}
     teacher = (
         experiment.model_copy(update={"network": experiment.network.model_copy(update=wide)})
         if slims
