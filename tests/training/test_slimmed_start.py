@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 
 from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource
@@ -14,7 +14,7 @@ from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.training import slimmed_start
 from deep_speaker.training.setup import build_trainer
-from deep_speaker.training.slimmed_start import slim_teacher
+from deep_speaker.training.slimmed_start import fit_embedding, pool, slim_teacher
 from deep_speaker.training.targets import Targets
 from support.teachers import make_student, write_targets, write_teacher
 from support.training_runs import CPU
@@ -68,9 +68,10 @@ def test_distillation_starts_from_it(data_dir: Path, targets: Path, slimmed: Che
     assert distances[0] < 0.7 * distances[1]
 
 
-def test_the_last_layer_is_ridge_regression_to_the_targets_of_all_pieces(
+def test_the_last_layer_learns_what_the_teacher_s_lacks_by_ridge_regression(
     data_dir: Path, targets: Path, slimmed: Checkpoint
 ) -> None:
+    """On all pieces of the training speakers."""
     assert STUDENT.distillation is not None
     network: Any = build_network(STUDENT).eval()
     network.load_state_dict(slimmed.network)
@@ -82,14 +83,24 @@ def test_the_last_layer_is_ridge_regression_to_the_targets_of_all_pieces(
         if speaker in slimmed.speakers
         for piece in read.pieces(utterance)
     ]
-    with torch.inference_mode():
-        x = np.concatenate(
-            [network.pool(torch.from_numpy(source.read(piece))[None]) for piece in pieces]
-        ).astype(np.float64)
+    x, y = (np.stack(rows).astype(np.float64) for rows in (
+        [pool(network, source.read(piece))[0].detach().numpy() for piece in pieces],
+        [read.of(piece) for piece in pieces],
+    ))  # fmt: skip
+    torch.nn.init.normal_(network.affine.weight)
+    before = network.affine.weight.detach().numpy().astype(np.float64)
+    fit_embedding(network, source, pieces, read)
+    given = x @ before.T
+    scale = (
+        LinearRegression(fit_intercept=False)
+        .fit((given - given.mean(axis=0)).reshape(-1, 1), (y - y.mean(axis=0)).ravel())
+        .coef_[0]
+    )
     alpha = slimmed_start.RIDGE * len(x) * x.var(axis=0).mean()
-    theirs = Ridge(alpha=alpha).fit(x, np.stack([read.of(piece) for piece in pieces]))
-    assert network.affine.weight.detach().numpy() == pytest.approx(theirs.coef_, abs=1e-4)
-    assert network.affine.bias.detach().numpy() == pytest.approx(theirs.intercept_, abs=1e-4)
+    theirs = Ridge(alpha=alpha).fit(x, y - scale * given)
+    expected = theirs.predict(x) + scale * given
+    found = network.affine(torch.from_numpy(x).float()).detach().numpy()
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_speech_of_held_out_speakers_has_no_part(
