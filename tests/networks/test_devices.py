@@ -68,7 +68,7 @@ from deep_speaker.networks.devices import keep_memory
 keep_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 weights = torch.ones(16, 1024, 1024, requires_grad=True)
-for _ in range(8):
+for _ in range(15):
     before = faults()
     (weights * 2).relu().sum().backward()
     weights.grad = None
@@ -80,7 +80,7 @@ for _ in range(8):
     not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt"
 )
 def test_memory_of_large_tensors_is_used_again() -> None:
-    """Tensors of 64 MB, 16384 pages, which the system clears for the first steps alone."""
+    """Tensors of 64 MB, 16384 pages, which the system clears for a few steps alone."""
     done = subprocess.run(
         [sys.executable, "-c", STEPS],
         env={"PYTHONPATH": ":".join(sys.path)},
@@ -88,5 +88,5 @@ def test_memory_of_large_tensors_is_used_again() -> None:
         text=True,
         check=True,
     )
-    first, *_, last = map(int, done.stdout.split())
-    assert last < first / 10
+    first, *others = map(int, done.stdout.split())
+    assert sorted(others)[7] < first / 10
