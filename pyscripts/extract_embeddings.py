@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
-from deep_speaker.networks.devices import choose_device, keep_memory
+from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
 
@@ -38,7 +38,6 @@ def main() -> None:
     parser.add_argument("data_dirs", type=Path, nargs="+", help="data directories with features")
     options = parser.parse_args()
     experiment, device = read_experiment(options.config), choose_device(options.device)
-    keep_memory()
     first = Extractor(options.checkpoint, options.data_dirs[0], experiment, device)
     precision = choose_precision(first, options.precision)
     for checkpoint, output in [(options.checkpoint, options.output), *options.also]:

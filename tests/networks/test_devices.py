@@ -1,5 +1,9 @@
 """Devices by name, and the layouts and precision of what runs there."""
 
+import ctypes
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -55,3 +59,34 @@ def test_moving_a_network_changes_layouts_but_no_value() -> None:
     for weight in weights:
         assert weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(moved(images), before)
+
+
+STEPS = """
+import resource
+import torch
+from deep_speaker.networks.devices import keep_memory
+keep_memory()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+weights = torch.ones(16, 1024, 1024, requires_grad=True)
+for _ in range(15):
+    before = faults()
+    (weights * 2).relu().sum().backward()
+    weights.grad = None
+    print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt"
+)
+def test_memory_of_large_tensors_is_used_again() -> None:
+    """Tensors of 64 MB, 16384 pages, which the system clears for a few steps alone."""
+    done = subprocess.run(
+        [sys.executable, "-c", STEPS],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *others = map(int, done.stdout.split())
+    assert sorted(others)[7] < first / 10

@@ -21,8 +21,8 @@ class Extraction(ConfigSection):
     """Embeddings of whole utterances, or the mean of those of evenly spaced crops.
 
     `crops` are cut from the voiced frames of stage 1, `sample_crops` from all samples, voiced or
-    not: the front end sees each of these alone, as in voxceleb_trainer. `fastest` is bfloat16 where
-    the hardware has it.
+    not: the front end sees each of these alone, as in voxceleb_trainer. `fastest` is what is
+    faster in a trial, bfloat16 or float32.
     """
 
     method: Literal["whole", "crops", "sample_crops"] = "whole"

@@ -71,7 +71,8 @@ def keep_memory() -> None:
     """Have this process reuse the memory of large tensors, where the C library can be told to.
 
     glibc gives blocks of 32 MB or more back to the system, and the next step gets them anew, to be
-    cleared page by page, which takes up to half as long as the arithmetic.
+    cleared page by page, which takes up to half as long as the arithmetic. For training, whose
+    steps are alike: tensors of ever other sizes would leave holes that none of them fits.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
