@@ -11,6 +11,7 @@ from support.experiment_files import CONF, CONFIGS, EMBEDDED, refusal, write
 
 XVECTOR = CONF / "xvector.yaml"
 SMALL_BUDGET = CONF / "overrides/small_budget.yaml"
+PRETRAINED = [path for path in CONFIGS if read_experiment(path).pretraining]
 
 
 def with_settings(*settings: str, config: Path = EMBEDDED) -> Experiment:
@@ -183,7 +184,7 @@ def test_a_setting_that_another_kind_undoes_is_refused() -> None:
 
 
 @pytest.mark.parametrize("budget", [[], [SMALL_BUDGET]], ids=["alone", "small_budget"])
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", PRETRAINED, ids=lambda path: path.stem)
 @pytest.mark.parametrize(
     ("text", "settings"),
     [

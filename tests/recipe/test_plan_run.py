@@ -153,7 +153,7 @@ def test_a_model_folder_brings_its_config_and_is_fine_tuned_itself(
         values = plan(*own, "--stage", stage, "--set", "seed=1")
         assert values["experiment"] == "exp/mine/small-1.0.seed=1"
         assert values["trained"] == "finetuning"
-        assert values["finetunes_from"].endswith("small-1.0.seed=1/initial_model/best.pt")
+        assert values["finetuning_from"].endswith("small-1.0.seed=1/initial_model/best.pt")
     assert plan(*own, "--stage", "2")["trained"].startswith("pretraining finetuning")
     assert plan(*own, "--stage", "4")["trained"] == ""
 
