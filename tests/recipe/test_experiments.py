@@ -52,6 +52,7 @@ PARAMETERS = {
     "ecapa_tdnn_512": 6_194_048,
     "embedded": 793_648,
     "one_shot": 2_711_200,
+    "real": 402_560,
     "resnetse34": 1_437_078,
     "resnetse34l": 1_437_078,
     "resnetse34l_2021": 1_437_078,
