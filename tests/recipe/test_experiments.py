@@ -24,7 +24,6 @@ from deep_speaker.embeddings.teachers import embed_training_set
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.networks.checkpoints import load_checkpoint, save_checkpoint
-from deep_speaker.networks.pace import Asked
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.results.computation import compute_rows
 from deep_speaker.scoring.list_scoring import score_phase
@@ -34,6 +33,7 @@ from support.experiment_files import CONF, CONFIGS, names_in
 from support.speech import make_speech, write_audio
 from support.teachers import write_teacher
 from support.tiny_data import make_experiment
+from support.training_runs import ASKED
 
 ROOT = Path(__file__).parents[2]
 FEW_STEPS = CONF / "overrides/few_steps.yaml"
@@ -193,9 +193,7 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
         targets: list[Path] = []
         if phase == "distillation":
             targets, initial = teach(experiment, train_dir, output)
-        train(
-            experiment, phase, train_dir, folder, initial, False, CPU, Asked("float32", 1), targets
-        )
+        train(experiment, phase, train_dir, folder, initial, False, CPU, ASKED, targets)
         (figures,) = load_checkpoint(folder / "last.pt").history
         assert all(map(math.isfinite, figures.values())), figures
     for part, count in (("train", 16), ("test", 6)):

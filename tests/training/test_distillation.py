@@ -12,7 +12,6 @@ from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.networks.checkpoints import load_checkpoint
-from deep_speaker.networks.pace import Asked
 from deep_speaker.training import ranks
 from deep_speaker.training.history import best_epoch
 from deep_speaker.training.loop import train
@@ -21,7 +20,7 @@ from deep_speaker.training.trainer import Trainer
 from support.rank_processes import run_in_ranks
 from support.teachers import make_student, write_targets
 from support.tiny_data import make_frames, write_features
-from support.training_runs import CPU, assert_same, interrupt
+from support.training_runs import ASKED, CPU, assert_same, interrupt
 
 STUDENT = make_student()
 
@@ -42,8 +41,7 @@ def run(
     experiment: Experiment = STUDENT,
     resume: bool = False,
 ) -> list[dict[str, float]]:
-    asked = Asked("float32", 1)
-    train(experiment, "distillation", data_dir, output, None, resume, CPU, asked, teachers)
+    train(experiment, "distillation", data_dir, output, None, resume, CPU, ASKED, teachers)
     return load_checkpoint(output / "last.pt").history
 
 
