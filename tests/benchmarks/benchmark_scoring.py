@@ -28,7 +28,7 @@ from deep_speaker.scoring.crop_distances import crop_distance_scores
 from deep_speaker.scoring.key_vectors import KeyVectors
 from deep_speaker.scoring.list_scoring import score_list
 from deep_speaker.scoring.score_files import read_scores, score_file
-from deep_speaker.scoring.scorers import score_pairs
+from deep_speaker.scoring.vector_backend import score_pairs
 from deep_speaker.trials.lists import iterate_trials
 from deep_speaker.trials.table import find_rows, read_trial_table
 

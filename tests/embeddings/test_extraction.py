@@ -17,7 +17,7 @@ from deep_speaker.embeddings.extraction import Extractor, extract, find_held_out
 from deep_speaker.embeddings.inference import (
     embed_utterance,
 )
-from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks import pace

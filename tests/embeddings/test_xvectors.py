@@ -6,7 +6,8 @@ import kaldi_native_io
 import numpy as np
 import pytest
 
-from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors, write_xvectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
 from deep_speaker.kaldi.tables import read_table
 from support.kaldi_checks import read_by_kaldiio
 

@@ -11,7 +11,7 @@ import torch
 
 import import_checkpoint
 from deep_speaker.config import Experiment, read_experiment
-from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.features.shards import analyse
 from deep_speaker.networks.checkpoints import load_checkpoint, load_network
 from deep_speaker.networks.registry import build_network

@@ -11,7 +11,8 @@ import torch
 from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.embeddings import extraction
 from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
-from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import read_unit_vectors
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
 from deep_speaker.features.shards import analyse

@@ -8,7 +8,8 @@ from deep_speaker.embeddings.lda import fit_lda
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.scoring.backends import FITTERS, fit_backend
 from deep_speaker.scoring.pair_terms import PairTerms
-from deep_speaker.scoring.plda import fit_plda, llr_terms, to_latent
+from deep_speaker.scoring.plda import llr_terms, to_latent
+from deep_speaker.scoring.plda_estimation import fit_plda
 
 DIM = 10
 TRAINED = ("lda", "plda")

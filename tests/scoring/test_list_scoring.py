@@ -9,7 +9,7 @@ from deep_speaker.config import BACKENDS
 from deep_speaker.corpora.speaker_splits import split_speakers, split_utterances
 from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.kaldi import tables
-from deep_speaker.scoring import scorers
+from deep_speaker.scoring import vector_backend
 from deep_speaker.scoring.score_files import find_score_files, read_scores, score_file
 from deep_speaker.trials.lists import Trial, write_trials
 from deep_speaker.trials.models import write_models
@@ -40,7 +40,7 @@ from support.tiny_xvectors import (
 def test_scores_equal_the_cosine_formula_in_the_order_of_the_trials(
     at_once: int, block_bytes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scorers, "TRIALS_AT_ONCE", at_once)
+    monkeypatch.setattr(vector_backend, "TRIALS_AT_ONCE", at_once)
     monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
     path = score(folder) / "p.trials.cosine"
     vectors = slow_vectors(folder / "p/xvectors_test")

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from deep_speaker.embeddings.lda import speaker_means
-from deep_speaker.scoring.plda import Plda, fit_plda, llr_terms, to_latent
+from deep_speaker.scoring.plda import Plda, llr_terms, to_latent
+from deep_speaker.scoring.plda_estimation import fit_plda
 
 
 def random_covariance(rng: np.random.Generator, dim: int) -> np.ndarray:

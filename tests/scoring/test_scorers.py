@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from deep_speaker.config import Backend, Scoring
-from deep_speaker.embeddings.xvectors import at_unit_length
-from deep_speaker.scoring import scorers
-from deep_speaker.scoring.backends import Transform, fit_backend
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.scoring import scorers, vector_backend
+from deep_speaker.scoring.backends import fit_backend
 from deep_speaker.scoring.key_vectors import KeyVectors, group_vectors
 from deep_speaker.scoring.pair_terms import PairTerms
-from deep_speaker.scoring.scorers import fit_backends, score_pairs
+from deep_speaker.scoring.scorers import fit_backends
+from deep_speaker.scoring.transforms import Transform
+from deep_speaker.scoring.vector_backend import score_pairs
 from support.tiny_xvectors import make_crops, make_utt2spk, make_vectors, write_crop_vectors
 
 NOWHERE = Path("no/such/folder")  # x-vector directories are read for crops alone
@@ -39,7 +41,7 @@ def all_pairs(keys: KeyVectors) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("at_once", [1, 7, 4096])
 def test_scores_of_pairs_by_hand(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scorers, "TRIALS_AT_ONCE", at_once)
+    monkeypatch.setattr(vector_backend, "TRIALS_AT_ONCE", at_once)
     enroll = np.array([[1, 2], [3, 4]], np.float32)
     test = np.array([[1, 0], [0, 10]], np.float32)
     biases = np.array([[0.5, 0.25], [100, 200]], np.float32)

@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from deep_speaker.embeddings.xvectors import at_unit_length, write_xvectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.trials.lists import Trial, write_trials
 from deep_speaker.trials.models import write_models
 from support.scored_folders import MODELS, TEST, TRAIN, held_out_of

@@ -10,7 +10,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
 from deep_speaker.embeddings.piece_vectors import PieceVectors
 from deep_speaker.embeddings.teachers import cut_utterance, piece_key
-from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir

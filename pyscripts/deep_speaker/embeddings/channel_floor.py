@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from deep_speaker.config import Experiment
 from deep_speaker.corpora.speaker_splits import split_for_scoring
 from deep_speaker.embeddings.lda import fit_lda
-from deep_speaker.embeddings.xvectors import at_unit_length, write_xvectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.features.torchaudio import LOG_OFFSET
 

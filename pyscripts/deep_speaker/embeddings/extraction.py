@@ -15,7 +15,8 @@ from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import PieceReader
-from deep_speaker.embeddings.xvectors import average, fill_xvectors, write_crops
+from deep_speaker.embeddings.unit_length import average
+from deep_speaker.embeddings.xvectors import fill_xvectors, write_crops
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network

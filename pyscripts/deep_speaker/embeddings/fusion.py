@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.embeddings.held_out import read_held_out_list
-from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors, write_xvectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
 from deep_speaker.kaldi.tables import read_table
 
 

@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deep_speaker.config import Extraction
 from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
-from deep_speaker.embeddings.xvectors import average
+from deep_speaker.embeddings.unit_length import average
 from deep_speaker.networks.devices import AnyModule, all_digits, to_device
 from deep_speaker.networks.pace import Precision
 from deep_speaker.networks.speaker_network import EmbeddingNetwork, SpeakerNetwork

@@ -8,7 +8,7 @@ import torch
 from deep_speaker.config import Experiment
 from deep_speaker.embeddings.inference import embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import analyse_crops, cut_pieces
-from deep_speaker.embeddings.xvectors import average
+from deep_speaker.embeddings.unit_length import average
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
 from deep_speaker.features.shards import analyse
 from deep_speaker.networks.checkpoints import load_checkpoint, trained_with

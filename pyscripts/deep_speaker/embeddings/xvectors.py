@@ -7,22 +7,12 @@ import numpy as np
 
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.held_out import write_held_out
+from deep_speaker.embeddings.unit_length import at_unit_length, average
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
 from deep_speaker.kaldi.data_dir import write_spk2utt
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.system.files import replacing_directory
-
-
-def average(embeddings: np.ndarray) -> np.ndarray:
-    """Return the mean of embeddings (pieces, dim), at unit length."""
-    return at_unit_length(embeddings.mean(axis=0))
-
-
-def at_unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors (..., dim) divided by their L2 norms, float32; a zero vector stays."""
-    vectors = vectors.astype(np.float32, copy=False)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def write_crops(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.embeddings.xvectors import at_unit_length
+from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.kaldi.archives import ArchiveTable
 
 CROP_TRIALS_AT_ONCE = 64  # their rows, gathered together, stay in the cache

@@ -1,7 +1,7 @@
 """Scorers: back ends fitted on training x-vectors, ready to score pairs of any others."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,14 +12,11 @@ from deep_speaker.config import AS_NORM, Scoring
 from deep_speaker.config.scoring import UNFITTED
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.lda import speaker_means
-from deep_speaker.scoring.backends import Transform, fit_backend, plain_cosine
+from deep_speaker.scoring.backends import fit_backend
 from deep_speaker.scoring.crop_distances import read_crops, score_by_crops
 from deep_speaker.scoring.key_vectors import KeyVectors
-from deep_speaker.scoring.pair_terms import PairTerms
-from deep_speaker.scoring.score_normalisation import AdaptiveNorm, cohort_norm
-
-TRIALS_AT_ONCE = 4096  # rows gathered together stay in the cache
-Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows of KeyVectors to scores, (trials,)
+from deep_speaker.scoring.transforms import COSINE, Transform
+from deep_speaker.scoring.vector_backend import Scorer, VectorBackend
 
 
 class FittedBackend(Protocol):
@@ -27,19 +24,6 @@ class FittedBackend(Protocol):
 
     def scorer(self, keys: KeyVectors, folder: Path) -> Scorer:
         """Return the scorer of pairs of `keys`, which the x-vector directory `folder` holds."""
-
-
-class VectorBackend(NamedTuple):
-    """A back end of whole vectors, with adaptive s-norm where it has a cohort."""
-
-    transform: Transform
-    cohort: PairTerms | None
-    cohort_size: int
-
-    def scorer(self, keys: KeyVectors, folder: Path) -> Scorer:
-        terms = self.transform(keys.vectors, keys.counts)
-        norm = cohort_norm(terms, self.cohort, self.cohort_size) if self.cohort else None
-        return partial(score_pairs, terms=terms, norm=norm)
 
 
 class CropBackend(NamedTuple):
@@ -83,7 +67,7 @@ def fit_backends(
             continue
         try:
             transform = fit(name.removesuffix(AS_NORM))
-            cohort = make_cohort(transform, means) if name.endswith(AS_NORM) else None
+            cohort = means if name.endswith(AS_NORM) else None
             fitted[name] = VectorBackend(transform, cohort, options.cohort_size)
         except ValueError as error:
             logging.warning("no scores by %s: %s", name, error)
@@ -104,7 +88,7 @@ def unfitted_backends(options: Scoring, has_crops: bool) -> dict[str, FittedBack
     Raises:
         ValueError: there is none.
     """
-    cosine = VectorBackend(plain_cosine, None, options.cohort_size)
+    cosine = VectorBackend(COSINE, None, options.cohort_size)
     known: dict[str, FittedBackend] = {"crop_distance": CropBackend(), "cosine": cosine}
     names = [name for name in choose_backends(options, has_crops) if name in UNFITTED]
     if not names:
@@ -119,28 +103,3 @@ def choose_backends(options: Scoring, has_crops: bool) -> list[str]:
     """Return the back ends of an experiment; without crops, cosine stands for crop_distance."""
     instead = {} if has_crops else {"crop_distance": "cosine"}
     return list(dict.fromkeys(instead.get(name, name) for name in options.backends))
-
-
-def make_cohort(transform: Transform, means: np.ndarray) -> PairTerms:
-    """Return the terms of the training speakers, given their mean vectors (speakers, dim)."""
-    if len(means) < 2:
-        raise ValueError("a cohort of one training speaker: 2 are needed")
-    # They count as one utterance each, as most of the keys do that meet them.
-    return transform(means, np.ones(len(means)))
-
-
-def score_pairs(
-    enroll: np.ndarray, test: np.ndarray, *, terms: PairTerms, norm: AdaptiveNorm | None
-) -> np.ndarray:
-    """Score pairs of keys: float32, shape (trials,).
-
-    Args:
-        enroll: rows of `terms`, shape (trials,).
-        test: likewise.
-    """
-    scores = np.empty(len(enroll), dtype=np.float32)
-    for start in range(0, len(enroll), TRIALS_AT_ONCE):
-        part = slice(start, start + TRIALS_AT_ONCE)
-        np.einsum("ij,ij->i", terms.enroll[enroll[part]], terms.test[test[part]], out=scores[part])
-    scores += terms.enroll_bias[enroll] + terms.test_bias[test]
-    return scores if norm is None else norm.apply(scores, enroll, test)

@@ -9,7 +9,8 @@ import numpy as np
 from deep_speaker.config import TeacherTraining
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.teachers import cut_utterance, heard_utterances, piece_key
-from deep_speaker.embeddings.xvectors import at_unit_length, read_unit_vectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.xvectors import read_unit_vectors
 from deep_speaker.features.source import FeatureSource, Section
 
 
