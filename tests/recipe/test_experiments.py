@@ -57,7 +57,7 @@ PARAMETERS = {
     "resnetse34l": 1_437_078,
     "resnetse34l_2021": 1_437_078,
     "resnetse34l_aam": 1_502_614,
-    "small": 3_860_112,
+    "small": 6_194_048,
     "vggvox40": 4_032_448,
     "voice_embeddings": 24_165_568,
     "xvector": 4_219_868,
