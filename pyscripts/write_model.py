@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Write a model folder, models/<name>, that run.sh's --initial-model takes.
 
-It holds weights.safetensors, config.yaml (the experiment, whole) and README.md, the card: all that
-is known of the model, and headings for what a person has to write. Their text is kept when the
-folder is written anew.
+It holds weights.safetensors, config.yaml (the experiment, whole), how to score and decide
+(decisions.json, learnt on held-out training speakers), and README.md, the card: all that is known
+of the model, and headings for what a person has to write. Their text is kept when the folder is
+written anew.
 """
 
 import argparse
@@ -12,10 +13,15 @@ import shlex
 import sys
 from pathlib import Path
 
+from deep_speaker.config import Experiment
+from deep_speaker.config.folders import data_dir_of
 from deep_speaker.config.phases import PHASES, TRAINED
-from deep_speaker.networks.checkpoints import load_checkpoint
+from deep_speaker.features.conditions import measure_conditions, write_conditions
+from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
 from deep_speaker.published.model_folder import PRECISIONS, write_model_folder
 from deep_speaker.report.model_card import write_card
+from deep_speaker.scoring.decision_files import write_decisions
+from deep_speaker.scoring.decision_learning import learn_backend, learn_decisions
 from deep_speaker.system import command
 
 
@@ -35,10 +41,23 @@ def main() -> None:
     checkpoint = load_checkpoint(path)
     if checkpoint.phase != options.phase:
         raise ValueError(f"{path}: a checkpoint of {checkpoint.phase}, not of {options.phase}")
+    experiment_dir = path.parents[1]
     write_model_folder(options.output, checkpoint, options.precision)
+    write_learnt(options.output, checkpoint, experiment_dir)
     written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
-    write_card(options.output, checkpoint, path.parents[1], options.precision, written_by)
+    write_card(options.output, checkpoint, experiment_dir, options.precision, written_by)
     logging.info("written to %s", options.output)
+
+
+def write_learnt(folder: Path, checkpoint: Checkpoint, experiment_dir: Path) -> None:
+    """Write what the training set tells: how to score and decide, and its conditions."""
+    experiment = Experiment.model_validate(trained_with(checkpoint))
+    train_dir = data_dir_of(experiment_dir) / "train"
+    name, backend = learn_backend(experiment, experiment_dir, checkpoint.phase, train_dir)
+    decisions = learn_decisions(experiment_dir, checkpoint.phase, name, train_dir)
+    write_decisions(folder, name, backend, decisions)
+    if (train_dir / "utt_cmvn.scp").is_file():
+        write_conditions(folder, measure_conditions(train_dir))
 
 
 if __name__ == "__main__":

@@ -2,5 +2,18 @@
 
 The rooms follow the walk of an utterance, each importing only those before it: system, metrics,
 config, kaldi, trials, validation, corpora, features, copies, networks, losses, embeddings, scoring,
-training, results, report. Each one's docstring says where to start reading.
+training, results, report, voices. Each one's docstring says where to start reading.
 """
+
+from typing import Any
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `load` when it is asked for: every module here passes this one."""
+    if name == "load":
+        from deep_speaker.voices.loading import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

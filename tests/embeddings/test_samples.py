@@ -12,6 +12,7 @@ from deep_speaker.embeddings.samples import SampleEmbedder
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table
+from deep_speaker.networks.checkpoints import load_checkpoint
 from support.kaldi_checks import read_by_kaldiio
 from support.teachers import write_recordings, write_teacher
 from support.tiny_data import make_experiment
@@ -45,7 +46,7 @@ def test_the_embedding_is_that_of_stages_1_and_4(sections: dict[str, Any], tmp_p
     checkpoint = write_teacher(tmp_path / "best.pt", experiment)
     extract(Extractor(checkpoint, data_dir, experiment, CPU), tmp_path / "x", 1)
     expected = read_by_kaldiio(tmp_path / "x/xvector.scp")
-    embedder = SampleEmbedder(checkpoint, CPU)
+    embedder = SampleEmbedder(load_checkpoint(checkpoint), CPU)
     rate = experiment.features.sampling_rate
     assert embedder.experiment == experiment
     for key, entry in read_table(data_dir / "wav.scp").items():
@@ -60,11 +61,12 @@ def test_where_no_frame_is_voiced_all_are_embedded(tmp_path: Path) -> None:
     for threshold in (1000, -1000):
         experiment = make_experiment(voice_activity={"energy_threshold": threshold})
         checkpoint = write_teacher(tmp_path / f"{threshold}.pt", experiment)
-        found.append(SampleEmbedder(checkpoint, CPU)(samples))
+        found.append(SampleEmbedder(load_checkpoint(checkpoint), CPU)(samples))
     assert np.array_equal(found[0], found[1])
 
 
 def test_too_few_samples_are_refused(tmp_path: Path) -> None:
-    embedder = SampleEmbedder(write_teacher(tmp_path / "best.pt", make_experiment()), CPU)
+    checkpoint = load_checkpoint(write_teacher(tmp_path / "best.pt", make_experiment()))
+    embedder = SampleEmbedder(checkpoint, CPU)
     with pytest.raises(ValueError, match="too short: 20 samples"):
         embedder(np.ones(20, dtype=np.float32))

@@ -63,7 +63,7 @@ def test_the_card_has_what_is_known(
         assert line in lines
     assert "train_network.py --phase pretraining_continued x" not in lines  # the control
     headings = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
-    assert headings == ["The model", "Training", "Figures", *WRITTEN]
+    assert headings == ["The model", "Training", "Figures", "Decisions", *WRITTEN]
 
 
 def test_the_figures_are_those_of_results(

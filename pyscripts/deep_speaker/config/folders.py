@@ -29,3 +29,13 @@ def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:
 def score_prefix(experiment_dir: Path, phase: str) -> Path:
     """Return how the paths of a phase's score files begin."""
     return experiment_dir / SCORES / phase
+
+
+def data_dir_of(experiment_dir: Path) -> Path:
+    """Return data/<corpus> of exp/<corpus>/<experiment>.
+
+    >>> data_dir_of(Path("/recipe/exp/mine/small")).as_posix()
+    '/recipe/data/mine'
+    """
+    resolved = experiment_dir.resolve()
+    return resolved.parents[2] / "data" / resolved.parent.name

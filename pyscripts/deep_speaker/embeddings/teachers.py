@@ -107,9 +107,9 @@ class Teacher:
 @lru_cache(maxsize=1)
 def open_teacher(teacher: Teacher) -> tuple[SampleEmbedder, SampleSource]:
     """Load the network and open the samples; both are kept from one utterance to the next."""
-    embedder = SampleEmbedder(teacher.checkpoint, teacher.device, teacher.precision)
-    rate = embedder.experiment.features.sampling_rate
-    return embedder, SampleSource(teacher.data_dir, rate)
+    checkpoint = load_checkpoint(teacher.checkpoint)
+    embedder = SampleEmbedder(checkpoint, teacher.device, teacher.precision)
+    return embedder, SampleSource(teacher.data_dir, embedder.sampling_rate)
 
 
 def embed_training_set(

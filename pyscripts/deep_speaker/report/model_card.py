@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.folders import CONFIG, RESULTS
+from deep_speaker.config.folders import CONFIG, RESULTS, data_dir_of
 from deep_speaker.config.phases import PHASES, Phase, is_floor
 from deep_speaker.config.stages import Stage
 from deep_speaker.metrics.registry import main_metric
@@ -19,6 +19,8 @@ from deep_speaker.results.cells import format_figure, format_interval
 from deep_speaker.results.comparison import format_markdown
 from deep_speaker.results.lists import list_kind, list_names
 from deep_speaker.results.rows import ResultRow, interval_of, read_results
+from deep_speaker.scoring.decision_files import read_decisions
+from deep_speaker.scoring.decision_table import DecisionTable
 from deep_speaker.system.files import read_utf8, replacing_file
 
 TEMPLATE = "model_card.md.j2"
@@ -30,6 +32,8 @@ WRITTEN = {
     "What it must not be used for": f"{TO_WRITE}.",
 }
 BACKEND = "cosine"
+EVEN = 0.5
+FALSE_ALARMS = (0.01, 0.001)  # wanted rates, of which the card gives the thresholds
 
 
 def write_card(
@@ -43,8 +47,6 @@ def write_card(
         command: that writes the folder.
     """
     experiment = Experiment.model_validate(trained_with(checkpoint))
-    root = experiment_dir.resolve().parents[2]
-    corpus = experiment_dir.resolve().parent.name
     results = experiment_dir / RESULTS
     context = {
         "name": folder.resolve().name,
@@ -60,13 +62,14 @@ def write_card(
         "epochs": checkpoint.epochs,
         "experiment": read_origin(experiment_dir),
         "num_speakers": len(checkpoint.speakers),
-        "train_set": set_size(root / "data" / corpus / "train"),
+        "train_set": set_size(data_dir_of(experiment_dir) / "train"),
         "commit": recipe_commit(RECIPE),
         "commands": [*read_commands(experiment_dir, PHASES[checkpoint.phase]), command],
-        "corpus": corpus,
+        "corpus": experiment_dir.resolve().parent.name,
         "figures": format_figures(read_results(results), checkpoint.phase)
         if results.is_file()
         else None,
+        "decisions": format_decisions(read_decisions(folder)[2]),
         "written": read_written(folder / CARD),
     }
     with replacing_file(folder / CARD) as file:
@@ -80,6 +83,23 @@ def render_card(context: dict[str, Any]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(TEMPLATE).render(context).rstrip() + "\n"
+
+
+def format_decisions(table: DecisionTable | None) -> dict[str, Any] | None:
+    """Return what the card says of decisions: who they were measured on, and a Markdown table."""
+    if table is None:
+        return None
+    asked = {"same or not is as likely": table.threshold_for_prior(EVEN)}
+    for rate in FALSE_ALARMS:
+        if rate * table.num_nontarget >= 1:
+            asked[f"{100 * rate:g} % false alarms"] = table.threshold_for_false_alarms(rate)
+    lines = []
+    for name, threshold in asked.items():
+        false_alarms, misses = table.error_rates(threshold)
+        rates = {"false alarms %": false_alarms, "misses %": misses}
+        shown = {key: f"{100 * rate:.2f}" for key, rate in rates.items()}
+        lines.append({"wanted": name, "threshold": f"{threshold:.3f}", **shown})
+    return {"table": table, "lines": format_markdown(lines, num_names=1)}
 
 
 def read_written(path: Path) -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""Where models lie, and how each kind is opened."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from deep_speaker.voices.voice_model import Scoring, VoiceModel
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = ROOT / "models/small"
+# As published/model_folder.py writes them, which takes seconds to import.
+CONFIG, WEIGHTS = "config.yaml", "weights.safetensors"
+MODEL = "model"  # the model folder of an experiment, exp/<name>/<experiment>/model
+
+
+def load(path: str | Path | None = None, device: str = "auto") -> VoiceModel:
+    """Open a model.
+
+    Args:
+        path: a model folder, the folder of an experiment that stage 6 has finished, or an ONNX
+            file of `deep-speaker export`; None: the model that ships.
+        device: auto, cpu, cuda or cuda:N; ONNX files run on the CPU.
+
+    Raises:
+        ValueError: there is no such model, or it is damaged.
+    """
+    place = SHIPPED if path is None else Path(path)
+    return open_folder(find_folder(place), device)
+
+
+def find_folder(place: Path) -> Path:
+    """Return the model folder that a path means.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for folder in (place, place / MODEL):
+        if (folder / WEIGHTS).is_file():
+            return folder
+    known = sorted(str(path.parent) for path in (ROOT / "models").glob(f"*/{WEIGHTS}"))
+    raise ValueError(
+        f"{place}: no model there (no {WEIGHTS}): name a model folder such as "
+        f"{', '.join(known) or 'models/<name>'}, a finished exp/<name>/<experiment>, or an ONNX "
+        "file"
+    )
+
+
+def model_id(folder: Path) -> str:
+    """Return the id of a model folder: of its weights and its config."""
+    digest = sha256()
+    for name in (WEIGHTS, CONFIG):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def open_folder(folder: Path, device: str) -> VoiceModel:
+    """Open a model folder."""
+    # Slow to import, and not needed for ONNX files.
+    from deep_speaker.config import read_experiment
+    from deep_speaker.embeddings.samples import SampleEmbedder
+    from deep_speaker.features.conditions import read_conditions
+    from deep_speaker.networks.devices import choose_device
+    from deep_speaker.published.importing import import_weights
+    from deep_speaker.scoring.decision_files import read_decisions
+
+    checkpoint = import_weights(folder, read_experiment(folder / CONFIG))
+    return VoiceModel(
+        str(folder),
+        model_id(folder),
+        SampleEmbedder(checkpoint, choose_device(device)),
+        lambda: Scoring(*read_decisions(folder)),
+        read_conditions(folder),
+    )

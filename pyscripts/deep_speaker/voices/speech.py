@@ -1,0 +1,49 @@
+"""How much of a recording may be speech, by its energy alone.
+
+A model embeds whatever it hears, and silence or a hum would be alike to anything of its kind. This
+refuses those; it does not tell speech from music.
+"""
+
+import numpy as np
+
+FRAME_MS, SHIFT_MS = 25, 10
+FULL_SCALE = 32768.0
+QUIETEST_DB = -60  # below full scale: nobody speaks there
+FLOOR_PERCENTILE = 10  # frames of pauses, or the quietest of speech
+ABOVE_FLOOR_DB = 6
+# Between the 10th and the 95th percentile of frames. Speech without a pause has 20 dB and more,
+# stationary noise and hums below 3.
+SMALLEST_RANGE_DB = 8
+
+
+def detect_speech(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Mark the frames of 25 ms, 10 ms apart, that may be speech: bool, shape (frames,).
+
+    Loud ones, in a recording whose level changes as that of speech does.
+
+    Args:
+        samples: on the scale of 16-bit integers, shape (num_samples,).
+    """
+    levels = frame_levels(samples, rate)
+    if not len(levels):
+        return np.zeros(0, dtype=bool)
+    floor, top = np.percentile(levels, [FLOOR_PERCENTILE, 95])
+    if top - floor < SMALLEST_RANGE_DB:
+        return np.zeros(len(levels), dtype=bool)
+    return levels > max(QUIETEST_DB, min(floor + ABOVE_FLOOR_DB, top - SMALLEST_RANGE_DB))
+
+
+def speech_seconds(samples: np.ndarray, rate: int) -> float:
+    """Return how many seconds of a recording may be speech."""
+    return float(detect_speech(samples, rate).sum() * SHIFT_MS / 1000)
+
+
+def frame_levels(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return the level of each frame in decibels below full scale, shape (frames,)."""
+    length, shift = rate * FRAME_MS // 1000, rate * SHIFT_MS // 1000
+    if len(samples) < length:
+        return np.zeros(0)
+    energy = np.concatenate([[0], np.cumsum(np.square(samples / FULL_SCALE, dtype=np.float64))])
+    starts = np.arange(0, len(samples) - length + 1, shift)
+    power = (energy[starts + length] - energy[starts]) / length
+    return 10 * np.log10(np.maximum(power, 1e-12))
