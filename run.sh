@@ -7,7 +7,7 @@
 #   3  fine-tuning, by triplets; its control without them  exp/<name>/<experiment>/finetuning
 #   4  embeddings (ark/scp) of all phases and floors       exp/<name>/<experiment>/<phase>/xvectors_*
 #   5  scores of the trials: cosine, LDA, PLDA, AS-norm    exp/<name>/<experiment>/scores
-#   6  EER, DCF, Cllr, with intervals; report.html         exp/<name>/<experiment>/results.json
+#   6  EER, DCF, Cllr; report.html; the model, to use      exp/<name>/<experiment>/results.json
 #
 # Without options it runs all of them on the embedded corpus of synthetic voices. Usage:
 #
@@ -142,6 +142,7 @@ if run_stage 6 "$experiment" "Compute error rates"; then
   pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
+  pyscripts/write_model.py --precision float32 "$experiment" "$last" "$experiment/model"
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -46,7 +46,10 @@ def main() -> None:
     write_learnt(options.output, checkpoint, experiment_dir)
     written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
     write_card(options.output, checkpoint, experiment_dir, options.precision, written_by)
-    logging.info("written to %s", options.output)
+    logging.info(
+        "written to %s; deep-speaker verify --model %s a.wav b.wav asks it",
+        options.output, options.output,
+    )  # fmt: skip
 
 
 def write_learnt(folder: Path, checkpoint: Checkpoint, experiment_dir: Path) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+import deep_speaker
+from deep_speaker.kaldi.tables import read_table
 from support.kaldi_checks import read_all, read_by_kaldiio, validate
 from support.pages import Block, iterate_blocks
 from support.recipe import Recipe
@@ -107,6 +109,20 @@ def test_the_report_is_one_file_of_all_that_was_done(finished: tuple[Recipe, str
     for folder, stages in (("data/embedded", "01"), ("exp/embedded/embedded", "2345")):
         lines = (recipe.folder / folder / "stage_seconds").read_text().splitlines()
         assert [line.split()[0] for line in lines] == [f"stage_{stage}" for stage in stages]
+
+
+def test_the_model_embeds_what_stages_1_and_4_embed(finished: tuple[Recipe, str]) -> None:
+    recipe, printed = finished
+    experiment = recipe.folder / "exp/embedded/embedded"
+    model = deep_speaker.load(experiment)
+    assert f"--model {experiment.relative_to(recipe.folder)}/model a.wav" in printed
+    assert model.scoring.decisions is not None
+    expected = read_by_kaldiio(experiment / "xvectors_test/xvector.scp")
+    entries = read_table(recipe.folder / "data/embedded/test/wav.scp")
+    for key, vector in expected.items():
+        samples, rate = soundfile.read(recipe.folder / entries[key])
+        found = model.hear(samples, rate, shortest=0).vector
+        assert found @ vector > 0.99999  # the features of stage 1 have 2 bytes each
 
 
 RUN_BLOCKS = [block for block in iterate_blocks() if block.mark == "run"]

@@ -5,6 +5,7 @@ M/config.yaml          the experiment that trained them, whole
 M/README.md            the card, see `report.model_card`
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,13 +18,15 @@ from deep_speaker.config.folders import CONFIG
 from deep_speaker.config.reading import format_experiment
 from deep_speaker.networks.checkpoints import Checkpoint, trained_with
 from deep_speaker.networks.torch_files import REMEDY
+from deep_speaker.published.eight_bits import from_eight_bits, to_eight_bits
 from deep_speaker.published.source import Source, some
 from deep_speaker.system.files import replacing_file
 
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 FORMAT_VERSION = "1"
-PRECISIONS = {"float16": torch.float16, "float32": torch.float32}
+PRECISIONS = {"int8": torch.int8, "float16": torch.float16, "float32": torch.float32}
+STEPS = ".steps"  # ends the name of what restores a weight of 8 bits
 # The sections of an experiment that a network's embeddings depend on.
 SECTIONS = ("features", "voice_activity", "normalisation", "network")
 
@@ -52,7 +55,7 @@ def to_float32(_: str, weight: Tensor) -> Tensor:
 
 
 def read_weights(folder: Path, experiment: Experiment) -> dict[str, Tensor]:
-    """Return the weights in a model folder, in the precision they are kept in.
+    """Return the weights in a model folder; those of 8 bits in float32.
 
     Raises:
         ValueError: there are none, the file is damaged, of another version or network, or holds
@@ -81,8 +84,23 @@ def read_weights(folder: Path, experiment: Experiment) -> dict[str, Tensor]:
             f"{path}: weights of network {network}, beside a config of "
             f"{experiment.network.name}: fetch the folder anew"
         )
+    try:
+        weights = restore(weights)
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{path}: weights of 8 bits without their steps: {REMEDY}") from error
     check_finite(weights, str(path), REMEDY)
     return weights
+
+
+def restore(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights of which those of 8 bits are whole again."""
+    return {
+        name: from_eight_bits(weight, weights[name + STEPS])
+        if weight.dtype == torch.int8
+        else weight
+        for name, weight in weights.items()
+        if not name.endswith(STEPS)
+    }
 
 
 def check_finite(weights: dict[str, Tensor], where: str, remedy: str) -> None:
@@ -103,10 +121,12 @@ def write_model_folder(folder: Path, checkpoint: Checkpoint, precision: str) -> 
         ValueError: weights are not finite in this precision.
     """
     experiment = Experiment.model_validate(trained_with(checkpoint))
-    weights = {
-        name: weight.to(PRECISIONS[precision]) if is_matrix(weight) else weight
-        for name, weight in checkpoint.network.items()
-    }
+    weights = dict(checkpoint.network)
+    for name, weight in checkpoint.network.items():
+        if is_matrix(weight) and precision == "int8":
+            weights[name], weights[name + STEPS] = to_eight_bits(weight)
+        elif is_matrix(weight):
+            weights[name] = weight.to(PRECISIONS[precision])
     check_finite(weights, f"{folder} in {precision}", "take --precision float32, or other weights")
     metadata = {
         "format_version": FORMAT_VERSION,

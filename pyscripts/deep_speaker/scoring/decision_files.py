@@ -7,6 +7,7 @@ M/backend.safetensors  what the back end has fitted: mean, LDA, PLDA, cohort; ab
 import json
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import load_file, save
 
 from deep_speaker.scoring.decision_table import DecisionTable
@@ -26,7 +27,8 @@ def write_decisions(
     Args:
         name: of the back end.
     """
-    arrays = backend.arrays()
+    # safetensors writes the memory of an array, whatever the order of its axes.
+    arrays = {name: np.ascontiguousarray(array) for name, array in backend.arrays().items()}
     content = {
         "format_version": FORMAT_VERSION,
         "backend": name,
