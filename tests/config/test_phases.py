@@ -40,7 +40,8 @@ def test_without_fine_tuning_there_is_one_phase() -> None:
 def test_the_control_keeps_a_margin_that_has_risen() -> None:
     loss = {"name": "aam_softmax", "margin": 0.2, "margin_from": 0.3, "margin_to": 0.6}
     control = phase_options(make_experiment(pretraining={"loss": loss}), "pretraining_continued")
-    assert control.loss.model_dump() == loss | {"scale": 30, "margin_from": 0, "margin_to": 0}
+    expected = loss | {"scale": 30, "margin_from": 0, "margin_to": 0, "sub_centres": 1}
+    assert control.loss.model_dump() == expected
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,12 @@ def make_batch() -> tuple[Tensor, Tensor]:
         ("aam_softmax", {"margin": 0.5}, "ArcFaceLoss", {"margin": math.degrees(0.5), "scale": 30}),
         # Margins so large that some angles pass half a turn.
         ("aam_softmax", {"margin": 1.5}, "ArcFaceLoss", {"margin": math.degrees(1.5), "scale": 30}),
+        (
+            "aam_softmax",
+            {"margin": 0.5, "sub_centres": 3},
+            "SubCenterArcFaceLoss",
+            {"margin": math.degrees(0.5), "scale": 30, "sub_centers": 3},
+        ),
     ],
 )
 def test_values_and_gradients_are_those_of_pytorch_metric_learning(
@@ -184,7 +190,7 @@ def test_values_and_gradients_are_those_of_pytorch_metric_learning(
     ("name", "options"),
     [(name, {}) for name in CLASSIFICATION]
     + [("softmax", {"scale": 12}), ("softmax", {"hidden_dims": [4]})]
-    + [("aam_softmax", {"margin": 2})],
+    + [("aam_softmax", {"margin": 2}), ("am_softmax", {"sub_centres": 2})],
 )
 def test_gradients_are_those_of_the_loss(name: str, options: dict[str, Any]) -> None:
     check_gradients(make_loss(name, 6, 5, **options), *make_batch())

@@ -32,11 +32,13 @@ class MarginSoftmax(ConfigSection):
     """Options that AM- and AAM-softmax share.
 
     The margin is 0 up to the share `margin_from` of the steps, and rises linearly to its full
-    value at `margin_to`.
+    value at `margin_to`. A speaker has `sub_centres` weight vectors, of which the nearest counts:
+    several where his recordings differ much (Deng et al. 2020, Sub-center ArcFace, ECCV).
     """
 
     scale: Positive = 30
     margin: NonNegative = 0.3
+    sub_centres: Count = 1
     margin_from: Share = 0
     margin_to: Share = 0
 

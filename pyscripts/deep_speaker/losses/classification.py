@@ -71,7 +71,7 @@ class MarginSoftmaxLoss(SpeakerLoss):
     def __init__(self, config: MarginSoftmax, embedding_dim: int, num_speakers: int) -> None:
         super().__init__()
         self.config = config
-        self.classes = nn.Linear(embedding_dim, num_speakers, bias=False)
+        self.classes = nn.Linear(embedding_dim, num_speakers * config.sub_centres, bias=False)
 
     @property
     def margin(self) -> float:
@@ -95,7 +95,8 @@ class MarginSoftmaxLoss(SpeakerLoss):
             The loss, and figures to log: `accuracy`, the share of the batch classified rightly
             without the margin; and `margin` where it rises.
         """
-        similarities = cosines(embeddings, self.classes.weight)
+        of_centres = cosines(embeddings, self.classes.weight)
+        similarities = of_centres.unflatten(1, (-1, self.config.sub_centres)).amax(dim=2)
         figures = {"accuracy": accuracy(similarities, labels)}
         if self.config.margin_to > 0:
             figures["margin"] = self.margin
