@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import deep_speaker
 from deep_speaker.config import read_experiment
 from deep_speaker.embeddings import extraction
 from deep_speaker.embeddings.extraction import Extractor, extract
@@ -34,7 +35,9 @@ MOST_BYTES = 10_000_000
 @every_model
 def test_a_model_is_small_and_its_card_is_written(model: Path) -> None:
     files = {path.name: path.stat().st_size for path in model.iterdir()}
-    assert files.keys() == {"weights.safetensors", "config.yaml", "README.md"}
+    learnt = {"decisions.json", "conditions.json"}
+    assert files.keys() == {"weights.safetensors", "config.yaml", "README.md"} | learnt
+    assert deep_speaker.load(model).scoring.decisions is not None
     assert sum(files.values()) <= MOST_BYTES
     card = (model / "README.md").read_text()
     assert card.startswith(f"# {model.name}\n")

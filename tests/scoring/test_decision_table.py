@@ -15,7 +15,7 @@ NONTARGETS = np.arange(1000) / 1000  # 0 to 0.999
 def table() -> DecisionTable:
     scores = np.concatenate([TARGETS, NONTARGETS])
     is_target = np.arange(1100) < 100
-    return measure_decisions("cosine", scores, is_target, (10.0, -7.0), 12)
+    return measure_decisions("cosine", scores, is_target, np.ones(1100), (10.0, -7.0), 12)
 
 
 def test_the_ratio_is_the_calibrated_score(table: DecisionTable) -> None:

@@ -24,7 +24,12 @@ class Calibration(NamedTuple):
         return scores @ np.array(self.weights) + self.offset
 
 
-def fit_calibration(scores: np.ndarray, is_target: np.ndarray, p_target: float) -> Calibration:
+def fit_calibration(
+    scores: np.ndarray,
+    is_target: np.ndarray,
+    p_target: float,
+    shares: np.ndarray | None = None,
+) -> Calibration:
     """Fit prior-weighted logistic regression, of one system (calibration) or several (fusion).
 
     The two classes weigh p and 1 - p, however many trials they have, and logit(p) is taken off the
@@ -34,6 +39,7 @@ def fit_calibration(scores: np.ndarray, is_target: np.ndarray, p_target: float) 
         scores: shape (trials, systems).
         is_target: bool, shape (trials,).
         p_target: p, the effective prior of targets whose decisions count most.
+        shares: how much each trial counts within its class, shape (trials,); None: all alike.
 
     Raises:
         ValueError: a class is missing, or a score is not finite.
@@ -42,7 +48,12 @@ def fit_calibration(scores: np.ndarray, is_target: np.ndarray, p_target: float) 
     _check_trials(scores, is_target)
     mean, deviation = scores.mean(axis=0), scores.std(axis=0)
     deviation[deviation == 0] = 1
-    weights = np.where(is_target, p_target / is_target.sum(), (1 - p_target) / (~is_target).sum())
+    shares = np.ones(len(scores)) if shares is None else shares
+    weights = np.where(
+        is_target,
+        p_target * shares / shares[is_target].sum(),
+        (1 - p_target) * shares / shares[~is_target].sum(),
+    )
     regression = LogisticRegression(
         C=1 / REGULARISATION, solver="newton-cholesky", tol=TOLERANCE, max_iter=1000
     )

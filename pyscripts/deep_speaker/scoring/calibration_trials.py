@@ -47,9 +47,17 @@ def split_corpora(utt2spk: Mapping[str, str], corpora: Sequence[str]) -> list[di
     """Split utt2spk by corpus; leave out corpora without target or nontarget pairs."""
     parts: dict[str, dict[str, str]] = {}
     for key, speaker in utt2spk.items():
-        own = [name for name in corpora if speaker.startswith(f"{name}_")]
-        parts.setdefault(max(own, key=len, default=""), {})[key] = speaker
+        parts.setdefault(corpus_of(speaker, corpora), {})[key] = speaker
     return [part for part in parts.values() if 1 < len(set(part.values())) < len(part)]
+
+
+def corpus_of(speaker: str, corpora: Sequence[str]) -> str:
+    """Return the corpus whose prefix a speaker's id has; "" for one without.
+
+    >>> corpus_of("an4_fejs", ["an4", "an"]), corpus_of("fejs", [])
+    ('an4', '')
+    """
+    return max((name for name in corpora if speaker.startswith(f"{name}_")), key=len, default="")
 
 
 def read_corpora(data_dir: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """What a model that leaves the recipe takes along: its back end, and decisions by its scores."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ from deep_speaker.corpora.speaker_splits import split_utterances
 from deep_speaker.embeddings.held_out import read_held_out
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.scoring.calibration import fit_calibration
+from deep_speaker.scoring.calibration_trials import corpus_of, read_corpora
 from deep_speaker.scoring.decision_table import DecisionTable, measure_decisions
 from deep_speaker.scoring.key_vectors import read_train_vectors
 from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, read_scores, score_file
 from deep_speaker.scoring.scorers import choose_backends, fit_backends
 from deep_speaker.scoring.transforms import COSINE
 from deep_speaker.scoring.vector_backend import VectorBackend
-from deep_speaker.trials.table import read_trial_table
+from deep_speaker.trials.table import TrialTable, read_trial_table
 
 P_TARGET = 0.5  # calibrate where both errors count alike; a user's prior moves the threshold only
 
@@ -55,15 +57,37 @@ def learn_decisions(
         return None
     trials = read_trial_table(trial_list)
     scores = read_scores(path, trials)
-    fitted = fit_calibration(scores[:, None], trials.is_target, P_TARGET)
+    utt2spk = read_table(train_dir / "utt2spk")
+    shares = balance_corpora(trials, utt2spk, read_corpora(train_dir))
+    fitted = fit_calibration(scores[:, None], trials.is_target, P_TARGET, shares)
     weight = fitted.weights[0]
     if weight <= 0:
         raise ValueError(
             f"{path}: scores of one speaker are no higher than those of two: no decision can be "
             "learnt of them; train longer, or on more speakers"
         )
-    utt2spk = read_table(train_dir / "utt2spk")
     speakers = {utt2spk[name] for name in trials.names}
     return measure_decisions(
-        backend, np.asarray(scores), trials.is_target, (weight, fitted.offset), len(speakers)
+        backend, scores, trials.is_target, shares, (weight, fitted.offset), len(speakers)
     )
+
+
+def balance_corpora(
+    trials: TrialTable, utt2spk: Mapping[str, str], corpora: Sequence[str]
+) -> np.ndarray:
+    """Return how much each trial counts within its class: shape (trials,).
+
+    Each corpus alike, so that the one with most pairs does not set the threshold of all: scores of
+    different speakers are higher where all were recorded alike, or spoke the same words.
+
+    Args:
+        corpora: prefixes of ids; pairs lie within a corpus.
+    """
+    numbers = {name: number for number, name in enumerate(corpora)}
+    of_name = np.array(
+        [numbers.get(corpus_of(utt2spk[name], corpora), -1) for name in trials.names]
+    )
+    kinds = 2 * of_name[trials.enroll] + trials.is_target
+    _, kind, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    shares: np.ndarray = 1 / counts[kind]
+    return shares

@@ -17,8 +17,9 @@ class DecisionTable:
         backend: whose scores it is about.
         weight, offset: log likelihood ratio = weight * score + offset, a natural logarithm.
         thresholds: scores, rising, shape (points,).
-        false_alarm_rates: share of nontarget pairs with a score of at least each threshold.
-        miss_rates: share of target pairs below each threshold.
+        false_alarm_rates: share of nontarget pairs with a score of at least each threshold. Of
+            several corpora, each one's pairs count together as much as another's.
+        miss_rates: share of target pairs below each threshold, likewise.
         num_speakers, num_target, num_nontarget: that it was measured on.
     """
 
@@ -74,6 +75,7 @@ def measure_decisions(
     backend: str,
     scores: np.ndarray,
     is_target: np.ndarray,
+    shares: np.ndarray,
     calibration: tuple[float, float],
     num_speakers: int,
 ) -> DecisionTable:
@@ -82,12 +84,12 @@ def measure_decisions(
     Args:
         scores: of pairs of held-out speakers, shape (trials,).
         is_target: bool, likewise.
+        shares: how much each pair counts within its class, likewise.
         calibration: weight and offset, see `DecisionTable`.
     """
-    targets, nontargets = np.sort(scores[is_target]), np.sort(scores[~is_target])
     thresholds = np.linspace(scores.min(), np.nextafter(scores.max(), np.inf), NUM_POINTS)
-    misses = np.searchsorted(targets, thresholds) / len(targets)
-    false_alarms = 1 - np.searchsorted(nontargets, thresholds) / len(nontargets)
+    misses = shares_below(thresholds, scores[is_target], shares[is_target])
+    false_alarms = 1 - shares_below(thresholds, scores[~is_target], shares[~is_target])
     return DecisionTable(
         backend,
         *calibration,
@@ -95,6 +97,18 @@ def measure_decisions(
         false_alarm_rates=[round(float(each), 6) for each in false_alarms],
         miss_rates=[round(float(each), 6) for each in misses],
         num_speakers=num_speakers,
-        num_target=len(targets),
-        num_nontarget=len(nontargets),
+        num_target=int(is_target.sum()),
+        num_nontarget=int((~is_target).sum()),
     )
+
+
+def shares_below(thresholds: np.ndarray, scores: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the share of scores below each threshold: shape (thresholds,).
+
+    >>> shares_below(np.array([0.0, 1.5, 9.0]), np.array([2, 1]), np.array([3, 1]))
+    array([0.  , 0.25, 1.  ])
+    """
+    order = np.argsort(scores)
+    sums = np.concatenate([[0], np.cumsum(shares[order])])
+    below: np.ndarray = sums[np.searchsorted(scores[order], thresholds)] / sums[-1]
+    return below
