@@ -61,7 +61,7 @@ def file_stem(name: str) -> str:
     """Return the name of a speaker's file, without its suffix: of letters safe everywhere.
 
     >>> file_stem("Ana Müller/2")
-    'Ana-M-ller-2-58a1a7b4f1a5'
+    'Ana-M-ller-2-ece20d64924d'
     """
     readable = re.sub("[^A-Za-z0-9]+", "-", name)[:LONGEST_READABLE].strip("-")
     return f"{readable or 'speaker'}-{sha256(name.encode()).hexdigest()[:12]}"
