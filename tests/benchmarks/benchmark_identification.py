@@ -77,7 +77,7 @@ def main() -> None:
         for row in judge(model, name, voices)
     ]  # fmt: skip
     print(f"model {model.name}, back end {model.scoring.name}")
-    print(tabulate(rows, headers="keys", tablefmt="github"))
+    print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
 
 
 def embed_set(model: VoiceModel, folder: Path) -> Voices:

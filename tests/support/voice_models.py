@@ -1,5 +1,6 @@
 """Models that answer, without a network: vectors are given, and decisions are by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class GivenVectors:
         return unit(*samples[:2])
 
     def embed_windows(
-        self, samples: np.ndarray, starts: list[int], num_samples: int
+        self, samples: np.ndarray, starts: Sequence[int], num_samples: int
     ) -> np.ndarray:
         return np.stack([self(samples[start : start + num_samples]) for start in starts])
 

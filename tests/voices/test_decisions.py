@@ -31,7 +31,7 @@ def test_a_wanted_rate_of_false_alarms_is_kept() -> None:
     assert find_threshold(TABLE, Criterion(false_alarms=0.1)) == 0.5
     assert find_threshold(TABLE, Criterion(false_alarms=0.3)) == 0.5  # 0.0 would give 0.5 of them
     assert find_threshold(TABLE, Criterion(false_alarms=0.002)) == 1.0
-    with pytest.raises(ValueError, match="measured on 1000 pairs.*from 0.001 to 1"):
+    with pytest.raises(ValueError, match=r"measured on 1000 pairs.*from 0\.001 to 1"):
         find_threshold(TABLE, Criterion(false_alarms=0.0001))
 
 
@@ -40,7 +40,7 @@ def test_several_candidates_share_the_prior_and_the_false_alarms() -> None:
     assert share_prior(0.5, 4) == pytest.approx(1 / 5)
     assert find_threshold(TABLE, Criterion(), 4) == pytest.approx((log(4) + 5) / 10)
     assert find_threshold(TABLE, Criterion(false_alarms=0.6), 2) == 0.5  # 0.3 each
-    with pytest.raises(ValueError, match="0.002 shared among 4 speakers is a false alarm rate"):
+    with pytest.raises(ValueError, match=r"0\.002 shared among 4 speakers is a false alarm rate"):
         find_threshold(TABLE, Criterion(false_alarms=0.002), 4)
 
 
@@ -56,5 +56,5 @@ def test_without_calibration_nothing_is_decided_but_by_a_given_score() -> None:
     given = decide(0.8, None, Criterion(score=0.9))
     assert (given.threshold, given.same, given.false_alarm_rate) == (0.9, False, None)
     for criterion in (Criterion(prior=0.1), Criterion(false_alarms=0.1)):
-        with pytest.raises(ValueError, match="not calibrated.*--threshold"):
+        with pytest.raises(ValueError, match=r"not calibrated.*--threshold"):
             decide(0.8, None, criterion)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ from deep_speaker.voices.speaker_store import SpeakerStore
 from support.voice_models import unit
 
 NAMES = [
-    "ana", "Ana Müller", "../../etc/passwd", "a/b", "a b", "a-b", "李雷", "😀", "👩‍🔬", ".hidden", "CON",
-    "con", "-rf", "n" * 500, "O'Neil \"x\" $HOME `x`",
+    "ana", "Ana Müller", "../../etc/passwd", "a/b", "a b", "a-b", "李雷", "😀", "👩‍🔬", ".hidden",
+    "CON", "con", "-rf", "n" * 500, "O'Neil \"x\" $HOME `x`",
 ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_one_name_typed_in_two_ways_is_one_speaker(store: SpeakerStore) -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "\x1b[31mred", "\udcff"])
 def test_names_that_nobody_can_read_are_refused(store: SpeakerStore, name: str) -> None:
-    with pytest.raises(ValueError, match="speaker name .*: take at least one letter"):
+    with pytest.raises(ValueError, match=r"speaker name .*: take at least one letter"):
         store.add(name, random_unit(0)[None], ["a.wav"])
 
 
@@ -83,15 +83,13 @@ def add_one_by_one(store: SpeakerStore, first: int) -> None:
 
 
 def test_processes_that_add_to_one_speaker_lose_nothing(store: SpeakerStore) -> None:
-    processes = [
-        CONTEXT.Process(target=partial(add_one_by_one, store, 10 * number)) for number in range(4)
-    ]
-    for process in processes:
-        process.start()
-    while any(process.is_alive() for process in processes):
-        if store.folder.is_dir():
-            store.speakers()  # whole, whenever it is read
-    assert [process.exitcode for process in processes] == [0] * 4
+    with ProcessPoolExecutor(4, CONTEXT) as pool:
+        running = [pool.submit(add_one_by_one, store, 10 * number) for number in range(4)]
+        while not all(each.done() for each in running):
+            if store.folder.is_dir():
+                store.speakers()  # whole, whenever it is read
+        for each in running:
+            each.result()
     (speaker,) = store.speakers()
     assert sorted(speaker.sources) == sorted(f"{seed}.wav" for seed in range(40))
 

@@ -40,5 +40,5 @@ def test_a_pipe_may_bring_any_number_of_bytes_at_once() -> None:
 
 
 def test_less_than_a_second_is_refused() -> None:
-    with pytest.raises(ValueError, match="ended before a second .* send 100 a second"):
+    with pytest.raises(ValueError, match=r"ended before a second .* send 100 a second"):
         list(each_second(io.BytesIO(bytes(150)), RATE))
