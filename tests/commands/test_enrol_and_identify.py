@@ -105,7 +105,7 @@ def test_nobody_enrolled_or_another_model_is_refused(
     assert nowhere.err == (
         "deep-speaker: error: none: no such folder of speakers: enrol somebody into it first\n"
     )
-    other = write_voice_model(tmp_path / "other")
+    other = write_voice_model(tmp_path / "other", seed=1)
     refused = enrolled("identify", "--model", other, "a.wav")
     assert refused.status == 1
     assert str(model) in refused.err and str(other) in refused.err

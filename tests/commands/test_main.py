@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_an_error_is_one_line_with_a_remedy(command: Command) -> None:
     assert line.startswith("deep-speaker: error: nowhere: no model there")
     assert "name a model folder" in line
     assert answer.out == ""
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    words = f"{ROOT}/pyscripts/deep-speaker speakers list | true"  # `true` reads nothing
+    done = subprocess.run(
+        ["bash", "-c", words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize(

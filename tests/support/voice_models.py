@@ -62,8 +62,9 @@ def speaker(name: str, *vectors: np.ndarray) -> Speaker:
     return Speaker(name, np.stack(vectors), ["a.wav"] * len(vectors), "id", "models/given")
 
 
-def write_voice_model(folder: Path, table: DecisionTable | None = TABLE) -> Path:
+def write_voice_model(folder: Path, table: DecisionTable | None = TABLE, seed: int = 0) -> Path:
     """Write a model folder of a tiny network of random weights, with these decisions."""
-    make_model(folder)
+    # With its mean taken away, made-up speech is nearly alike to random weights.
+    make_model(folder, seed=seed, normalisation={"mean": "none"})
     write_decisions(folder, "cosine", BACKEND, table)
     return folder

@@ -68,6 +68,7 @@ def test_the_id_is_of_weights_and_config(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, copied)
     model_id = deep_speaker.load(folder).id
     assert deep_speaker.load(copied).id == model_id
+    assert deep_speaker.load(write_voice_model(tmp_path / "written anew")).id == model_id
     config = copied / "config.yaml"
     config.write_text(config.read_text() + "\n")
     assert deep_speaker.load(copied).id != model_id

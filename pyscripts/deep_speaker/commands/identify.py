@@ -114,7 +114,7 @@ def print_rates(found: Identification) -> None:
     if decision.threshold is not None:
         print(f"Threshold {decision.threshold:.3f}, for {number} enrolled.")
     print(describe_rates(decision))
-    if found.unknown_accepted is not None:
+    if found.unknown_accepted is not None and number > 1:
         taken = percent(found.unknown_accepted)
         print(f"So about {taken} of unknown voices are taken for one of the {number}.")
 

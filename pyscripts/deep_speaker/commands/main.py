@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -32,7 +34,16 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run a command line; None: that of this process."""
     logging.basicConfig(format=f"{PROGRAM}: %(message)s")
     options = build_parser().parse_args(words)
-    end_in_one_line(lambda: options.run(options), PROGRAM)
+    end_in_one_line(lambda: run(options), PROGRAM)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command of parsed options."""
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `| head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:

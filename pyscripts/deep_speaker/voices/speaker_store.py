@@ -24,7 +24,7 @@ from deep_speaker.voices.speaker_files import (
     write_speaker,
 )
 
-SAME_RECORDING = 0.99999  # cosine; what one recording gives twice, of any file format or processor
+SAME_RECORDING = 1e-3  # distance of vectors; processors and lossless formats change less
 LOCK = ".lock"
 
 
@@ -77,7 +77,9 @@ class SpeakerStore:
             all_sources = [] if old is None else list(old.sources)
             is_new = []
             for vector, source in zip(vectors, sources, strict=True):
-                is_new.append(all(vector @ other < SAME_RECORDING for other in known))
+                is_new.append(
+                    all(np.linalg.norm(vector - other) > SAME_RECORDING for other in known)
+                )
                 if is_new[-1]:
                     known.append(vector)
                     all_sources.append(source)
