@@ -67,7 +67,7 @@ def test_audio_is_kept_only_when_asked(command: Command, model: Path) -> None:
 
 def test_identify_ranks_the_enrolled(enrolled: Command, model: Path) -> None:
     """Scores of 1.000 and nearly that: ratios of e^5 both, a prior of 1/4 each, 1/2 for nobody."""
-    answer = enrolled("identify", "--model", model, "a.wav", "b.flac")
+    answer = enrolled("identify", "--model", model, "a.wav", "b.flac", "b.flac")
     assert answer.status == 0
     lines = answer.out.splitlines()
     assert lines[0] == "a.wav: Ana Müller"
@@ -75,8 +75,8 @@ def test_identify_ranks_the_enrolled(enrolled: Command, model: Path) -> None:
     assert lines[2].startswith("  Bo          score  1.000, probability 49.")
     assert lines[3] == "  nobody who is enrolled, probability 0.7 %"
     assert lines[4] == "b.flac: Bo"
-    assert lines[8] == "Threshold 0.569, for 2 enrolled."
-    assert lines[10].startswith("So about 16.5 % of unknown voices")  # 0.0862 each, twice
+    assert lines[12] == "Threshold 0.569, for 2 enrolled."
+    assert lines[14].startswith("So about 16.5 % of unknown voices")  # 0.0862 each, twice
     stranger = enrolled("identify", "--model", model, "--threshold", "1.1", "a.wav").out
     assert stranger.startswith("a.wav: nobody who is enrolled\n")
 

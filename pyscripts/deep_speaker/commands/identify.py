@@ -73,22 +73,22 @@ def run(options: argparse.Namespace) -> None:
 
 def answer_files(model: VoiceModel, answer: Answer, options: argparse.Namespace) -> None:
     """Print who speaks in each file."""
-    found: dict[Path, Identification] = {}
     content: list[dict[str, Any]] = []
+    found = None
     for file, voice in hear_each(model, options.files):
         if isinstance(voice, str):
             content.append({"file": str(file), "refused": voice})
             continue
-        found[file] = answer(voice.vector)
+        found = answer(voice.vector)
         warnings = {"warnings": voice.recording.warnings}
-        content.append({"file": str(file)} | to_json(found[file]) | warnings)
+        content.append({"file": str(file)} | to_json(found) | warnings)
         if not options.json:
-            print_answer(str(file), found[file])
+            print_answer(str(file), found)
     if options.json:
         print_json(content)
-    elif found:
-        print_rates(found[next(iter(found))])
-    if len(found) < len(options.files):
+    elif found is not None:
+        print_rates(found)
+    if any("refused" in each for each in content):
         sys.exit(1)
 
 
