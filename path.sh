@@ -95,3 +95,4 @@ use_environment() {
 }
 
 use_environment || return 1
+export PATH="$PWD/pyscripts:$PATH"   # deep-speaker

@@ -22,8 +22,10 @@ def test_the_library_installs_as_a_package(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--no-index", "--target", target, source], check=True)
     assert {path.name for path in target.iterdir() if not path.name.endswith(".dist-info")} == {
-        "deep_speaker"
+        "bin",
+        "deep_speaker",
     }
+    assert [path.name for path in (target / "bin").iterdir()] == ["deep-speaker"]
     assert (target / "deep_speaker/report/report.html.j2").is_file()
     code = "import deep_speaker.metrics.error_rates as module; print(module.__file__)"
     done = subprocess.run(

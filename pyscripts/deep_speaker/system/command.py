@@ -71,6 +71,11 @@ def run(main: Callable[[], None]) -> None:
 def _run(main: Callable[[], None], program: str) -> None:
     logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
     print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
+    end_in_one_line(main, program)
+
+
+def end_in_one_line(main: Callable[[], None], program: str) -> None:
+    """Call `main`, and turn an expected error into one line and exit 1."""
     try:
         main()
     except EXPECTED_ERRORS as error:

@@ -69,7 +69,11 @@ def find_threshold(
             )
         return None
     if criterion.false_alarms is not None:
-        return table.threshold_for_false_alarms(criterion.false_alarms / num_candidates)
+        try:
+            return table.threshold_for_false_alarms(criterion.false_alarms / num_candidates)
+        except ValueError as error:
+            shared = f"{criterion.false_alarms:g} shared among {num_candidates} speakers is "
+            raise ValueError(shared * (num_candidates > 1) + str(error)) from error
     return table.threshold_for_prior(share_prior(criterion.prior, num_candidates))
 
 

@@ -1,5 +1,6 @@
 """Where models lie, and how each kind is opened."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,10 +46,15 @@ def find_folder(place: Path) -> Path:
 
 
 def model_id(folder: Path) -> str:
-    """Return the id of a model folder: of its weights and its config."""
-    digest = sha256()
-    for name in (WEIGHTS, CONFIG):
-        digest.update((folder / name).read_bytes())
+    """Return the id of a model folder: of its weights and its config.
+
+    It is the same for weights written anew: safetensors writes its header in any order.
+    """
+    weights = (folder / WEIGHTS).read_bytes()
+    start = 8 + int.from_bytes(weights[:8], "little")
+    header = json.dumps(json.loads(weights[8:start]), sort_keys=True)
+    digest = sha256(header.encode() + weights[start:])
+    digest.update((folder / CONFIG).read_bytes())
     return digest.hexdigest()[:16]
 
 
