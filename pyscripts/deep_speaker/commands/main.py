@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from deep_speaker.commands import embed, enrol, identify, speakers, verify
+from deep_speaker.commands import embed, enrol, export, identify, speakers, verify
 from deep_speaker.commands.options import PROGRAM
 from deep_speaker.system.command import end_in_one_line
 
@@ -27,6 +27,7 @@ COMMANDS: dict[str, ModuleType] = {
     "identify": identify,
     "speakers": speakers,
     "embed": embed,
+    "export": export,
 }
 
 

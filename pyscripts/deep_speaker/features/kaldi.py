@@ -55,7 +55,7 @@ def compute_filterbanks(
         Both have 0 frames if there are fewer samples than half a frame shift.
     """
     length, shift = features.frame_samples
-    window, mel_filters = _povey_window(length), mel_filterbank(features)
+    window, mel_filters = povey_window(length), mel_filterbank(features)
     num_frames = (len(samples) + shift // 2) // shift
     filterbanks = np.empty((num_frames, features.num_mels), dtype=np.float32)
     log_energies = np.empty(num_frames, dtype=np.float32)
@@ -113,7 +113,7 @@ def _blocks(
 
 
 @lru_cache
-def _povey_window(length: int) -> np.ndarray:
+def povey_window(length: int) -> np.ndarray:
     """Return a Hann window to the power 0.85, which reaches 0 at both ends."""
     return (np.hanning(length) ** 0.85).astype(np.float32)
 

@@ -83,9 +83,9 @@ class SameConv2d(TimeConv2d):
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
         half, (frames, bins) = self.kernel_size[0] // 2, maps.shape[2:]
-        bin_pads = (half - (bins % 2 == 0), half)
+        bin_pads = (half - 1 + bins % 2, half)
         if lengths is None:
-            maps = F.pad(maps, (*bin_pads, half - (frames % 2 == 0), half))
+            maps = F.pad(maps, (*bin_pads, half - 1 + frames % 2, half))
             return F.conv2d(maps, self.weight, self.bias, self.stride), None
         maps, shorter = self.mask(maps, lengths)
         maps = F.pad(maps, (*bin_pads, half, half + 1))

@@ -39,7 +39,11 @@ class WindowAverageNetwork(EmbeddingNetwork):
         """
         check_input(fbanks, lengths, self.num_bins, self.fewest_frames)
         # (batch, windows, window_frames, bins)
-        windows = fbanks.unfold(1, self.fewest_frames, self.shift_frames).transpose(2, 3)
+        within = torch.arange(self.fewest_frames, device=fbanks.device)
+        starts = torch.arange(
+            0, fbanks.shape[1] - self.fewest_frames + 1, self.shift_frames, device=fbanks.device
+        )
+        windows = fbanks[:, starts[:, None] + within]
         batch, most = windows.shape[:2]
         if lengths is None:
             embeddings = F.normalize(self.base(windows.flatten(0, 1)), dim=1)

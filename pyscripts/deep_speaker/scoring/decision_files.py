@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from deep_speaker.scoring.decision_table import DecisionTable
 from deep_speaker.scoring.vector_backend import VectorBackend
@@ -17,6 +17,7 @@ from deep_speaker.system.files import read_utf8, replacing_file
 DECISIONS = "decisions.json"
 ARRAYS = "backend.safetensors"
 FORMAT_VERSION = 1
+REMEDY = "write the folder anew by pyscripts/write_model.py, or fetch it anew"
 
 
 def write_decisions(
@@ -53,20 +54,32 @@ def read_decisions(folder: Path) -> tuple[str, VectorBackend, DecisionTable | No
         ValueError: a file is missing, damaged, or of another version.
     """
     path = folder / DECISIONS
-    remedy = "write the folder anew by pyscripts/write_model.py, or fetch it anew"
     if not path.is_file():
-        raise ValueError(f"{path}: no such file, and a model folder has one: {remedy}")
+        raise ValueError(f"{path}: no such file, and a model folder has one: {REMEDY}")
+    arrays = folder / ARRAYS
+    return parse_decisions(read_utf8(path), arrays.read_bytes() if arrays.is_file() else b"", path)
+
+
+def parse_decisions(
+    text: str, arrays: bytes, where: Path
+) -> tuple[str, VectorBackend, DecisionTable | None]:
+    """Return what the contents of the two files say, see `read_decisions`.
+
+    Args:
+        arrays: empty where there is no such file.
+        where: for messages.
+    """
     try:
-        content = json.loads(read_utf8(path))
+        content = json.loads(text)
         version = content["format_version"]
         if version == FORMAT_VERSION:
-            arrays = load_file(folder / ARRAYS) if content["arrays"] else {}
-            backend = VectorBackend.from_arrays(arrays, content["cohort_size"])
+            fitted = load(arrays) if arrays else {}
+            backend = VectorBackend.from_arrays(fitted, content["cohort_size"])
             if sorted(backend.arrays()) != content["arrays"]:
-                raise ValueError(f"{ARRAYS} has {sorted(arrays)}, not {content['arrays']}")
+                raise ValueError(f"{ARRAYS} has {sorted(fitted)}, not {content['arrays']}")
             table = content["decisions"]
             return content["backend"], backend, table and DecisionTable(**table)
     except Exception as error:  # a damaged file can raise nearly anything
         problem = " ".join(str(error).split())
-        raise ValueError(f"{path}: damaged ({problem}): {remedy}") from error
-    raise ValueError(f"{path}: format_version {version}, known is {FORMAT_VERSION}: {remedy}")
+        raise ValueError(f"{where}: damaged ({problem}): {REMEDY}") from error
+    raise ValueError(f"{where}: format_version {version}, known is {FORMAT_VERSION}: {REMEDY}")

@@ -25,6 +25,10 @@ def load(path: str | Path | None = None, device: str = "auto") -> VoiceModel:
         ValueError: there is no such model, or it is damaged.
     """
     place = SHIPPED if path is None else Path(path)
+    if place.suffix == ".onnx":
+        from deep_speaker.voices.onnx_model import open_onnx
+
+        return open_onnx(place)
     return open_folder(find_folder(place), device)
 
 

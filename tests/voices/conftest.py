@@ -1,0 +1,5 @@
+"""One thread."""
+
+from support.threads import one_thread
+
+__all__ = ["one_thread"]
