@@ -89,7 +89,8 @@ def start_session(model: Path | bytes) -> onnxruntime.InferenceSession:
     It takes as many threads as torch would, so that processes side by side can share the cores.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)  # 0: one per core
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # further ones are nested
+    options.intra_op_num_threads = int(threads or 0)  # 0: one per core
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
