@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from deep_speaker.commands import embed, enrol, export, identify, speakers, verify
+from deep_speaker.commands import embed, enrol, export, identify, speakers, track, verify
 from deep_speaker.commands.options import PROGRAM
 from deep_speaker.system.command import end_in_one_line
 
@@ -16,6 +16,7 @@ DESCRIPTION = """Tell voices apart: whether two recordings have one voice, and w
     deep-speaker verify a.wav b.wav
     deep-speaker enrol ana ana1.wav ana2.flac
     deep-speaker identify unknown.wav
+    deep-speaker track --cluster meeting.wav
 
 Each command has its own --help. Exit status: 0, whatever the answer; 1, a recording, model or
 folder was refused; 2, wrong options."""
@@ -26,6 +27,7 @@ COMMANDS: dict[str, ModuleType] = {
     "enrol": enrol,
     "identify": identify,
     "speakers": speakers,
+    "track": track,
     "embed": embed,
     "export": export,
 }
