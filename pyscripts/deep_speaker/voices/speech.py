@@ -24,7 +24,11 @@ def detect_speech(samples: np.ndarray, rate: int) -> np.ndarray:
     Args:
         samples: on the scale of 16-bit integers, shape (num_samples,).
     """
-    levels = frame_levels(samples, rate)
+    return mark_speech(frame_levels(samples, rate))
+
+
+def mark_speech(levels: np.ndarray) -> np.ndarray:
+    """Mark the frames that may be speech by their `frame_levels`; see `detect_speech`."""
     if not len(levels):
         return np.zeros(0, dtype=bool)
     floor, top = np.percentile(levels, [FLOOR_PERCENTILE, 95])

@@ -1,0 +1,92 @@
+"""Who speaks when: from a recording, a model and who is enrolled, to a track."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.kaldi.audio import open_audio
+from deep_speaker.tracking.assignment import Voice, assign
+from deep_speaker.tracking.regions import find_regions
+from deep_speaker.tracking.track import Segment, Track
+from deep_speaker.tracking.windows import Windows, embed_regions
+from deep_speaker.voices.decisions import Criterion, find_threshold
+from deep_speaker.voices.voice_model import VoiceModel
+
+
+def track(
+    model: VoiceModel,
+    audio: Path,
+    enrolled: Mapping[str, np.ndarray],
+    cluster: bool,
+    criterion: Criterion,
+) -> Track:
+    """Tell who speaks when. Where several speak at once, one of them is named.
+
+    Args:
+        enrolled: vectors of each speaker by the same model, unit length, shape (examples, dim).
+        cluster: tell the others apart, instead of calling all of them unknown.
+        criterion: when a window speaks for a speaker, however many are enrolled.
+
+    Raises:
+        ValueError: no such recording, it cannot be read, or nothing tells speakers apart.
+    """
+    threshold = find_threshold(model.scoring.decisions, criterion)
+    if threshold is None:
+        raise ValueError(
+            f"{model.name} is not calibrated (too few held-out speakers): give the score from "
+            "which on the answer is yes, --threshold"
+        )
+    if not enrolled and not cluster:
+        raise ValueError("nobody is enrolled: enrol speakers, or tell them apart with --cluster")
+    seconds, windows = read_windows(model, audio)
+    if windows is None:
+        return Track(audio, seconds, threshold, [])
+    voices = assign(model, windows, enrolled, threshold, cluster)
+    return Track(audio, seconds, threshold, join_segments(model, windows, voices))
+
+
+def read_windows(model: VoiceModel, audio: Path) -> tuple[float, Windows | None]:
+    """Return the length of a recording in seconds, and its windows; None: nobody speaks.
+
+    It is read a minute at a time; but what only ffmpeg decodes is held in memory.
+    """
+    if not audio.is_file():
+        raise ValueError(f"{audio}: no such file")
+    try:
+        with open_audio(str(audio.resolve())) as file:
+            regions = find_regions(file, model.sampling_rate)
+            windows = embed_regions(file, regions, model.embedder) if regions else None
+            return file.frames / file.samplerate, windows
+    except ValueError as error:
+        remedy = "convert it to WAV or FLAC, or record it anew"
+        raise ValueError(f"{audio}: {error}: {remedy}") from error
+
+
+def join_segments(model: VoiceModel, windows: Windows, voices: Sequence[Voice]) -> list[Segment]:
+    """Join windows of one speaker that follow each other within a region, and score them.
+
+    Args:
+        voices: of each window.
+    """
+    names = np.array([name for name, _ in voices])
+    changes = (names[1:] != names[:-1]) | (windows.regions[1:] != windows.regions[:-1])
+    parts = np.split(np.arange(len(names)), np.flatnonzero(changes) + 1)
+    return [
+        Segment(
+            float(windows.starts[part[0]]),
+            float(windows.ends[part[-1]]),
+            *score_segment(model, voices[part[0]], windows.vectors[part]),
+        )
+        for part in parts
+    ]
+
+
+def score_segment(model: VoiceModel, voice: Voice, vectors: np.ndarray) -> tuple[str, float | None]:
+    """Return the name of a voice, and its score with the windows of a segment together."""
+    name, examples = voice
+    if examples is None:
+        return name, None
+    whole = at_unit_length(vectors.mean(axis=0, keepdims=True))
+    return name, float(model.score([examples], whole)[0, 0])
