@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from deep_speaker.commands import embed, enrol, export, identify, speakers, verify
+from deep_speaker.commands import embed, enrol, export, identify, serve, speakers, verify
 from deep_speaker.commands.options import PROGRAM
 from deep_speaker.system.command import end_in_one_line
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, ModuleType] = {
     "speakers": speakers,
     "embed": embed,
     "export": export,
+    "serve": serve,
 }
 
 
