@@ -2,8 +2,8 @@
 
 The rooms follow the walk of an utterance, each importing only those before it: system, metrics,
 config, kaldi, trials, validation, corpora, features, copies, networks, losses, embeddings, scoring,
-training, results, report, voices, export, tracking, commands. Each one's docstring says where to
-start reading.
+training, results, report, voices, export, tracking, page, commands. Each one's docstring says
+where to start reading.
 """
 
 from typing import Any

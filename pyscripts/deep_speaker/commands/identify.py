@@ -35,12 +35,13 @@ from deep_speaker.commands.options import (
     model_of,
     store_of,
 )
-from deep_speaker.commands.wording import describe_rates, percent, print_json
+from deep_speaker.commands.wording import describe_rates, print_json
 from deep_speaker.voices.identification import Identification, identify
 from deep_speaker.voices.recordings import SHORTEST_SPEECH
 from deep_speaker.voices.speech import speech_seconds
 from deep_speaker.voices.streams import each_second
 from deep_speaker.voices.voice_model import VoiceModel
+from deep_speaker.voices.wording import percent
 
 SHOWN = 5  # candidates of each recording; JSON has them all
 NOBODY = "nobody who is enrolled"

@@ -7,7 +7,16 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from deep_speaker.commands import embed, enrol, export, identify, speakers, track, verify
+from deep_speaker.commands import (
+    embed,
+    enrol,
+    export,
+    identify,
+    serve,
+    speakers,
+    track,
+    verify,
+)
 from deep_speaker.commands.options import PROGRAM
 from deep_speaker.system.command import end_in_one_line
 
@@ -30,6 +39,7 @@ COMMANDS: dict[str, ModuleType] = {
     "track": track,
     "embed": embed,
     "export": export,
+    "serve": serve,
 }
 
 

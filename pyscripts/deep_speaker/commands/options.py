@@ -70,6 +70,14 @@ def share(text: str) -> float:
     return value
 
 
+def port_number(text: str) -> int:
+    """Read the number of a port, for argparse."""
+    value = int(text) if text.isdecimal() else 0
+    if not 0 < value < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 65535")
+    return value
+
+
 def criterion_of(options: argparse.Namespace) -> Criterion:
     """Return what `add_decision_options` has read."""
     return Criterion(options.prior, options.false_alarms, options.threshold)

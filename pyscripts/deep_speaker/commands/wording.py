@@ -4,27 +4,14 @@ import json
 from typing import Any
 
 from deep_speaker.voices.decisions import Decision
+from deep_speaker.voices.wording import percent
 
 NOT_CALIBRATED = "this model is not calibrated (no held-out speakers)"
-SMALLEST = 0.001  # shares closer to 0 or 1 are not known that well
 
 
 def print_json(content: Any) -> None:
     """Print an object as JSON, with letters as they are."""
     print(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def percent(share: float) -> str:
-    """Return a share in per cent.
-
-    >>> percent(0.0777), percent(0.99997), percent(0.0)
-    ('7.8 %', 'over 99.9 %', 'under 0.1 %')
-    """
-    if share < SMALLEST:
-        return f"under {100 * SMALLEST:.1f} %"
-    if share > 1 - SMALLEST:
-        return f"over {100 * (1 - SMALLEST):.1f} %"
-    return f"{100 * share:.1f} %"
 
 
 def describe_score(decision: Decision, prior: float) -> str:
