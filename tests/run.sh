@@ -3,7 +3,8 @@
 #
 #   tests/run.sh                    all that CI asks for, in minutes
 #   tests/run.sh -m "not slow"      for the hand that is editing
-#   tests/run.sh --full             also the default ./run.sh, with a band on its error rates
+#   tests/run.sh --full             also the default ./run.sh, with a band on its error rates, and
+#                                   other runs of minutes
 #   tests/run.sh -k metrics -n 0    other options go to pytest; -n 0: in one process
 #
 # SPEECH_CORPORA may name a folder of real speech (see docs/corpora.md), PUBLISHED_MODELS one that

@@ -55,6 +55,7 @@ def test_a_student_of_two_teachers_has_results(recipe: Recipe, printed: str) -> 
     )
 
 
+@pytest.mark.full
 def test_another_student_takes_what_the_teachers_have_said(recipe: Recipe, printed: str) -> None:
     smaller = ("--set", "network.embedding_dim=8", "--stage", "2", "--stop-stage", "3")
     told = recipe.run(*CONFIG, *TEACHERS, *smaller)

@@ -51,6 +51,7 @@ def test_a_test_set_alone_is_judged_by_the_folder_s_own_config(recipe: Recipe) -
     assert deep_speaker.load(model).scoring.decisions is None
 
 
+@pytest.mark.full
 def test_with_training_speakers_it_is_judged_and_fine_tuned(recipe: Recipe) -> None:
     words = (*MODEL, "--train-dir", "seen", "--test-dir", "unseen", "--name", "both")
     printed = recipe.run(*words)

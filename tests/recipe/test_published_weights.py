@@ -85,10 +85,11 @@ def test_no_training_speakers_are_made_up(recipe: Recipe, judged: str) -> None:
     experiment = recipe.folder / "exp/folder/resnetse34l.few_crops.lite"
     assert {path.name for path in experiment.rglob("xvectors_*")} == {"xvectors_test"}
     assert {path.name for path in experiment.iterdir() if path.is_dir()} == {
-        "initial_model", "log", "scores", "xvectors_test",
+        "initial_model", "log", "model", "scores", "xvectors_test",
     }  # fmt: skip
 
 
+@pytest.mark.full
 def test_every_stage_reruns_alone(recipe: Recipe, judged: str) -> None:
     experiment = recipe.folder / "exp/folder/resnetse34l.few_crops.lite"
     results = (experiment / "results.json").read_bytes()
@@ -130,6 +131,7 @@ def test_training_speakers_of_earlier_are_not_lost(
     assert (recipe.folder / "data/both/train/feats.scp").exists()
 
 
+@pytest.mark.full
 def test_published_weights_are_judged_and_trained_from(
     recipe: Recipe, prepared: tuple[str, ...]
 ) -> None:
@@ -151,6 +153,7 @@ def test_published_weights_are_judged_and_trained_from(
     assert have_same_weights(folder, "pretraining/initial.pt", "initial_model/best.pt")
 
 
+@pytest.mark.full
 def test_published_weights_are_fine_tuned_themselves(
     recipe: Recipe, prepared: tuple[str, ...]
 ) -> None:
