@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# Nats that each change of speaker costs. By the DER of conversations of held-out training speakers,
-# 5 to 7 are alike, and better than 10 and more, than 2.5, and than averages over time.
+# Nats that each change of speaker costs. In conversations of held-out training speakers 5 to 7
+# confuse 1 to 2 % of the speech, 10 and 20 half as much again and thrice as much where somebody is
+# not enrolled, and averages over 0.75 to 2.25 s in place of this 5 %.
 CHANGE_COST = 6.0
 
 
