@@ -84,6 +84,16 @@ def test_a_score_may_be_the_threshold(tmp_path: Path) -> None:
         assert speakers_of(uncalibrated) == speakers_of(found)
 
 
+def test_what_is_heard_of_somebody_counts_as_an_example(tmp_path: Path) -> None:
+    """Somebody is enrolled by a poor example; the mean of it and of what is heard is close."""
+    path, _ = write_turns(tmp_path / "a.wav", 0.8)
+    poor = 0.62 * voice_vector(0) + 0.78 * voice_vector(3)
+    found = track(tone_model(), path, {"ana": poor}, False, Criterion())
+    assert speakers_of(found) == ["ana", "unknown", "ana", "unknown", "unknown"]
+    score = found.segments[0].score
+    assert score is not None and score > 0.85
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     path, _ = write_turns(tmp_path / "a.wav", 0.8)
     with pytest.raises(ValueError, match=r"tones is not calibrated .* --threshold"):

@@ -5,7 +5,8 @@ from itertools import count
 
 import numpy as np
 
-from deep_speaker.tracking.clustering import find_voices
+from deep_speaker.embeddings.unit_length import average
+from deep_speaker.tracking.clustering import FEWEST_WINDOWS, find_voices
 from deep_speaker.tracking.smoothing import best_path
 from deep_speaker.tracking.track import UNKNOWN
 from deep_speaker.tracking.windows import Windows
@@ -27,8 +28,9 @@ def assign(
 ) -> list[Voice]:
     """Return the voice that each window is given to.
 
-    First to the enrolled, where their scores reach the threshold along many windows. The rest is
-    unknown; or its voices are found, and all windows are given anew, to these and the enrolled.
+    First to the enrolled, where their scores reach the threshold along many windows. What is heard
+    of them there counts as one more example, and the windows are given anew. The rest is unknown;
+    or its voices are found, and the windows are given once more, to these and the enrolled.
 
     Args:
         enrolled: vectors of each, shape (examples, dim).
@@ -37,17 +39,25 @@ def assign(
     """
     known = list(enrolled.values())
     nobody = np.zeros((len(windows.vectors), 1))
-    evidence = weigh(model, known, windows.vectors, threshold)
-    path = best_path(np.hstack([evidence, nobody]))
+    path = best_path(np.hstack([weigh(model, known, windows.vectors, threshold), nobody]))
+    known = [add_heard(each, windows.vectors[path == row]) for row, each in enumerate(known)]
+    path = best_path(np.hstack([weigh(model, known, windows.vectors, threshold), nobody]))
     rest = np.flatnonzero(path == len(known))
     found = find_voices(windows, rest, model, threshold) if cluster else []
     if not found:
-        voices: list[Voice] = [*enrolled.items(), (UNKNOWN, None)]
+        voices: list[Voice] = [*zip(enrolled, known, strict=True), (UNKNOWN, None)]
         return [voices[column] for column in path]
     known += [vector[None] for vector in found]
     path = best_path(weigh(model, known, windows.vectors, threshold))
     names = name_columns(path, list(enrolled))
     return [(names[column], known[column]) for column in path.tolist()]
+
+
+def add_heard(examples: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Add the mean of windows to somebody's examples, (examples, dim), where there are enough."""
+    if len(windows) < FEWEST_WINDOWS:
+        return examples
+    return np.vstack([examples, average(windows)])
 
 
 def weigh(

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# Nats that each change of speaker costs. By the DER of conversations of held-out training speakers,
-# 5 to 7 are alike, and better than 10 and more, than 2.5, and than averages over time.
+# Nats that each change of speaker costs. In conversations of held-out training speakers, 5 to 7
+# confuse about 1 % of the speech, and 2.3 % where one speaker is not enrolled; there 10 and 20
+# confuse 1.4 times and twice as much. Averages over 0.75 to 2.25 s in place of this: 5 to 9 %.
 CHANGE_COST = 6.0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.embeddings.unit_length import average
 from deep_speaker.kaldi.audio import open_audio
 from deep_speaker.tracking.assignment import Voice, assign
 from deep_speaker.tracking.regions import find_regions
@@ -88,5 +88,4 @@ def score_segment(model: VoiceModel, voice: Voice, vectors: np.ndarray) -> tuple
     name, examples = voice
     if examples is None:
         return name, None
-    whole = at_unit_length(vectors.mean(axis=0, keepdims=True))
-    return name, float(model.score([examples], whole)[0, 0])
+    return name, float(model.score([examples], average(vectors)[None])[0, 0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soundfile
+from tqdm import tqdm
 
 from deep_speaker.kaldi.audio import read_samples
 from deep_speaker.tracking.regions import Region
@@ -43,7 +44,8 @@ def embed_regions(
     """
     rate = embedder.sampling_rate
     rows, starts, ends, vectors = [], [], [], []
-    for row, region in enumerate(regions):
+    bar = tqdm(regions, "windows", unit="region", disable=None, leave=False)
+    for row, region in enumerate(bar):
         first = window_starts(region)
         for part in np.array_split(first, -(-len(first) // WINDOWS_AT_ONCE)):
             length = min(WINDOW_SECONDS, region.seconds)
