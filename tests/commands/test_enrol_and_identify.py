@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from deep_speaker.voices.voice_model import VoiceModel
 from support.command_lines import Command
 from support.speech import RATE, make_speech, write_audio
 from support.voice_models import write_voice_model
@@ -48,6 +49,17 @@ def test_a_recording_in_another_format_counts_once(enrolled: Command, model: Pat
     content = json.loads(enrolled(*words, "--json").out)
     assert (content["added"], content["examples"]) == (0, 2)
     assert content["known_already"] == ["again.flac", "new.wav"]
+
+
+def test_examples_that_sound_unlike_are_warned_of(
+    command: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.9, 0.2])  # of the first with the second, and of the second with the first
+    monkeypatch.setattr(VoiceModel, "score", lambda *_: np.array([[next(scores)]]))
+    answer = command("enrol", "--model", model, "Ana", "a.wav", "b.flac")
+    assert answer.status == 0
+    (line,) = answer.err.splitlines()
+    assert "b.flac: unlike the other recordings of Ana (score 0.200, below 0.500)" in line
 
 
 def test_a_refused_recording_enrols_nobody(command: Command, model: Path) -> None:

@@ -12,12 +12,14 @@ which the voice is recognised; the recording itself only with --keep-audio.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.commands.hearing import hear, with_progress
 from deep_speaker.commands.options import (
+    PROGRAM,
     add_json_option,
     add_model_option,
     add_speakers_option,
@@ -25,7 +27,8 @@ from deep_speaker.commands.options import (
     store_of,
 )
 from deep_speaker.commands.wording import print_json
-from deep_speaker.voices.speaker_files import clean_name
+from deep_speaker.voices.speaker_files import Speaker, clean_name
+from deep_speaker.voices.voice_model import VoiceModel
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
     if options.keep_audio:
         for file in options.files:
             store.keep_audio(name, file)
-    total = sum(len(each.vectors) for each in store.speakers() if each.name == name)
+    (speaker,) = (each for each in store.speakers() if each.name == name)
+    warn_of_others(model, speaker)
+    total = len(speaker.vectors)
     known = [str(file) for file, new in zip(options.files, is_new, strict=True) if not new]
     if options.json:
         content = {"name": name, "added": sum(is_new), "known_already": known, "examples": total}
@@ -59,3 +64,19 @@ def run(options: argparse.Namespace) -> None:
     for file in known:
         print(f"{file}: enrolled already, not counted twice")
     print(f"{name}: {sum(is_new)} added, {total} in {options.speakers}")
+
+
+def warn_of_others(model: VoiceModel, speaker: Speaker) -> None:
+    """Warn of each example that sounds like somebody else than the speaker's others together."""
+    for number, (source, vector) in enumerate(zip(speaker.sources, speaker.vectors, strict=True)):
+        others = np.delete(speaker.vectors, number, axis=0)
+        if not len(others):
+            return
+        decision = model.decide(float(model.score([others], vector[None])[0, 0]))
+        if decision.same is False:
+            print(
+                f"{PROGRAM}: warning: {source}: unlike the other recordings of {speaker.name} "
+                f"(score {decision.score:.3f}, below {decision.threshold:.3f}): if it is of "
+                "somebody else, remove the speaker and enrol anew",
+                file=sys.stderr,
+            )
