@@ -11,7 +11,7 @@ from deep_speaker.voices.voice_model import VoiceModel
 # single windows are lower, so that one voice falls into many clusters.
 PIECE_WINDOWS = 5
 FEWEST_WINDOWS = 16  # of a voice, 4 s: shorter clusters are coughs, laughs and changes of speaker
-MOST_PIECES = 2000  # clustered; the scores of all pairs of them take 32 MB
+MOST_PIECES = 2000  # clustered; the distances of all pairs take 32 MB
 
 
 def find_voices(
@@ -20,7 +20,7 @@ def find_voices(
     """Return the mean vector of each voice among some windows, shape (dim,).
 
     Pieces of 2.5 s are clustered by average linkage, up to a threshold of their scores. Of more
-    than 2000 pieces, 80 minutes of speech, only as many are clustered, evenly spread.
+    than 2000 pieces, 40 minutes of speech, only as many are clustered, evenly spread.
 
     Args:
         rows: of `windows`, rising.
