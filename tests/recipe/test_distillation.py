@@ -71,6 +71,7 @@ def test_another_student_takes_what_the_teachers_have_said(recipe: Recipe, print
     assert "resuming" not in told
 
 
+@pytest.mark.full
 def test_a_student_starts_as_its_slimmed_teacher(recipe: Recipe, printed: str) -> None:
     network = "{name: ecapa_tdnn, channels: %d, pooled_channels: %d, embedding_dim: 8}"
     settings = ["pretraining=null", "finetuning=null", "scoring.backends=[cosine]"]

@@ -66,6 +66,7 @@ def test_with_training_speakers_it_is_judged_and_fine_tuned(recipe: Recipe) -> N
     assert (recipe.folder / "exp/both/tiny.seed=1/pretraining/best.pt").exists()
 
 
+@pytest.mark.full
 def test_few_speakers_are_judged_and_a_line_says_that_they_do_not_train(recipe: Recipe) -> None:
     words = (*MODEL, "--corpus-dir", "unseen", "--name", "few")
     last = recipe.run(*words, expect=1).splitlines()[-1]
@@ -75,6 +76,7 @@ def test_few_speakers_are_judged_and_a_line_says_that_they_do_not_train(recipe: 
     assert read_phases(recipe, "few/tiny")[-1] == "initial_model"
 
 
+@pytest.mark.full
 def test_two_recordings_are_compared(recipe: Recipe) -> None:
     folder = recipe.folder / "two"
     for speaker in "ab":

@@ -107,6 +107,7 @@ def test_without_weights_to_judge_one_line_says_what_is_missing(
     assert "data/folder has no training speakers: name weights to judge with --initial" in line
 
 
+@pytest.mark.full
 def test_scores_are_those_that_training_speakers_give_too(
     recipe: Recipe, judged: str, prepared: tuple[str, ...]
 ) -> None:

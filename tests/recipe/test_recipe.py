@@ -312,6 +312,7 @@ def test_librispeech_becomes_features_that_kaldi_reads(tmp_path: Path) -> None:
         assert read_all(folder)["feats.scp"] > 10
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
 def test_real_speech_runs_to_the_end(tmp_path: Path) -> None:
     recipe = Recipe(tmp_path)
