@@ -28,11 +28,11 @@ def test_enrolled_speakers_are_listed_renamed_and_removed(enrolled: Command, mod
         f"Ana Müller: 1 by {model} (a.wav)", f"Bo: 1 by {model} (b.flac)"
     ]  # fmt: skip
     assert enrolled("speakers", "rename", "Bo", "Bo/😀").out == "Bo: now Bo/😀\n"
-    content = json.loads(enrolled("speakers", "--json", "list").out)
+    content = json.loads(enrolled("speakers", "list", "--json").out)
     assert [each["name"] for each in content] == ["Ana Müller", "Bo/😀"]
     assert content[0]["sources"] == ["a.wav"]
     assert enrolled("speakers", "remove", "Bo/😀").status == 0
-    assert json.loads(enrolled("speakers", "--json", "remove", "Ana Müller").out) == {
+    assert json.loads(enrolled("speakers", "remove", "Ana Müller", "--json").out) == {
         "removed": "Ana Müller"
     }
     assert enrolled("speakers", "list").out == "Nobody is enrolled in voices.\n"
@@ -60,6 +60,14 @@ def test_examples_that_sound_unlike_are_warned_of(
     assert answer.status == 0
     (line,) = answer.err.splitlines()
     assert "b.flac: unlike the other recordings of Ana (score 0.200, below 0.500)" in line
+
+
+def test_somebody_who_is_enrolled_under_another_name_is_warned_of(
+    enrolled: Command, model: Path
+) -> None:
+    answer = enrolled("enrol", "--model", model, "Ana", "a.wav")  # the recording of Ana Müller
+    assert answer.status == 0
+    assert "Ana sounds like Ana Müller, who is enrolled (score 1.000)" in answer.err
 
 
 def test_a_refused_recording_enrols_nobody(command: Command, model: Path) -> None:

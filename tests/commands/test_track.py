@@ -46,6 +46,7 @@ def test_who_is_enrolled_is_named(command: Command, model: Path, meeting: Path) 
     [
         (["none.wav", "--cluster"], "none.wav: no such file"),
         (["the meeting.wav"], "voices: no such folder of speakers"),
+        (["the meeting.wav", "--cluster", "--speakers", "voicse"], "voicse: no such folder"),
     ],
 )
 def test_refusals_are_one_line(

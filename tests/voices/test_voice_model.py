@@ -10,7 +10,7 @@ import pytest
 import deep_speaker
 from deep_speaker.features.conditions import Conditions, write_conditions
 from deep_speaker.voices.identification import identify
-from deep_speaker.voices.loading import SHIPPED
+from deep_speaker.voices.loading import SHIPPED, find_folder
 from deep_speaker.voices.speaker_files import Speaker
 from deep_speaker.voices.voice_model import VoiceModel
 from support.speech import RATE, make_speech, write_audio
@@ -115,3 +115,10 @@ def test_real_speakers_are_known_by_one_example() -> None:
     assert answers == [True] * 8
     stranger = max((sets / "an4/dev").rglob("*.flac"), key=lambda path: path.stat().st_size)
     assert identify(model, speakers, model.embed(stranger)).name is None
+
+
+def test_a_model_of_the_recipe_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_folder(Path("models/small")) == SHIPPED

@@ -13,6 +13,7 @@ which the voice is recognised; the recording itself only with --keep-audio.
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,10 @@ def run(options: argparse.Namespace) -> None:
     if options.keep_audio:
         for file in options.files:
             store.keep_audio(name, file)
-    (speaker,) = (each for each in store.speakers() if each.name == name)
-    warn_of_others(model, speaker)
+    everybody = {each.name: each for each in store.speakers()}
+    speaker = everybody.pop(name)
+    warn_of_unlike(model, speaker)
+    warn_of_alike(model, speaker, everybody.values())
     total = len(speaker.vectors)
     known = [str(file) for file, new in zip(options.files, is_new, strict=True) if not new]
     if options.json:
@@ -66,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"{name}: {sum(is_new)} added, {total} in {options.speakers}")
 
 
-def warn_of_others(model: VoiceModel, speaker: Speaker) -> None:
+def warn_of_unlike(model: VoiceModel, speaker: Speaker) -> None:
     """Warn of each example that sounds like somebody else than the speaker's others together."""
     for number, (source, vector) in enumerate(zip(speaker.sources, speaker.vectors, strict=True)):
         others = np.delete(speaker.vectors, number, axis=0)
@@ -78,5 +81,18 @@ def warn_of_others(model: VoiceModel, speaker: Speaker) -> None:
                 f"{PROGRAM}: warning: {source}: unlike the other recordings of {speaker.name} "
                 f"(score {decision.score:.3f}, below {decision.threshold:.3f}): if it is of "
                 "somebody else, remove the speaker and enrol anew",
+                file=sys.stderr,
+            )
+
+
+def warn_of_alike(model: VoiceModel, speaker: Speaker, others: Iterable[Speaker]) -> None:
+    """Warn of others who are enrolled and sound like the speaker."""
+    whole = speaker.vectors.mean(axis=0, keepdims=True)
+    for other in others:
+        decision = model.decide(float(model.score([other.vectors], whole)[0, 0]))
+        if decision.same:
+            print(
+                f"{PROGRAM}: warning: {speaker.name} sounds like {other.name}, who is enrolled "
+                f"(score {decision.score:.3f}): if they are one, remove one of them",
                 file=sys.stderr,
             )

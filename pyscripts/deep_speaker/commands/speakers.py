@@ -1,7 +1,7 @@
 """List, remove or rename those who are enrolled.
 
     deep-speaker speakers list
-    deep-speaker speakers --speakers voices remove ana
+    deep-speaker speakers remove ana --speakers voices
     deep-speaker speakers rename "Ana Müller" Ana
 
 Removing a speaker removes all that is kept of the voice, recordings too.
@@ -16,16 +16,18 @@ from deep_speaker.voices.speaker_store import SpeakerStore
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_speakers_option(parser)
-    add_json_option(parser)
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    actions.add_parser("list", help="print who is enrolled").set_defaults(action=list_all)
-    remove = actions.add_parser("remove", help="remove a speaker")
-    remove.add_argument("name")
+    shared = argparse.ArgumentParser(add_help=False)
+    add_speakers_option(shared)
+    add_json_option(shared)
+    actions = parser.add_subparsers(title="actions", metavar="{list,remove,rename}", required=True)
+    every = actions.add_parser("list", help="print who is enrolled", parents=[shared])
+    every.set_defaults(action=list_all)
+    remove = actions.add_parser("remove", help="remove a speaker", parents=[shared])
+    remove.add_argument("name", help="of somebody enrolled")
     remove.set_defaults(action=remove_one)
-    rename = actions.add_parser("rename", help="give a speaker another name")
-    rename.add_argument("name")
-    rename.add_argument("new_name")
+    rename = actions.add_parser("rename", help="give a speaker another name", parents=[shared])
+    rename.add_argument("name", help="of somebody enrolled")
+    rename.add_argument("new_name", help="that nobody has")
     rename.set_defaults(action=rename_one)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deep_speaker.commands.options import (
+    SPEAKERS,
     add_decision_options,
     add_json_option,
     add_model_option,
@@ -47,7 +48,8 @@ def run(options: argparse.Namespace) -> None:
 
     model = model_of(options)
     enrolled = {}
-    if options.speakers.is_dir() or not options.cluster:  # without a store all are unknown
+    # Without a store all are unknown, unless one was asked for by name.
+    if options.speakers.is_dir() or options.speakers != SPEAKERS or not options.cluster:
         store = store_of(options, model)
         enrolled = {speaker.name: speaker.vectors for speaker in store.speakers()}
     found = track(model, options.file, enrolled, options.cluster, criterion_of(options))

@@ -72,7 +72,8 @@ def open_audio(entry: str) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise ValueError(f"unreadable: {getattr(error, 'error_string', error)}") from error
+        problem = str(getattr(error, "error_string", error)).rstrip(".")
+        raise ValueError(f"unreadable: {problem}") from error
 
 
 def run_command(entry: str) -> bytes:
@@ -138,7 +139,7 @@ def read_samples(
             file.seek(first)
         samples = file.read(last - first, dtype="float32", always_2d=True)[:, 0]
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"unreadable: {error.error_string}") from error
+        raise ValueError(f"unreadable: {error.error_string.rstrip('.')}") from error
     if not len(samples):
         raise ValueError("no samples")
     if file.samplerate != sampling_rate:

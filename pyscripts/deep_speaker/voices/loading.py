@@ -33,12 +33,12 @@ def load(path: str | Path | None = None, device: str = "auto") -> VoiceModel:
 
 
 def find_folder(place: Path) -> Path:
-    """Return the model folder that a path means.
+    """Return the model folder that a path means, seen from here or from the recipe's folder.
 
     Raises:
         ValueError: there is none.
     """
-    for folder in (place, place / MODEL):
+    for folder in (place, place / MODEL, ROOT / place, ROOT / place / MODEL):
         if (folder / WEIGHTS).is_file():
             return folder
     known = sorted(str(path.parent) for path in (ROOT / "models").glob(f"*/{WEIGHTS}"))
