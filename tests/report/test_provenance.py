@@ -12,7 +12,6 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.report import provenance
 from deep_speaker.report.provenance import (
-    RECIPE,
     SetSize,
     num_parameters,
     recipe_commit,
@@ -20,6 +19,7 @@ from deep_speaker.report.provenance import (
     stage_times,
     versions,
 )
+from deep_speaker.system.files import RECIPE
 from support.html_pages import Page, report
 from support.report_experiments import Made
 from support.tiny_data import make_experiment

@@ -13,7 +13,6 @@ which the voice is recognised; the recording itself only with --keep-audio.
 
 import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +27,8 @@ from deep_speaker.commands.options import (
     store_of,
 )
 from deep_speaker.commands.wording import print_json
-from deep_speaker.voices.speaker_files import Speaker, clean_name
-from deep_speaker.voices.voice_model import VoiceModel
+from deep_speaker.voices.enrolment import find_doubts
+from deep_speaker.voices.speaker_files import clean_name
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +55,8 @@ def run(options: argparse.Namespace) -> None:
             store.keep_audio(name, file)
     everybody = {each.name: each for each in store.speakers()}
     speaker = everybody.pop(name)
-    warn_of_unlike(model, speaker)
-    warn_of_alike(model, speaker, everybody.values())
+    for doubt in find_doubts(model, speaker, everybody.values()):
+        print(f"{PROGRAM}: warning: {doubt}", file=sys.stderr)
     total = len(speaker.vectors)
     known = [str(file) for file, new in zip(options.files, is_new, strict=True) if not new]
     if options.json:
@@ -67,32 +66,3 @@ def run(options: argparse.Namespace) -> None:
     for file in known:
         print(f"{file}: enrolled already, not counted twice")
     print(f"{name}: {sum(is_new)} added, {total} in {options.speakers}")
-
-
-def warn_of_unlike(model: VoiceModel, speaker: Speaker) -> None:
-    """Warn of each example that sounds like somebody else than the speaker's others together."""
-    for number, (source, vector) in enumerate(zip(speaker.sources, speaker.vectors, strict=True)):
-        others = np.delete(speaker.vectors, number, axis=0)
-        if not len(others):
-            return
-        decision = model.decide(float(model.score([others], vector[None])[0, 0]))
-        if decision.same is False:
-            print(
-                f"{PROGRAM}: warning: {source}: unlike the other recordings of {speaker.name} "
-                f"(score {decision.score:.3f}, below {decision.threshold:.3f}): if it is of "
-                "somebody else, remove the speaker and enrol anew",
-                file=sys.stderr,
-            )
-
-
-def warn_of_alike(model: VoiceModel, speaker: Speaker, others: Iterable[Speaker]) -> None:
-    """Warn of others who are enrolled and sound like the speaker."""
-    whole = speaker.vectors.mean(axis=0, keepdims=True)
-    for other in others:
-        decision = model.decide(float(model.score([other.vectors], whole)[0, 0]))
-        if decision.same:
-            print(
-                f"{PROGRAM}: warning: {speaker.name} sounds like {other.name}, who is enrolled "
-                f"(score {decision.score:.3f}): if they are one, remove one of them",
-                file=sys.stderr,
-            )

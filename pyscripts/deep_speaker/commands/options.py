@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from deep_speaker.voices.decisions import EVEN, Criterion
+from deep_speaker.scoring.decision_table import EVEN
+from deep_speaker.voices.decisions import Criterion
 from deep_speaker.voices.loading import load
 from deep_speaker.voices.speaker_store import SpeakerStore
 from deep_speaker.voices.voice_model import VoiceModel

@@ -10,10 +10,10 @@ from deep_speaker.page.hearing import (
     say_seconds,
 )
 from deep_speaker.page.rendering import render
+from deep_speaker.published.model_folder import CARD
 from deep_speaker.system.files import read_utf8
 from deep_speaker.voices.recordings import SHORTEST_SPEECH
 
-CARD = "README.md"  # of a model folder
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from deep_speaker.page.hearing import hear
 from deep_speaker.page.rendering import render
+from deep_speaker.voices.enrolment import find_doubts
 from deep_speaker.voices.speaker_files import Speaker, clean_name
 from deep_speaker.voices.speaker_store import SpeakerStore
 from deep_speaker.voices.voice_model import VoiceModel
@@ -49,12 +50,15 @@ def enrol(
     sources = [MICROPHONE] * bool(recorded) + [Path(path).name for path in uploads]
     is_new = store.add(name, np.stack([voice.vector for voice in heard]), sources)
     known = [source for source, new in zip(sources, is_new, strict=True) if not new]
-    total = sum(len(each.vectors) for each in enrolled(store) if each.name == name)
+    everybody = {each.name: each for each in store.speakers()}
+    speaker = everybody.pop(name)
     warnings = [
         f"{source}: {warning}"
         for source, voice in zip(sources, heard, strict=True)
         for warning in voice.recording.warnings
     ]
+    warnings += find_doubts(model, speaker, everybody.values())
+    total = len(speaker.vectors)
     return render(
         "enrolment", name=name, added=sum(is_new), total=total, known=known, warnings=warnings
     )

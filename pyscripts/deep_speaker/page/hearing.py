@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from deep_speaker.kaldi.audio import read_info
+from deep_speaker.voices.recordings import UNREADABLE
 from deep_speaker.voices.voice_model import Voice, VoiceModel
 
 MOST_MEGABYTES = 100
@@ -45,8 +46,7 @@ def check_recording(audio: str | None, longest: float, what: str = "a recording"
     try:
         seconds = read_info(path).duration
     except ValueError as error:
-        remedy = "convert it to WAV or FLAC, or record it anew"
-        raise ValueError(f"{path.name}: {name_only(error, path)}: {remedy}") from error
+        raise ValueError(f"{path.name}: {name_only(error, path)}: {UNREADABLE}") from error
     if seconds > longest:
         raise ValueError(
             f"{path.name}: {say_seconds(seconds)} long: give at most {say_seconds(longest)} here"

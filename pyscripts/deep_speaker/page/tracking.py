@@ -1,7 +1,5 @@
 """Who speaks when in a recording, as HTML."""
 
-import tempfile
-from pathlib import Path
 from urllib.parse import quote
 
 from matplotlib.ticker import MaxNLocator
@@ -11,7 +9,7 @@ from deep_speaker.page.hearing import LONGEST_TRACKED_SECONDS, check_recording, 
 from deep_speaker.page.rendering import render
 from deep_speaker.tracking.picture import clock
 from deep_speaker.tracking.styles import speaker_colours
-from deep_speaker.tracking.tables import write_rttm
+from deep_speaker.tracking.tables import format_rttm
 from deep_speaker.tracking.track import Track
 from deep_speaker.tracking.tracker import track
 from deep_speaker.voices.decisions import Criterion
@@ -51,12 +49,5 @@ def draw_track(found: Track) -> str:
         colours=speaker_colours(found.speakers),
         clock=clock,
         ticks=[(100 * tick / found.seconds, clock(tick)) for tick in ticks],
-        rttm=quote(to_rttm(found)),
+        rttm=quote(format_rttm(found)),
     )
-
-
-def to_rttm(found: Track) -> str:
-    """Return a track as the text of an RTTM file."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_rttm(found, Path(folder) / "track.rttm")
-        return (Path(folder) / "track.rttm").read_text(encoding="utf-8")

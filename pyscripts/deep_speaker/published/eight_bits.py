@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-GROUP = 32  # weights of one step: 1/16 more bytes, a tenth of the error that a step an output makes
+GROUP = 32  # weights of one step: 1/16 more bytes, a tenth of the squared error of embeddings
 MOST = 127
 
 

@@ -15,10 +15,9 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.kaldi.tables import iterate_table, read_optional_table
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.system.command import available_cores
-from deep_speaker.system.files import read_utf8
+from deep_speaker.system.files import RECIPE, read_utf8
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
-RECIPE = Path(__file__).resolve().parents[3]
 
 
 class SetSize(NamedTuple):

@@ -12,15 +12,13 @@ from deep_speaker.embeddings.held_out import read_held_out
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.scoring.calibration import fit_calibration
 from deep_speaker.scoring.calibration_trials import corpus_of, read_corpora
-from deep_speaker.scoring.decision_table import DecisionTable, measure_decisions
+from deep_speaker.scoring.decision_table import EVEN, DecisionTable, measure_decisions
 from deep_speaker.scoring.key_vectors import read_train_vectors
 from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, read_scores, score_file
 from deep_speaker.scoring.scorers import choose_backends, fit_backends
 from deep_speaker.scoring.transforms import COSINE
 from deep_speaker.scoring.vector_backend import VectorBackend
 from deep_speaker.trials.table import TrialTable, read_trial_table
-
-P_TARGET = 0.5  # calibrate where both errors count alike; a user's prior moves the threshold only
 
 
 def learn_backend(
@@ -59,7 +57,7 @@ def learn_decisions(
     scores = read_scores(path, trials)
     utt2spk = read_table(train_dir / "utt2spk")
     shares = balance_corpora(trials, utt2spk, read_corpora(train_dir))
-    fitted = fit_calibration(scores[:, None], trials.is_target, P_TARGET, shares)
+    fitted = fit_calibration(scores[:, None], trials.is_target, EVEN, shares)
     weight = fitted.weights[0]
     if weight <= 0:
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+EVEN = 0.5  # the prior at which both errors count alike
 NUM_POINTS = 400  # thresholds at which error rates are kept; between them they are interpolated
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+RECIPE = Path(__file__).resolve().parents[3]  # the folder of run.sh
+
 
 def read_utf8(path: Path) -> str:
     """Return the text of a file.

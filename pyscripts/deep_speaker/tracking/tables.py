@@ -22,19 +22,24 @@ def write_csv(track: Track, path: Path) -> None:
 
 
 def write_rttm(track: Track, path: Path) -> None:
-    """Write Rich Transcription Time Marked lines (NIST 2009), one for each segment.
+    """Write `format_rttm`."""
+    with replacing_file(path) as file:
+        file.write(format_rttm(track))
+
+
+def format_rttm(track: Track) -> str:
+    """Return Rich Transcription Time Marked lines (NIST 2009), one for each segment.
 
     The recording is named by its file name without suffix. White space and per cent signs of names
     become %20 and the like: fields are separated by spaces.
     """
     recording = escape(track.audio.stem)
-    with replacing_file(path) as file:
-        for segment in track.segments:
-            # start and length, as in Kaldi's segments; <NA>: text, kind, confidence, look-ahead
-            file.write(
-                f"SPEAKER {recording} 1 {segment.start:.3f} {segment.seconds:.3f} <NA> <NA> "
-                f"{escape(segment.speaker)} <NA> <NA>\n"
-            )
+    # start and length, as in Kaldi's segments; <NA>: text, kind, confidence, look-ahead
+    return "".join(
+        f"SPEAKER {recording} 1 {segment.start:.3f} {segment.seconds:.3f} <NA> <NA> "
+        f"{escape(segment.speaker)} <NA> <NA>\n"
+        for segment in track.segments
+    )
 
 
 def escape(name: str) -> str:

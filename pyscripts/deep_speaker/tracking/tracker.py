@@ -12,6 +12,7 @@ from deep_speaker.tracking.regions import find_regions
 from deep_speaker.tracking.track import Segment, Track
 from deep_speaker.tracking.windows import Windows, embed_regions
 from deep_speaker.voices.decisions import Criterion, find_threshold
+from deep_speaker.voices.recordings import UNREADABLE
 from deep_speaker.voices.voice_model import VoiceModel
 
 
@@ -60,8 +61,7 @@ def read_windows(model: VoiceModel, audio: Path) -> tuple[float, Windows | None]
             windows = embed_regions(file, regions, model.embedder) if regions else None
             return file.frames / file.samplerate, windows
     except ValueError as error:
-        remedy = "convert it to WAV or FLAC, or record it anew"
-        raise ValueError(f"{audio}: {error}: {remedy}") from error
+        raise ValueError(f"{audio}: {error}: {UNREADABLE}") from error
 
 
 def join_segments(model: VoiceModel, windows: Windows, voices: Sequence[Voice]) -> list[Segment]:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log
 
-from deep_speaker.scoring.decision_table import DecisionTable
-
-EVEN = 0.5  # the default prior: as likely the same voice as not
+from deep_speaker.scoring.decision_table import EVEN, DecisionTable
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,8 @@ class Decision:
         score: of the model's back end.
         llr: log likelihood ratio of one speaker against two, a natural logarithm; None, as all
             that follows may be: the model is not calibrated.
+        probability: that both are one speaker, by the ratio and the criterion's prior.
+        threshold: the score from which on the answer is yes.
         same: whether the score reaches the threshold.
         false_alarm_rate, miss_rate: of the threshold, on held-out speakers.
         measured: what these rates were measured on.

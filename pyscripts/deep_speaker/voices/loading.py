@@ -4,10 +4,10 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+from deep_speaker.system.files import RECIPE
 from deep_speaker.voices.voice_model import Scoring, VoiceModel
 
-ROOT = Path(__file__).resolve().parents[3]
-SHIPPED = ROOT / "models/small"
+SHIPPED = RECIPE / "models/small"
 # As published/model_folder.py writes them, which takes seconds to import.
 CONFIG, WEIGHTS = "config.yaml", "weights.safetensors"
 MODEL = "model"  # the model folder of an experiment, exp/<name>/<experiment>/model
@@ -38,10 +38,10 @@ def find_folder(place: Path) -> Path:
     Raises:
         ValueError: there is none.
     """
-    for folder in (place, place / MODEL, ROOT / place, ROOT / place / MODEL):
+    for folder in (place, place / MODEL, RECIPE / place, RECIPE / place / MODEL):
         if (folder / WEIGHTS).is_file():
             return folder
-    known = sorted(str(path.parent) for path in (ROOT / "models").glob(f"*/{WEIGHTS}"))
+    known = sorted(str(path.parent) for path in (RECIPE / "models").glob(f"*/{WEIGHTS}"))
     raise ValueError(
         f"{place}: no model there (no {WEIGHTS}): name a model folder such as "
         f"{', '.join(known) or 'models/<name>'}, a finished exp/<name>/<experiment>, or an ONNX "

@@ -8,6 +8,7 @@ import numpy as np
 from deep_speaker.kaldi.audio import open_audio, read_samples, resample
 from deep_speaker.voices.speech import FULL_SCALE, speech_seconds
 
+UNREADABLE = "convert it to WAV or FLAC, or record it anew"  # the remedy
 SHORTEST_SPEECH = 1.0  # seconds: what is shorter fits too many voices
 CLIPPED = 0.99  # of full scale
 MANY_CLIPPED = 0.001  # share of samples
@@ -72,8 +73,7 @@ def read_file(path: Path, sampling_rate: int) -> tuple[np.ndarray, int]:
         with open_audio(str(path.resolve())) as file:
             return read_samples(file, sampling_rate), file.samplerate
     except ValueError as error:
-        remedy = "convert it to WAV or FLAC, or record it anew"
-        raise ValueError(f"{path}: {error}: {remedy}") from error
+        raise ValueError(f"{path}: {error}: {UNREADABLE}") from error
 
 
 def take_samples(
