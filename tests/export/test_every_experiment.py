@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from deep_speaker.config import read_experiment
 from deep_speaker.kaldi.audio import load_audio, read_info
@@ -28,8 +29,18 @@ def distinct(configs: list[Path]) -> list[Path]:
     return sorted(by_path.values())
 
 
+def experiments() -> list[ParameterSet]:
+    """Return the experiments: the first of each network; the others with --full."""
+    found: dict[str, list[ParameterSet]] = {}
+    for config in distinct(CONFIGS):
+        of_network = found.setdefault(read_experiment(config).network.name, [])
+        marks = [pytest.mark.full] if of_network else []
+        of_network.append(pytest.param(config, marks=marks, id=config.stem))
+    return [each for of_network in found.values() for each in of_network]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("config", distinct(CONFIGS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", experiments())
 def test_the_file_of_an_experiment_embeds_as_its_checkpoint(config: Path, tmp_path: Path) -> None:
     compared = Compared(write_teacher(tmp_path / "best.pt", read_experiment(config)))
     for seconds in (1, 3, 30):

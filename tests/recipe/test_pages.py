@@ -51,7 +51,7 @@ def test_every_shell_block_is_run_by_a_test_or_says_what_it_needs() -> None:
     assert not unmarked
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_worked_examples_extend_the_recipe(tmp_path: Path) -> None:
     """A corpus, a network, a loss, a back end and a metric of docs/extending.md, in one run."""
     recipe = Recipe(tmp_path)

@@ -55,21 +55,12 @@ def test_the_mistake_of_one_rank_is_told(tmp_path: Path) -> None:
         assert printed.count("error") == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        (
-            "SIGKILL",
-            "rank 1 was killed by SIGKILL (9); the system does so when memory runs out",
-        ),
-        ("SIGSEGV", "rank 1 was killed by SIGSEGV (11)"),
-    ],
-)
-def test_a_killed_rank_is_told_with_its_signal(name: str, line: str, tmp_path: Path) -> None:
-    process = start(tmp_path, name)
+def test_a_killed_rank_is_told_with_its_signal(tmp_path: Path) -> None:
+    process = start(tmp_path, "SIGKILL")
     _, printed = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.Signals[name]
+    assert process.returncode == 128 + signal.SIGKILL
     assert "Traceback" not in printed
+    line = "rank 1 was killed by SIGKILL (9); the system does so when memory runs out"
     assert printed.splitlines()[-1] == line
 
 
