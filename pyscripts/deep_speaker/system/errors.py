@@ -17,7 +17,7 @@ class Lack(Enum):
     MEMORY = "not enough memory", "free some, take fewer processes (--nj), or smaller batches"
     FILES = (
         "too many open files",
-        "raise the limit (ulimit -n 4096), or take fewer processes (--nj)",
+        "raise the limit (ulimit -n 4096), or take less --nj",
     )
 
 

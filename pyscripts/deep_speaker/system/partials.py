@@ -51,9 +51,9 @@ def _create(path: Path, folder: bool, suffix: str) -> tuple[Path, int]:
 def remove_leftovers(path: Path) -> None:
     """Remove what killed runs left beside `path` as they wrote it."""
     form = re.compile(re.escape(path.name) + r"\.\d+-[0-9a-f]{6}\.partial(\..*)?")
-    for name in os.listdir(path.parent):
-        if form.fullmatch(name):
-            _remove_if_left(path.with_name(name))
+    for other in path.parent.iterdir():
+        if form.fullmatch(other.name):
+            _remove_if_left(other)
 
 
 def _remove_if_left(partial: Path) -> None:

@@ -16,6 +16,7 @@ from deep_speaker.system.errors import tell_lacks
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PIPE_VARIABLE = "RUN_PIPE"  # <descriptor>:<inode> of the pipe
+PROCESS_VARIABLE, WORDS_VARIABLE = "RUN_PROCESS", "RUN_WORDS"  # of run.sh: its number, its words
 PATIENCE = 10.0  # seconds to clean up before the next, and then the last, demand
 AGAIN = 1.0  # seconds after which a signal counts as another one: a library may swallow the first
 
