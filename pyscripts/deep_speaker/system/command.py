@@ -51,7 +51,8 @@ def logged(program: str) -> Iterator[None]:
     began = time.monotonic()
     with ExitStack() as stack:
         # By lines, to the end of the file: commands of a stage and their workers may share it.
-        log = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
+        log = path.open("a", 1, "utf-8", "backslashreplace")
+        stack.callback(close_quietly, log)
         stack.enter_context(redirect_stdout(Tee(sys.stdout, log)))  # type: ignore[type-var]
         stack.enter_context(redirect_stderr(Tee(sys.stderr, log)))  # type: ignore[type-var]
         with suppress(OSError):
@@ -65,6 +66,12 @@ def logged(program: str) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 print(f"# Ended after {time.monotonic() - began:.0f} s", file=log)
+
+
+def close_quietly(log: IO[str]) -> None:
+    """Close a log, which may be on a full disk."""
+    with suppress(OSError):
+        log.close()
 
 
 def run(main: Callable[[], None]) -> None:
