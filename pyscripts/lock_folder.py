@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from deep_speaker.system import command
-from deep_speaker.system.locks import lock_descriptor, number_of
+from deep_speaker.system.locks import is_there, lock_descriptor, number_of
 
 
 def main() -> None:
@@ -20,6 +20,8 @@ def main() -> None:
     wait = options.purpose == "wait"
     with command.ending_in_one_line("run.sh"):
         lock_descriptor(options.descriptor, options.folder, options.purpose != "read", wait)
+        if not is_there(options.descriptor, options.folder):
+            raise ValueError(f"{options.folder}: another process has just ended: run this again")
     print(number_of(options.descriptor))
 
 

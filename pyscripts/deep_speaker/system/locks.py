@@ -6,6 +6,7 @@ they have inherited the open file, and know so by its number in RUN_LOCKS. The f
 the lock, a line each, for messages alone.
 """
 
+import atexit
 import errno
 import fcntl
 import logging
@@ -30,7 +31,8 @@ NO_LOCKS = (
     errno.EINVAL,
     errno.EBADF,
 )  # of a file system without
-_held = ExitStack()  # until this process ends
+_held = ExitStack()
+atexit.register(_held.close)
 
 
 class Holder(NamedTuple):
@@ -64,6 +66,8 @@ def hold(folder: Path, to_write: bool = True, wait: bool = False) -> None:
 def locked(folder: Path, to_write: bool = True, wait: bool = False) -> Iterator[None]:
     """Lock a folder during the block, unless the run that this command is of has locked it.
 
+    A folder that is made for the lock is gone after the block if nothing else is in it.
+
     Args:
         to_write: alone; else with other readers, and not at all where there is no such folder.
         wait: for others that hold it.
@@ -71,20 +75,55 @@ def locked(folder: Path, to_write: bool = True, wait: bool = False) -> Iterator[
     Raises:
         ValueError: another process holds it.
     """
-    descriptor = _open(folder, to_write)
-    if descriptor is None:
-        yield
-        return
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     before = os.environ.get(HELD_VARIABLE, "")
+    descriptor = _open_and_lock(folder, to_write, wait)
     try:
-        number = number_of(descriptor)
-        if number not in before.split():
-            lock_descriptor(descriptor, folder, to_write, wait)
-            os.environ[HELD_VARIABLE] = f"{before} {number}"  # for ranks, and other children
+        if descriptor is not None:
+            os.environ[HELD_VARIABLE] = f"{before} {number_of(descriptor)}"  # also for children
         yield
     finally:
-        os.environ[HELD_VARIABLE] = before
+        if descriptor is not None:
+            os.environ[HELD_VARIABLE] = before
+            _release(descriptor, folder)
+        for each in made if to_write else ():
+            with suppress(OSError):  # not empty: the block has put something there
+                each.rmdir()
+
+
+def _open_and_lock(folder: Path, to_write: bool, wait: bool) -> int | None:
+    """Return the descriptor of a lock; None if there is nothing to lock."""
+    descriptor = _open(folder, to_write)
+    if descriptor is None:
+        return None
+    if number_of(descriptor) in os.environ.get(HELD_VARIABLE, "").split():
         os.close(descriptor)
+        return None
+    try:
+        lock_descriptor(descriptor, folder, to_write, wait)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if is_there(descriptor, folder):
+        return descriptor
+    os.close(descriptor)  # another process has removed the file with its own lock
+    return _open_and_lock(folder, to_write, wait)
+
+
+def is_there(descriptor: int, folder: Path) -> bool:
+    """Tell whether the open file of a lock is still that of the folder."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), (folder / LOCK).stat())
+    return False
+
+
+def _release(descriptor: int, folder: Path) -> None:
+    """Give a lock back, and remove its file unless another process reads by it."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_there(descriptor, folder):
+            (folder / LOCK).unlink()
+    os.close(descriptor)
 
 
 def number_of(descriptor: int) -> str:
