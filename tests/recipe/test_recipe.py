@@ -16,7 +16,7 @@ import deep_speaker
 from deep_speaker.kaldi.tables import read_table
 from support.kaldi_checks import read_all, read_by_kaldiio, validate
 from support.pages import Block, iterate_blocks
-from support.recipe import Recipe
+from support.recipe import REPEATABLE_TINY, Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -30,19 +30,14 @@ PHASES = [
     "pretraining_continued",
 ]
 BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
-# With enough held-out speakers to calibrate by.
-TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
 ONE_PHASE = ("--set", "finetuning=null")
-REPEATABLE = ("--precision", "float32", "--threads", "1")
-# With tiny.yaml as conf/embedded.yaml.
-EMBEDDED = ("--nj", "2", *REPEATABLE, "--prepare-options", TINY_CORPUS)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
     """The recipe after one whole run, and what it printed."""
     recipe = Recipe(tmp_path_factory.mktemp("recipe"), tiny=True)
-    return recipe, recipe.run(*EMBEDDED)
+    return recipe, recipe.run(*REPEATABLE_TINY)
 
 
 def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
@@ -70,7 +65,7 @@ def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Reci
 def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     recipe = Recipe(tmp_path, tiny=True)
     for stage in range(7):
-        recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage))
+        recipe.run(*REPEATABLE_TINY, "--stage", str(stage), "--stop-stage", str(stage))
     assert recipe.digests() == finished[0].digests()
 
 
@@ -210,7 +205,9 @@ def test_missing_input_names_the_stage_that_makes_it(
         (recipe.folder / "data").unlink()
         shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
         (recipe.folder / "data/embedded/train/feats.scp").unlink()
-    printed = recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage), expect=1)
+    printed = recipe.run(
+        *REPEATABLE_TINY, "--stage", str(stage), "--stop-stage", str(stage), expect=1
+    )
     assert remedy in printed.splitlines()[-1]
 
 
@@ -220,7 +217,7 @@ def test_a_trial_with_an_unknown_utterance_is_named(
     recipe = copy_finished(finished, tmp_path)
     with (recipe.folder / "data/embedded/test/trials").open("a") as file:
         file.write("emb0000-001 nobody-007 nontarget\n")
-    printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "5", "--stop-stage", "5", expect=1)
     assert "nobody-007" in printed.splitlines()[-1]
 
 
