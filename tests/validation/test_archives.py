@@ -137,4 +137,5 @@ def test_parts_of_utterances_are_accepted(folder: Path, monkeypatch: pytest.Monk
         entries = read_table(data_dir / name)
         write_table(data_dir / name, {key: f"{entry}[2:11]" for key, entry in entries.items()})
     write_table(data_dir / "utt2num_frames", dict.fromkeys(entries, 10))
+    write_table(data_dir / "utt2dur", dict.fromkeys(entries, 0.1))
     validate(monkeypatch, data_dir)
