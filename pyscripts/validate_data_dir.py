@@ -2,7 +2,7 @@
 """Check Kaldi data directories and x-vector directories, and print a line about each good one.
 
 Refuses what Kaldi's validate_data_dir.sh refuses, and faults that would stop later stages: arks
-that are missing, cut short, not float32, not finite or of wrong sizes; features without voice
+that are missing, cut short, not of floats, not finite or of wrong sizes; features without voice
 activity; relative paths; trials of unknown names. The first error names file, line and remedy.
 """
 

@@ -18,6 +18,7 @@ from lhotse import (
     SupervisionSet,
 )
 from lhotse.cut import Cut
+from lhotse.utils import compute_num_frames
 
 from deep_speaker.config import Features as FeatureConfig
 from deep_speaker.kaldi.data_dir import iterate_segments
@@ -128,9 +129,9 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     """Write a feature manifest that points into the arks of feats.scp.
 
     Lhotse reads those through kaldi_native_io. A data directory without manifests gets none.
-    Lhotse checks that the duration fits the number of frames: where a front end does not count
-    frames as Kaldi and Lhotse do, the duration is that of the frames, up to a frame longer than the
-    audio or a few shorter.
+    Lhotse checks that the duration fits the number of frames: where a front end, or Kaldi with
+    --snip-edges=true, counts others than Lhotse does, the duration is that of the frames, up to a
+    frame longer than the audio or a few shorter.
     """
     if not manifest_path(data_dir, "recordings").is_file():
         return
@@ -147,11 +148,7 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             frame_shift=config.frame_shift_ms / 1000,
             sampling_rate=config.sampling_rate,
             start=segments[key].start if key in segments else 0,
-            duration=(
-                float(durations[key])
-                if config.front_end == "kaldi"
-                else int(num_frames[key]) * config.frame_shift_ms / 1000
-            ),
+            duration=_fitting_duration(float(durations[key]), int(num_frames[key]), config),
             storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
             storage_path=entry,
             storage_key=key,
@@ -161,6 +158,13 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
         for key, entry in iterate_table(data_dir / "feats.scp")
     )
     _write_manifest(FeatureSet, features, manifest_path(data_dir, "features"))
+
+
+def _fitting_duration(seconds: float, num_frames: int, config: FeatureConfig) -> float:
+    shift = config.frame_shift_ms / 1000
+    if compute_num_frames(seconds, shift, config.sampling_rate) == num_frames:
+        return seconds
+    return num_frames * shift
 
 
 def remove_from_manifests(data_dir: Path, unwanted: set[str]) -> None:

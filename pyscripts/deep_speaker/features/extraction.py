@@ -52,12 +52,18 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         sum(len(shard.num_frames) for shard in shards),
         num_frames * experiment.features.frame_shift_ms / 3.6e6,
     )
-    if unwanted:  # wav.scp last: the next run then completes an interrupted removal
-        remove_from_trials(folder, unwanted)
-        manifests.remove_from_manifests(folder, unwanted)
-        data_dir.remove_from_tables(folder, unwanted)
+    if unwanted:
+        remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+
+
+def remove_utterances(folder: Path, unwanted: set[str]) -> None:
+    """Drop utterances from the trials, manifests and tables of a data directory."""
+    remove_from_trials(folder, unwanted)
+    manifests.remove_from_manifests(folder, unwanted)
+    # wav.scp last: the next run then completes an interrupted removal
+    data_dir.remove_from_tables(folder, unwanted)
 
 
 def _report(
