@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deep_speaker.config import Experiment, write_experiment
-from deep_speaker.config.folders import CONFIG, RESOLVED, xvector_dir
+from deep_speaker.config.folders import CONFIG, RESOLVED, vectors_file
 from deep_speaker.config.phases import (
     PHASES,
     all_phases,
@@ -33,6 +33,7 @@ from deep_speaker.config.phases import (
 )
 from deep_speaker.config.stages import Stage
 from deep_speaker.system import command
+from deep_speaker.system.origins import why_stale
 
 
 def main() -> None:
@@ -245,10 +246,8 @@ def warn_of_stale(experiment_dir: Path, trained: Sequence[str], data_dir: Path) 
     """Warn about networks that were trained after their x-vectors were made."""
     for phase in trained:
         checkpoint = experiment_dir / str(PHASES[phase].checkpoint)
-        xvectors = xvector_dir(experiment_dir, phase, data_dir)
-        if not (checkpoint.exists() and xvectors.exists()):
-            continue
-        if checkpoint.stat().st_mtime_ns > xvectors.stat().st_mtime_ns:
+        vectors = vectors_file(experiment_dir, phase, data_dir)
+        if vectors.is_file() and why_stale(vectors, [checkpoint]):
             logging.warning(
                 "%s was trained after its x-vectors were made: run stage %d too",
                 phase, Stage.EMBEDDINGS,

@@ -211,7 +211,8 @@ def test_networks_trained_after_their_x_vectors_are_named(
         (of_phase / "xvectors_test").mkdir(parents=True)
         (of_phase / "best.pt").touch()
         made = (of_phase / "best.pt").stat().st_mtime + age
-        os.utime(of_phase / "xvectors_test", (made, made))
+        (of_phase / "xvectors_test/xvector.ark").touch()
+        os.utime(of_phase / "xvectors_test/xvector.ark", (made, made))
     plan("--stage", "4")
     assert not caplog.records
     plan("--stage", "5")
