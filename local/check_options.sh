@@ -29,6 +29,9 @@ if [ -d "$initial_model" ]; then
       "holds no $file: name a folder that pyscripts/write_model.py wrote, or a file of weights"
   done
   config=${config:-${initial_model%/}/config.yaml}
+elif [ -z "$config" ] && [ -f "$initial_model" ]; then  # a checkpoint of exp/<name>/<experiment>
+  config=$(dirname "$(dirname "$initial_model")")/config.yaml
+  [ -f "$config" ] || config=
 fi
 config=${config:-conf/embedded.yaml}
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"

@@ -85,7 +85,7 @@ def parse_options() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of one key; repeatable"
     )
     parser.add_argument("--name", required=True, help="of data/<name> and exp/<name>")
-    parser.add_argument("--initial-model", default="", help="published weights, or a model folder")
+    parser.add_argument("--initial-model", default="", help="weights, see run.sh")
     parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints, for distillation")
     parser.add_argument("--stage", type=int, default=0, help="first stage to run")
     parser.add_argument("--stop-stage", type=int, default=6, help="last stage to run")
@@ -125,15 +125,32 @@ def check_teacher(options: argparse.Namespace, trained: Sequence[str], slims: bo
 def choose_folder(options: argparse.Namespace) -> Path:
     """Return the experiment's folder, named after its config, overrides, settings and weights.
 
-    A model folder gives its name to its own config, too.
+    A model folder, or a checkpoint of an experiment, gives its name to its own config, too.
     """
-    model = Path(options.initial_model)
-    weights = model.resolve().name if is_model_folder(options) else model.stem
-    own_config = is_model_folder(options) and options.config.resolve() == (model / CONFIG).resolve()
+    weights, config = name_weights(options.initial_model)
+    own_config = config is not None and options.config.resolve() == config.resolve()
     parts = [weights if own_config else options.config.stem]
     parts += [path.stem for path in options.override] + [safe_name(text) for text in options.set]
     parts += [weights] if weights and not own_config else []
     return Path("exp") / options.name / ".".join(parts)
+
+
+def name_weights(initial_model: str) -> tuple[str, Path | None]:
+    """Return a name for weights, if there are any, and the config beside them, if there is one.
+
+    Those of exp/<name>/<experiment>/<phase>/best.pt are named <experiment>.<phase>.
+    """
+    model = Path(initial_model)
+    if not initial_model:
+        return "", None
+    if model.is_dir():
+        return model.resolve().name, model / CONFIG
+    phase, experiment_dir = model.parent.name, model.resolve().parents[1]
+    config = experiment_dir / CONFIG
+    if phase not in PHASES or not config.is_file():
+        return model.stem, None
+    epoch = [] if model.stem == "best" else [model.stem]
+    return ".".join([experiment_dir.name, phase, *epoch]), config
 
 
 def is_model_folder(options: argparse.Namespace) -> bool:

@@ -166,6 +166,22 @@ def test_a_model_folder_brings_its_config_and_is_fine_tuned_itself(
     assert values["experiment"] == "exp/mine/embedded.small-1.0"
 
 
+def test_a_checkpoint_is_named_after_its_experiment_and_phase(plan: Plan, folder: Path) -> None:
+    other = folder / "exp/theirs/small"
+    make_checkpoint(other, "finetuning")
+    best, last = (f"exp/theirs/small/finetuning/{name}.pt" for name in ("best", "last"))
+    assert plan("--initial-model", best)["experiment"] == "exp/mine/embedded.best"
+    write_experiment(other / "config.yaml", CONF / "embedded.yaml")
+    values = plan("--initial-model", best)
+    assert values["experiment"] == "exp/mine/embedded.small.finetuning"
+    own = ("--config", "exp/theirs/small/finetuning/../config.yaml")  # as run.sh finds it
+    for stage, trained in (("2", "pretraining finetuning"), ("3", "finetuning"), ("4", "")):
+        values = plan("--initial-model", last, *own, "--no-control", "--stage", stage)
+        assert values["experiment"] == "exp/mine/small.finetuning.last"
+        assert values["trained"] == trained
+    assert plan("--initial-model", "exp/theirs/finetuning/best.pt")["experiment"].endswith(".best")
+
+
 def test_stage_3_of_a_config_without_fine_tuning_is_refused_unless_pre_trained(
     plan: Plan, folder: Path
 ) -> None:
