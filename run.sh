@@ -122,8 +122,8 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
   pyscripts/extract_embeddings.py --config "$config" --device "$device" --precision "$precision" \
     "${jobs[@]}" "${also[@]}" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
     "$experiment/$start" "${data_dirs[@]}"
-  if [ ! -d "$train_dir" ]; then log "No floors of statistics: $data has no training speakers"
-  else pyscripts/extract_statistics.py --config "$config" "$train_dir" "$data/test" "$experiment"; fi
+  if [ ! -d "$fitted_on" ]; then log "No floors of statistics: $data has no training speakers"
+  else pyscripts/extract_statistics.py --config "$config" "$fitted_on" "$data/test" "$experiment"; fi
   folders=()
   for phase in "${phases[@]}"; do folders+=("${parts[@]/#/$experiment/$phase/xvectors_}"); done
   pyscripts/validate_data_dir.py "${folders[@]}"
@@ -136,7 +136,7 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
 fi
 
 if run_stage 5 "$experiment" "Score the trials"; then
-  pyscripts/score_trials.py --config "$config" "$train_dir" "$data/test" "$experiment" \
+  pyscripts/score_trials.py --config "$config" "$fitted_on" "$data/test" "$experiment" \
     "${phases[@]}"
   finish_stage 5 "$experiment"
 fi

@@ -67,7 +67,8 @@ fi
 if [ "${parts[0]}" = test ]; then
   [ -z "$noise_dir$rir_dir" ] ||
     fail "--noise-dir, --rir-dir: copies are of training speakers, and $data has none"
-  (( stop_stage < 2 )) || [ -n "$initial_model$experiment" ] || fail "$data has no training speakers: name" \
+  (( stop_stage < 2 )) || [ -n "$initial_model$experiment" ] ||
+    fail "$data has no training speakers: name" \
     "weights to judge with --initial-model, what to judge by with --experiment, or training" \
     "speakers with --train-dir (stage 0)"
 elif [ -n "$experiment" ]; then

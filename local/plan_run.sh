@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables of run.sh
 # From run.sh's options to what its stages work on: asks pyscripts/plan_run.py (see there) for
-# `data`, `experiment`, `train_dir` (folders), `config` (the resolved file), `train_set`, `phases` and others.
+# `data`, `experiment`, `fitted_on` (folders), `config` (the resolved file), `train_set`, `phases` and
+# others.
 # Weights are imported here, so that those that do not fit are refused before any work is done.
 
-train_dir='' train_set='' initial_checkpoint='' slims_teacher='' start='' trained='' last=''
+fitted_on='' train_set='' initial_checkpoint='' slims_teacher='' start='' trained='' last=''
 trained_in_2='' trained_in_3=''
 phases=()
 judged_by=$experiment experiment=''

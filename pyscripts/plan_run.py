@@ -6,7 +6,7 @@ is judged by into the folder exp/<name>/<its name>; see config.borrowing. Values
 
   data, experiment   data/<name> and exp/<name>/<config>.<override>...<setting>...<weights>
   config             the resolved experiment file
-  train_dir          the training set that back ends and floors are fitted on; there or not
+  fitted_on          the training set that back ends and floors are fitted on; there or not
   train_set          the folder of data/<name> that trains: train, or train_augmented; or none
   initial_checkpoint the checkpoint of imported weights, or of a slimmed teacher, if any
   slims_teacher      true, where it is that of the teacher, which stage 2 slims
@@ -70,7 +70,7 @@ def plan_experiment(options: argparse.Namespace) -> dict[str, object]:
         values[f"{phase}_from"] = from_phase or values["initial_checkpoint"]
     return values | {
         "data": data,
-        "train_dir": data / "train",
+        "fitted_on": data / "train",
         "train_set": train_set if has_speakers else "",
         "slims_teacher": "true" if slims else "",
         "trained_in_2": " ".join(of_stage(trained, Stage.PRETRAINING)),
@@ -88,7 +88,7 @@ def plan_judging(options: argparse.Namespace) -> dict[str, object]:
     if options.stage >= Stage.SCORES:
         warn_of_stale(experiment_dir, trained, data / "test")
     values = describe_phases(experiment_dir, experiment_dir / CONFIG, trained, has_initial, True)
-    return values | {"data": data, "train_dir": train_dir}
+    return values | {"data": data, "fitted_on": train_dir}
 
 
 def describe_phases(

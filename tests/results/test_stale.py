@@ -58,7 +58,7 @@ def test_tables_mark_them_and_say_why() -> None:
         make_row(), make_row(backend="plda", stale=reason), make_row(backend="lda", stale=reason)
     ]  # fmt: skip
     (note,) = describe_stale(rows)
-    assert note.startswith(f"Stale, as {reason}: pretraining by plda, pretraining by lda. Run")
+    assert note.startswith(f"Stale, as {reason}: pretraining by plda, lda. Run stages 4 to 6")
     text = format_results(rows)
     assert note in text.splitlines()
     table = html_table("trials", table_lines(rows, "trials"), "all")
@@ -67,3 +67,13 @@ def test_tables_mark_them_and_say_why() -> None:
     assert [line.partition("  2.00 ")[0][12:].strip() for line in text.splitlines()[1:4]] == [
         "cosine", "plda (stale)", "lda (stale)"
     ]  # fmt: skip
+
+
+def test_the_remedy_depends_on_who_scored() -> None:
+    stale = {"stale": "x was made anew since"}
+    kaldi, own = (make_row(backend=name, **stale) for name in ("kaldi_plda", "cosine"))
+    remedy = "Let other programs score anew, or remove their scores."
+    (told,) = describe_stale([kaldi])
+    assert told == f"Stale, as x was made anew since: pretraining by kaldi_plda. {remedy}"
+    (told,) = describe_stale([kaldi, own])
+    assert told.endswith(f"by kaldi_plda, cosine. Run stages 4 to 6 anew. {remedy}")

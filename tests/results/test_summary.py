@@ -79,5 +79,5 @@ def test_one_list_is_printed_whole_and_of_several_the_summary(tmp_path: Path) ->
     marked = [*rows[:-1], rows[-1] | {"stale": "x was made anew since"}]
     printed = write_tables(path, marked)
     assert printed.startswith(format_summary(marked))
-    assert "Stale, as x was made anew since: pretraining by cosine." in printed
+    assert "Stale, as x was made anew since: pretraining by cosine. Run" in printed
     assert path.read_text() == format_results(marked) + "\n"

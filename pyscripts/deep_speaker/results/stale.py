@@ -1,9 +1,10 @@
 """Rows whose scores are not of the present x-vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.results.rows import ResultRow
+from deep_speaker.scoring.score_files import OWN_BACKENDS
 
 MARK = " (stale)"
 
@@ -18,16 +19,22 @@ def name_backend(row: ResultRow) -> str:
 
 
 def describe_stale(rows: Sequence[ResultRow]) -> list[str]:
-    """Return a line for each file that was made anew after scores were made of it."""
-    found: dict[str, dict[str, None]] = {}
+    """Return a line for each phase and file that was made anew after scores were made of it."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
         if "stale" in row:
-            found.setdefault(row["stale"], {})[f"{row['phase']} by {row['backend']}"] = None
-    remedy = (
-        f"{stages_again(Stage.EMBEDDINGS, Stage.RESULTS)}; what other programs scored, score anew "
-        "by them, or remove"
-    )
+            found.setdefault((row["stale"], row["phase"]), {})[row["backend"]] = None
     return [
-        f"Stale, as {reason}: {', '.join(names)}. {remedy[0].upper()}{remedy[1:]}."
-        for reason, names in found.items()
+        f"Stale, as {reason}: {phase} by {', '.join(names)}. {find_remedy(names)}."
+        for (reason, phase), names in found.items()
     ]
+
+
+def find_remedy(backends: Collection[str]) -> str:
+    """Say how scores by some back ends become those of the present x-vectors."""
+    again = stages_again(Stage.EMBEDDINGS, Stage.RESULTS)
+    remedies = {
+        f"{again[0].upper()}{again[1:]}": OWN_BACKENDS.intersection(backends),
+        "Let other programs score anew, or remove their scores": set(backends) - OWN_BACKENDS,
+    }
+    return ". ".join(remedy for remedy, names in remedies.items() if names)
