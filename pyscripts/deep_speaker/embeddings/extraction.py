@@ -147,6 +147,7 @@ def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, s
     if seen and not speakers >= trained:
         raise ValueError(
             f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
-            f"among the {len(trained)} that trained the network; the data were prepared anew "
-            f"since: {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
+            f"among the {len(trained)} that trained the network. Where the data were prepared "
+            f"anew since, {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}; where other speech "
+            "is judged (--experiment), leave them out, or rename them if they are other people"
         )
