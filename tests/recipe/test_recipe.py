@@ -158,6 +158,34 @@ def run_block(recipe: Recipe, block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_other_speech_is_judged_as_an_experiment_judged_its_own(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    """The same speech, prepared alone, has the same figures: calibrated, and those of floors."""
+    recipe = copy_finished(finished, tmp_path)
+    test = tmp_path / "data/embedded/test"
+    entries = read_table(test / "wav.scp")
+    for utterance, speaker in read_table(test / "utt2spk").items():
+        (tmp_path / "speakers" / speaker).mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"speakers/{speaker}/{utterance}.wav").symlink_to(entries[utterance])
+    untouched = {path: path.stat().st_mtime_ns for path in (tmp_path / "exp/embedded").rglob("*")}
+    judged = ("--corpus", "folder", "--test-dir", "speakers", "--name", "mine")
+    printed = recipe.run(*judged, *REPEATABLE, "--experiment", "exp/embedded/embedded")
+    assert "The model is that of exp/embedded/embedded" in printed
+    expected, found = (
+        {
+            (row["phase"], row["backend"]): (row["eer_percent"], row["cllr"])
+            for row in json.loads((tmp_path / f"exp/{name}/embedded/results.json").read_text())
+            if (row["trials"], row["subset"]) == ("trials", "all")
+        }
+        for name in ("embedded", "mine")
+    )
+    assert found == expected
+    assert len(found) == len(PHASES) * len(BACKENDS)
+    assert "(stale)" not in printed
+    assert untouched == {path: path.stat().st_mtime_ns for path in untouched}
+
+
 def test_each_command_logs_beside_what_it_makes(finished: tuple[Recipe, str]) -> None:
     folder = finished[0].folder
     logs = {path.name for path in folder.glob("exp/embedded/embedded/log/*.log")}

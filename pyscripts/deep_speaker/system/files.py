@@ -64,10 +64,12 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 
 def replace_directory(path: Path, whole: Path) -> None:
-    """Rename the folder `whole` to `path`, and remove the old `path`."""
+    """Rename the folder `whole` to `path`, and remove the old `path`; of a link, the link alone."""
     previous = path.with_name(path.name + ".previous")
     shutil.rmtree(previous, ignore_errors=True)
-    if path.exists():
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
         path.rename(previous)
     whole.rename(path)
     shutil.rmtree(previous, ignore_errors=True)
