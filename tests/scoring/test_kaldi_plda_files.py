@@ -1,6 +1,7 @@
 """Kaldi's files of a PLDA back end: against plda.cc transcribed, and kaldi_native_io."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import kaldi_native_io
@@ -100,6 +101,7 @@ def test_what_stage_5_fits_is_read_by_kaldis_readers_and_scores_the_same(tmp_pat
     assert {path.name for path in folder.iterdir()} == {"mean.vec", "transform.mat", "plda"}
     assert kaldi_native_io.FloatVector.read(str(folder / "mean.vec")).numpy() == pytest.approx(mean)
     matrix = kaldiio.load_mat(str(folder / "transform.mat"))
+    assert transform.projection is not None
     assert (matrix == transform.projection.T).all()
     vectors = draw_vectors(4, seed=2)
     expected = kaldi_scores(folder, vectors, COUNTS)
@@ -169,7 +171,9 @@ BEYOND = struct.pack("<i", 1 << 30)
         (lambda data: b"<Plda> [ ] [ ] [ ] </Plda>", "nothing between"),
     ],
 )
-def test_a_damaged_plda_is_refused_by_name(tmp_path: Path, change, message: str) -> None:
+def test_a_damaged_plda_is_refused_by_name(
+    tmp_path: Path, change: Callable[[bytes], bytes], message: str
+) -> None:
     path = tmp_path / "plda"
     write_plda(path, draw_plda())
     path.write_bytes(change(path.read_bytes()))

@@ -3,6 +3,7 @@
 E/resolved.yaml       the experiment as it is asked for now, whole
 E/config.yaml         that by which its networks were trained
 E/<phase>/            checkpoints, logs; xvectors_<set>/ of data/<corpus>/<set>
+E/<phase>/plda/       the fitted PLDA in Kaldi's files; adapted_plda/ likewise
 E/scores/             <phase>.<trial list>.<back end>
 E/results.json, E/report.html
 E/log/                <stage>.<command>.log
@@ -15,6 +16,7 @@ RESOLVED = "resolved.yaml"
 SCORES = "scores"
 RESULTS = "results.json"
 REPORT = "report.html"
+ADAPTATION_XVECTORS = "xvectors_adaptation"  # of a phase, by the data directory to adapt to
 
 
 def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:

@@ -64,11 +64,13 @@ def write_backend(folder: Path, transform: Transform, mean: np.ndarray) -> None:
     """Write a PLDA back end into a folder of its own.
 
     Args:
-        transform: has a projection and PLDA.
+        transform: of PLDA; without a projection there is no transform.mat.
         mean: of the vectors it was fitted on, shape (dim,); projected it is `transform.centre`.
     """
-    assert transform.projection is not None and transform.plda is not None
-    arrays = {MEAN: mean, MATRIX: transform.projection.T}
+    assert transform.plda is not None
+    arrays = {MEAN: mean}
+    if transform.projection is not None:
+        arrays[MATRIX] = transform.projection.T
     with replacing_directory(folder) as partial:
         for name, array in arrays.items():
             with (partial / name).open("wb") as file:
