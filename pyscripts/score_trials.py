@@ -20,6 +20,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, SCORES
+from deep_speaker.config.phases import final_phase
 from deep_speaker.scoring.left_out import describe_left_out
 from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase, score_unfitted
 from deep_speaker.scoring.other_plda import OtherPlda
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument(
         "--backend-dir",
         type=Path,
-        help="folder of mean.vec, transform.mat and plda of Kaldi: score by given_plda, too",
+        help="folder of mean.vec, transform.mat and plda, of Kaldi or of <phase>/plda: score the "
+        "last phase (fine-tuning, else pre-training, ...) by it too, as given_plda",
     )
     parser.add_argument(
         "--adaptation-set",
@@ -52,10 +54,13 @@ def main() -> None:
         logging.info("%s", left_out)
     else:
         check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
-    other = OtherPlda(options.backend_dir, options.adaptation_set)
+    if options.adaptation_set and options.adaptation_set.resolve() == options.test_dir.resolve():
+        logging.warning("PLDA is adapted to the test set itself: adapted rows flatter")
     places = options.test_dir, options.experiment_dir
     for phase in options.phases:
         logging.info("%s", phase)
+        is_final = phase == final_phase(options.phases)
+        other = OtherPlda(options.backend_dir if is_final else None, options.adaptation_set)
         if left_out:
             score_unfitted(experiment, *places, phase, other)
         else:

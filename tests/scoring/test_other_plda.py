@@ -1,5 +1,6 @@
 """Stage 5 with --backend-dir and --adaptation-set: rows, files, and what is refused."""
 
+import shutil
 from pathlib import Path
 
 import kaldiio
@@ -139,6 +140,23 @@ def test_adapted_plda_is_kaldis_on_unlabelled_vectors(
         assert read_backend(centred, DIM).plda is not None
     scores = [parse_scores(folder / f"scores/p.trials.{name}") for name in ("adapted_plda", "plda")]
     assert scores[0] != scores[1]
+
+
+def test_a_given_plda_scores_the_last_phase_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was fitted on vectors of one network; the control is listed last, and is not meant."""
+    write_kaldi_backend(folder / "kaldi")
+    for phase in ("pretraining", "finetuning", "pretraining_continued"):
+        shutil.copytree(folder / "p", folder / phase)
+    config = write_experiment(folder / "tiny.yaml", experiment_of("cosine"))
+    paths = [str(path) for path in (folder / "train", folder / "test", folder)]
+    words = ["--config", str(config), "--backend-dir", str(folder / "kaldi"), *paths]
+    phases = ["pretraining", "finetuning", "pretraining_continued"]
+    monkeypatch.setattr("sys.argv", ["score_trials.py", *words, *phases])
+    score_trials_command.main()
+    found = {path.name for path in (folder / "scores").glob("*.trials.given_plda")}
+    assert found == {"finetuning.trials.given_plda"}
 
 
 def test_what_cannot_be_adapted_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
