@@ -52,6 +52,8 @@ rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse r
 initial_model=               # published weights, model folder, exp/.../best.pt: to judge, train from
 experiment=                  # exp/<name>/<experiment> to judge the speakers of --test-dir by
 teacher=                     # checkpoints that distillation learns from: "a.pt b.pt"
+adaptation_set=              # data/<other>/<set> of stage 1, unlabelled: PLDA adapts to it
+backend_dir=                 # mean.vec, transform.mat, plda of Kaldi: the last phase's scores by it
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -120,7 +122,8 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
   also=()
   for phase in $trained; do also+=(--also "$experiment/$phase/best.pt" "$experiment/$phase"); done
   pyscripts/extract_embeddings.py --config "$config" --device "$device" --precision "$precision" \
-    "${jobs[@]}" "${also[@]}" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
+    "${jobs[@]}" "${also[@]}" ${adaptation_set:+--adaptation-set "$adaptation_set"} \
+    "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
     "$experiment/$start" "${data_dirs[@]}"
   if [ ! -d "$fitted_on" ]; then log "No floors of statistics: $data has no training speakers"
   else pyscripts/extract_statistics.py --config "$config" "$fitted_on" "$data/test" "$experiment"; fi
@@ -136,8 +139,9 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
 fi
 
 if run_stage 5 "$experiment" "Score the trials"; then
-  pyscripts/score_trials.py --config "$config" "$fitted_on" "$data/test" "$experiment" \
-    "${phases[@]}"
+  pyscripts/score_trials.py --config "$config" ${backend_dir:+--backend-dir "$backend_dir"} \
+    ${adaptation_set:+--adaptation-set "$adaptation_set"} "$fitted_on" "$data/test" \
+    "$experiment" "${phases[@]}"
   finish_stage 5 "$experiment"
 fi
 

@@ -52,6 +52,10 @@ done
 for folder in "$noise_dir" "$rir_dir"; do
   [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
 done
+[ -z "$backend_dir" ] || [ -f "$backend_dir/plda" ] ||
+  fail "--backend-dir $backend_dir: holds no file plda, of Kaldi or of this recipe"
+[ -z "$adaptation_set" ] || [ -f "$adaptation_set/feats.scp" ] ||
+  fail "--adaptation-set $adaptation_set: holds no feats.scp: run stages 0 and 1 for it"
 words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
   fail "--prepare-options $prepare_options: a quotation does not end"
 prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"

@@ -208,6 +208,21 @@ def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
         assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
 
 
+def test_plda_is_given_and_adapted_by_options(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    """PLDA of one network scores that network alone; the floors of statistics adapt nothing."""
+    recipe = copy_finished(finished, tmp_path)
+    shutil.copytree(tmp_path / "exp/embedded/embedded/finetuning/plda", tmp_path / "of mine")
+    asked = ("--adaptation-set", "data/embedded/test", "--backend-dir", "of mine")
+    printed = recipe.run(*EMBEDDED, *asked, "--stage", "4", "--stop-stage", "5")
+    assert "PLDA is adapted to the test set itself" in printed
+    scored = {path.name for path in (tmp_path / "exp/embedded/embedded/scores").glob("*.trials.*")}
+    assert {name for name in scored if name.endswith("given_plda")} == {
+        "finetuning.trials.given_plda", "finetuning.trials.adapted_given_plda"
+    }  # fmt: skip
+    adapted = {name.partition(".")[0] for name in scored if name.endswith(".adapted_plda")}
+    assert adapted == {*PHASES[2:]}
+
+
 def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     (block,) = [block for block in RUN_BLOCKS if "fuse_scores.py" in block.text]
     recipe = copy_finished(finished, tmp_path)

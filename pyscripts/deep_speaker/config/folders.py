@@ -3,6 +3,7 @@
 E/resolved.yaml       the experiment as it is asked for now, whole
 E/config.yaml         that by which its networks were trained
 E/<phase>/            checkpoints, logs; xvectors_<set>/ of data/<corpus>/<set>
+E/<phase>/plda/       the fitted PLDA in Kaldi's files; adapted_plda/ likewise
 E/scores/             <phase>.<trial list>.<back end>
 E/results.json, E/results.txt, E/report.html
 E/log/                <stage>.<command>.log
@@ -17,6 +18,7 @@ RESULTS = "results.json"
 TABLES = "results.txt"
 REPORT = "report.html"
 VECTORS = "xvector.ark"  # of an x-vector directory; what is made of x-vectors is made of this file
+ADAPTATION_XVECTORS = "xvectors_adaptation"  # of a phase, by the data directory to adapt to
 
 
 def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:

@@ -120,7 +120,18 @@ def fill_xvectors(
 
 
 def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
-    """Return the vectors of an x-vector directory's utterances, at unit length, float32.
+    """Return the vectors of an x-vector directory's utterances, at unit length.
+
+    See `read_vectors`.
+    """
+    vectors = read_vectors(folder)
+    for row in vectors.values():
+        row[:] = at_unit_length(row)
+    return vectors
+
+
+def read_vectors(folder: Path) -> dict[str, np.ndarray]:
+    """Return the vectors of an x-vector directory's utterances as they are, float32.
 
     They are rows of one matrix, so that memory holds a million of them once.
 
@@ -139,5 +150,5 @@ def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
                 f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: "
                 f"{Stage.EMBEDDINGS.again}"
             )
-        row[:] = at_unit_length(vector)
+        row[:] = vector
     return dict(zip(keys, matrix, strict=True))

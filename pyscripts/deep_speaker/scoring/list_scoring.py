@@ -19,6 +19,12 @@ from deep_speaker.scoring.key_vectors import (
     read_test_vectors,
     read_train_vectors,
 )
+from deep_speaker.scoring.other_plda import (
+    NO_OTHER,
+    OtherPlda,
+    other_backends,
+    write_fitted_plda,
+)
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
     OWN_BACKENDS,
@@ -38,7 +44,11 @@ from deep_speaker.trials.table import find_rows
 
 
 def score_unfitted(
-    experiment: Experiment, test_dir: Path, experiment_dir: Path, phase: str
+    experiment: Experiment,
+    test_dir: Path,
+    experiment_dir: Path,
+    phase: str,
+    asked: OtherPlda = NO_OTHER,
 ) -> None:
     """Score every trial list of a test set by a phase, without training speakers to fit on.
 
@@ -48,6 +58,7 @@ def score_unfitted(
     folder = xvector_dir(experiment_dir, phase, test_dir)
     keys = read_test_vectors(folder, test_dir)
     backends = unfitted_backends(experiment.scoring, has_crops(folder))
+    backends |= other_backends(asked, backends, keys.vectors.shape[1], experiment_dir / phase)
     score_lists(find_trial_lists(test_dir).values(), keys, backends, [folder], prefix)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     drawn.unlink(missing_ok=True)
@@ -60,7 +71,12 @@ def has_crops(folder: Path) -> bool:
 
 
 def score_phase(
-    experiment: Experiment, train_dir: Path, test_dir: Path, experiment_dir: Path, phase: str
+    experiment: Experiment,
+    train_dir: Path,
+    test_dir: Path,
+    experiment_dir: Path,
+    phase: str,
+    asked: OtherPlda = NO_OTHER,
 ) -> None:
     """Score every trial list of a test set, and pairs of held-out training speakers, by a phase.
 
@@ -69,6 +85,7 @@ def score_phase(
 
     Args:
         experiment_dir: has the x-vectors of the phase, and gets its scores; see `folders`.
+        asked: PLDA to score by beside that of the config.
 
     Raises:
         ValueError: trials or models name what has no vector; Kaldi would skip them.
@@ -89,6 +106,8 @@ def score_phase(
     fitted_on, held_out = split_utterances(utt2spk, names)
     backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops(test_xvectors))
     folders = [test_xvectors, train_xvectors]
+    write_fitted_plda(experiment_dir / phase, backends, vectors, fitted_on)
+    backends |= other_backends(asked, backends, sizes[0], experiment_dir / phase)
     score_lists(find_trial_lists(test_dir).values(), keys, backends, folders, prefix)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(drawn, held_out, read_corpora(train_dir), experiment.seed):

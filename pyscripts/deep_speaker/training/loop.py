@@ -18,6 +18,7 @@ from deep_speaker.networks.checkpoints import (
     trained_with,
 )
 from deep_speaker.networks.pace import Asked
+from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
 from deep_speaker.system.files import read_utf8, replace_directory
 from deep_speaker.system.origins import keep_foreign
 from deep_speaker.training import ranks
@@ -29,9 +30,10 @@ from deep_speaker.training.trainer import Trainer
 
 TEACHERS = "teachers"  # a file of a phase's folder, with the names of its teachers' folders
 # What is written here into a phase's folder, and by `recorder`.
-OWN_FILES = frozenset(
-    ("initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard", TEACHERS)
-)
+# Folders of PLDA, which stage 5 wrote by the network before, go with it.
+OWN_FILES = STAGE_5_BACKENDS | {
+    *("initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard", TEACHERS)
+}
 
 
 def train(
