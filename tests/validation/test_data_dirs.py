@@ -192,3 +192,11 @@ def test_a_directory_written_by_kaldi_itself_is_accepted(folder: Path) -> None:
         (folder / name).write_text(text.replace(old, new), encoding="utf-8")
     assert kaldi_checks.validate(folder) == "valid"
     validate_data_dir(folder)
+
+
+@pytest.mark.parametrize("name", ALL_TABLES)
+def test_a_byte_order_mark_is_named_in_every_table(folder: Path, name: str) -> None:
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(f"\ufeff{text}", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"/{name}, line 1: a byte order mark, .*sed"):
+        validate_data_dir(folder)
