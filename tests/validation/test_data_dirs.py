@@ -212,3 +212,11 @@ def test_blanks_around_a_line_are_taken_where_kaldi_takes_them(
     edit("utt2spk", lambda lines: [f" {lines[0]}", *lines[1:]])(folder)
     assert kaldi_checks.validate(folder) == "valid"
     validate_data_dir(folder)
+
+
+@pytest.mark.parametrize("name", ALL_TABLES)
+def test_a_byte_order_mark_is_named_in_every_table(folder: Path, name: str) -> None:
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(f"\ufeff{text}", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"/{name}, line 1: a byte order mark, .*sed"):
+        validate_data_dir(folder)

@@ -9,22 +9,23 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-# Files that libsndfile decodes, and files that only ffmpeg does.
+# Files that libsndfile decodes, but those without a header; and files that only ffmpeg does.
 SNDFILE_SUFFIXES = {
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".opus",
-    ".mp3",
-    ".aiff",
-    ".aif",
-    ".w64",
-    ".sph",
-    ".nist",
-}
+    ".wav", ".wave", ".bwf", ".riff", ".wavex", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus",
+    ".mp1", ".mp2", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist",
+    ".voc", ".svx", ".8svx", ".iff", ".ircam", ".sf", ".avr", ".htk", ".mat4", ".mat5", ".mpc2k",
+    ".paf", ".pvf", ".sd2", ".sds", ".wve", ".xi",
+}  # fmt: skip
 FFMPEG_SUFFIXES = {".m4a", ".aac", ".mp4"}
-# Files that a folder of recordings is searched for.
+# Files that a folder of recordings is searched for, in any case.
 AUDIO_SUFFIXES = SNDFILE_SUFFIXES | FFMPEG_SUFFIXES
+# Files that may hold speech too, and are not read: the user is told of them.
+UNREAD_SUFFIXES = {
+    ".3g2", ".3gp", ".aax", ".ac3", ".alaw", ".amr", ".ape", ".avi", ".awb", ".ds2", ".dss", ".dts",
+    ".eac3", ".flv", ".g722", ".g729", ".gsm", ".m4b", ".m4p", ".mka", ".mkv", ".mov", ".mpc",
+    ".mpeg", ".mpg", ".pcm", ".qcp", ".ra", ".raw", ".rm", ".shn", ".sln", ".spx", ".tta", ".ulaw",
+    ".vox", ".webm", ".wma", ".wmv", ".wv", ".wv1", ".wv2",
+}  # fmt: skip
 FLAC_COMMAND = ["flac", "-c", "-d", "-s"]
 FFMPEG_COMMAND = ["ffmpeg", "-v", "error", "-i"]
 FFMPEG_OUTPUT = ["-f", "wav", "-acodec", "pcm_s16le", "-"]
