@@ -21,6 +21,8 @@ from lhotse.recipes.librispeech import (
 )
 
 from deep_speaker.corpora import preparation
+from deep_speaker.kaldi.audio import read_info
+from deep_speaker.kaldi.audio_files import UNKNOWN
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 from deep_speaker.system import command
@@ -139,6 +141,8 @@ def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utte
     except Exception as error:  # Lhotse tries several libraries, each with errors of its own
         return name, command.describe_error(error).split(" Details:")[0]
     info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
+    if info.num_samples >= UNKNOWN:
+        info = read_info(path)
     speaker, entry = supervision.speaker, wav_entry(path, info)
     return name, Utterance(name, speaker, entry, info, sexes.get(speaker), supervision.text)
 

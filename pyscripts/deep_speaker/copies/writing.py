@@ -167,7 +167,7 @@ def _make_all_copies(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utt
 
 def _batches(train_dir: Path, num_jobs: int) -> Iterator[list[Utterance]]:
     yield []  # the processes start with this batch, before the threads that read headers
-    utterances = read_utterances(train_dir, num_jobs)
+    utterances = read_utterances(train_dir, num_jobs, decoded=True)
     items = iter(tqdm(utterances, "copies", unit="utt", disable=None, leave=False))
     while batch := list(islice(items, BATCH)):
         yield batch

@@ -50,7 +50,7 @@ class AudioFile:
     def frames(self) -> int:
         """The number of samples: those that the header claims, or those that are decoded."""
         if self.claimed >= UNKNOWN:
-            self.claimed = self._count()
+            self.count()
         return self.claimed
 
     @property
@@ -74,13 +74,12 @@ class AudioFile:
             ValueError: they cannot be decoded.
         """
         try:
-            found = (
-                self._read_at(first, last) if self._sound.can_seek() else self._read_on(first, last)
-            )
+            read = self._read_at if self._sound.can_seek() else self._read_on
+            found = read(first, last)
         except soundfile.LibsndfileError as error:
             raise ValueError(explain(error)) from error
         if len(found) < last - first:
-            self.claimed = first + len(found) if len(found) else self._count()
+            self.claimed = first + len(found) if len(found) else self.count()
         return found
 
     def _read_at(self, first: int, last: int) -> np.ndarray:
@@ -90,7 +89,7 @@ class AudioFile:
             except soundfile.LibsndfileError:
                 self.close()
                 self._open()
-                if first < self._count():
+                if first < self.count():
                     raise
                 return self._held
             self._position = first
@@ -120,9 +119,14 @@ class AudioFile:
         self._position += sum(map(len, blocks))
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def _count(self) -> int:
-        """Count the samples by decoding all of them, held a block at a time."""
-        return count_samples(open_sound(self._source).sound)
+    def count(self) -> int:
+        """Count the samples by decoding all of them, a block at a time, and claim as many.
+
+        Raises:
+            ValueError: they cannot be decoded.
+        """
+        self.claimed = count_samples(open_sound(self._source).sound)
+        return self.claimed
 
 
 def count_samples(sound: Sound) -> int:

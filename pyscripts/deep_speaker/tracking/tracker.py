@@ -57,6 +57,7 @@ def read_windows(model: VoiceModel, audio: Path) -> tuple[float, Windows | None]
         raise ValueError(f"{audio}: no such file")
     try:
         with open_file(audio.resolve()) as file:
+            file.count()  # a compressed file may hold less than its header says
             regions = find_regions(file, model.sampling_rate)
             windows = embed_regions(file, regions, model.embedder) if regions else None
             return file.frames / file.samplerate, windows
