@@ -77,6 +77,8 @@ class AudioFile:
             read = self._read_at if self._sound.can_seek() else self._read_on
             found = read(first, last)
         except soundfile.LibsndfileError as error:
+            self.close()  # what follows damage may still be read by another segment
+            self._open()
             raise ValueError(explain(error)) from error
         if len(found) < last - first:
             self.claimed = first + len(found) if len(found) else self.count()
