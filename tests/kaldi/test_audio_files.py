@@ -14,6 +14,7 @@ from deep_speaker.kaldi.audio import (
     read_entry_info,
     read_samples,
 )
+from deep_speaker.kaldi.audio_bytes import Opened, Source
 from support.odd_audio import (
     SECONDS,
     cut_in_half,
@@ -130,9 +131,12 @@ def test_overlapping_segments_are_decoded_once_and_let_go(
 ) -> None:
     opened: list[object] = []
     open_sound = audio_files.open_sound
-    monkeypatch.setattr(
-        audio_files, "open_sound", lambda source: (opened.append(source), open_sound(source))[1]
-    )
+
+    def open_and_note(source: Source) -> Opened:
+        opened.append(source)
+        return open_sound(source)
+
+    monkeypatch.setattr(audio_files, "open_sound", open_and_note)
     with open_audio(str(gsm(tmp_path / "a.wav", 60))) as file:
         for start in np.arange(0, 58, 0.5):
             assert len(read_samples(file, 8000, start, start + 1.5)) == 12000
