@@ -125,9 +125,8 @@ def _write_recording(
     rate = experiment.features.sampling_rate
     with file:
         for key, segment in recording.utterances:
-            start, end = (segment.start, segment.end) if segment else (0.0, None)
             try:
-                samples = read_samples(file, rate, start, end)
+                samples = _read_utterance(file, recording, segment, rate)
                 frames, voiced = analyse(samples, experiment)
             except ValueError as error:
                 shard.bad[key] = str(error)
@@ -136,7 +135,7 @@ def _write_recording(
                 shard.silent.append(key)
                 continue
             shard.num_frames[key] = len(frames)
-            if int((end or 0) * file.samplerate) > file.claimed:
+            if segment and int(segment.end * file.samplerate) > file.claimed:
                 shard.lengths.cut[key] = file.claimed / file.samplerate
             writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
@@ -145,6 +144,20 @@ def _write_recording(
             shard.notices.update(_notices(file, rate))
             if file.claimed < UNKNOWN and differs(recording.seconds, file.claimed, file.samplerate):
                 shard.lengths.recordings[recording.id] = (file.claimed, file.samplerate)
+
+
+def _read_utterance(
+    file: AudioFile, recording: Recording, segment: Segment | None, rate: int
+) -> np.ndarray:
+    """Read an utterance's samples; all of a recording, if stage 0 gave all of it to the segment."""
+    if segment is None:
+        return read_samples(file, rate)
+    try:
+        return read_samples(file, rate, segment.start, segment.end)
+    except ValueError:
+        if segment.start or f"{segment.end:.6f}" != f"{recording.seconds or 0:.6f}":
+            raise
+        return read_samples(file, rate)
 
 
 def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
