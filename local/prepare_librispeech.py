@@ -22,7 +22,7 @@ from lhotse.recipes.librispeech import (
 
 from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.audio import read_info
-from deep_speaker.kaldi.audio_files import UNKNOWN
+from deep_speaker.kaldi.audio_bytes import UNKNOWN
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 from deep_speaker.system import command

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from deep_speaker.kaldi.audio import load_audio, read_entry_info, read_info
-from deep_speaker.kaldi.audio_bytes import Part, printing_command
+from deep_speaker.kaldi.audio_commands import printing_command
+from deep_speaker.kaldi.file_parts import Part
 from deep_speaker.kaldi.wav_entries import wav_entry
 from support.odd_audio import open_wav, unmeasured_flac
 from support.speech import RATE, make_speech, write_audio

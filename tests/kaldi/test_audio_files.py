@@ -23,6 +23,7 @@ from support.odd_audio import (
     open_rf64,
     open_wav,
     unmeasured_flac,
+    unmeasured_mp3,
 )
 from support.speech import RATE, make_speech, write_audio
 
@@ -60,6 +61,21 @@ def test_a_length_that_the_header_does_not_tell_is_counted(
     for start, end in ((0.5, 2.6), (2.1, 2.2)):
         with pytest.raises(ValueError, match=r"^no such segment: .* of a recording of 2 s$"):
             load_audio(entry, RATE, start, end)
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\2\1" + bytes(257)])
+def test_mp3_without_a_header_is_not_cut_at_an_estimate(tmp_path: Path, tag: bytes) -> None:
+    """libmpg123 goes by the first frames: half of this one, which the decoder would leave out."""
+    path = unmeasured_mp3(tmp_path / "a.mp3")
+    path.write_bytes(tag + path.read_bytes())
+    assert len(decode(path)) < 16 * RATE
+    samples, info = load_audio(str(path), RATE)
+    assert (info.num_samples, info.plain) == (len(samples), False)
+    assert 20 * RATE <= len(samples) < 20.3 * RATE
+    assert read_entry_info(f"cat {path} |") == info
+    np.testing.assert_allclose(
+        load_audio(str(path), RATE, 9, 18)[0], samples[9 * RATE : 18 * RATE], atol=1
+    )
 
 
 def test_nothing_is_counted_while_samples_are_read(

@@ -42,6 +42,19 @@ def open_rf64(path: Path, seconds: float = SECONDS) -> Path:
     return path
 
 
+def unmeasured_mp3(path: Path) -> Path:
+    """MP3 of a varying rate, loud and then quiet, whose first frame no longer tells its length."""
+    rng = np.random.default_rng(0)
+    samples = rng.standard_normal(20 * RATE) * np.repeat([0.3, 1e-4], 10 * RATE)
+    soundfile.write(
+        path, samples, RATE, subtype="MPEG_LAYER_III", bitrate_mode="VARIABLE", compression_level=0
+    )
+    content = path.read_bytes()
+    assert b"Xing" in content[:200]
+    path.write_bytes(content.replace(b"Xing", bytes(4), 1))
+    return path
+
+
 def gsm(path: Path, seconds: float = SECONDS) -> Path:
     """WAV of GSM 6.10, in which libsndfile cannot seek."""
     return write_audio(path, make_speech(3, seconds, 8000), 8000, subtype="GSM610")

@@ -21,7 +21,7 @@ from lhotse.cut import Cut
 from lhotse.utils import compute_num_frames, fastcopy
 
 from deep_speaker.config import Features as FeatureConfig
-from deep_speaker.kaldi.audio_bytes import printing_command
+from deep_speaker.kaldi.audio_commands import printing_command
 from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.lengths import Lengths
 from deep_speaker.kaldi.tables import iterate_table, read_table

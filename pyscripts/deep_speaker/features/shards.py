@@ -13,7 +13,8 @@ from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import open_audio, read_samples
-from deep_speaker.kaldi.audio_files import UNKNOWN, AudioFile
+from deep_speaker.kaldi.audio_bytes import UNKNOWN
+from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.lengths import Lengths, differs, read_durations
 from deep_speaker.kaldi.tables import read_table

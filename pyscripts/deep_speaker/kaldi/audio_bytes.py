@@ -5,21 +5,16 @@ such a file to its end, and libsndfile does so too where the header begins with 
 """
 
 import io
-import shlex
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import soundfile
 
-from deep_speaker.kaldi.wav_entries import (
-    FFMPEG_SUFFIXES,
-    AudioInfo,
-    archive_of_entry,
-    file_of_entry,
-    wav_entry,
-)
+from deep_speaker.kaldi.file_parts import Part, Stretched
 
 OPEN_HEADER = b"RIFF\x08\x00\x00\x00"
+UNKNOWN = 2**36 - 1  # samples: the most that the header of FLAC can hold, 50 days at 16 kHz
+LENGTH_HEADERS = (b"Xing", b"Info", b"VBRI")  # of MP3
 OPEN_SIZES = (0, 0xFFFFFFFF)  # of RIFF headers that do not know theirs
 
 
@@ -32,47 +27,6 @@ class Place(NamedTuple):
 
 
 Source = Path | Place | bytes
-
-
-class Part(io.RawIOBase):
-    """A part of an open file, which looks like a file of its own.
-
-    Args:
-        file: closed with the part.
-        begin, end: the first byte and the one after the last; None: up to the file's end.
-        head: bytes to read in place of the first ones.
-    """
-
-    def __init__(
-        self, file: BinaryIO, begin: int = 0, end: int | None = None, head: bytes = b""
-    ) -> None:
-        self._file, self._begin, self._head = file, begin, head
-        last = file.seek(0, io.SEEK_END)
-        self._length = max(0, min(last, last if end is None else end) - begin)
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
-        self._file.seek(self._begin + self._position)
-        data = self._file.read(max(0, min(len(buffer), self._length - self._position)))
-        head = self._head[self._position :][: len(data)]
-        buffer[: len(data)] = head + data[len(head) :]
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 class Sound(soundfile.SoundFile):
@@ -94,12 +48,14 @@ class Opened(NamedTuple):
 
     Attributes:
         format: libsndfile's name.
-        known: libsndfile knows its length by its own header.
+        frames: the samples that its header claims; `UNKNOWN` if it tells none.
+        plain: libsndfile by itself knows that, and can seek.
     """
 
     sound: Sound
     format: str
-    known: bool
+    frames: int
+    plain: bool
 
 
 def open_sound(source: Source) -> Opened:
@@ -110,12 +66,30 @@ def open_sound(source: Source) -> Opened:
     """
     try:
         sound = Sound(str(source) if isinstance(source, Path) else open_bytes(source))
-        if sound.frames > 0 or sound.format not in ("WAV", "WAVEX", "RF64"):
-            return Opened(sound, sound.format, True)
-        open_ended = Sound(Part(open_bytes(source), head=OPEN_HEADER))
-        return Opened(open_ended, sound.format, False)
+        name, frames = sound.format, sound.frames
+        if frames <= 0 and name in ("WAV", "WAVEX", "RF64"):
+            sound.close()
+            sound = Sound(Part(open_bytes(source), head=OPEN_HEADER))
+            return Opened(sound, name, sound.frames or UNKNOWN, False)
+        if name == "MP3" and not tells_length(source):
+            sound.close()
+            return Opened(Sound(Stretched(open_bytes(source))), name, UNKNOWN, False)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ValueError(explain(error)) from error
+    if 0 < frames < UNKNOWN:
+        return Opened(sound, name, frames, sound.can_seek())
+    return Opened(sound, name, UNKNOWN, False)
+
+
+def tells_length(source: Source) -> bool:
+    """Tell whether MP3 has a header with its length, in its first frame, after a tag ID3."""
+    with open_bytes(source) as file:
+        start = file.read(10)
+        if start[:3] == b"ID3":
+            seven_bits = start[6:10]
+            file.seek(10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(seven_bits)))
+        frame = start[: 0 if start[:3] == b"ID3" else 10] + file.read(1024)
+    return any(name in frame for name in LENGTH_HEADERS)
 
 
 def explain(error: soundfile.LibsndfileError | OSError) -> str:
@@ -154,33 +128,3 @@ def find_archived(path: Path, offset: int) -> Place:
     if head[:4] == b"RIFF" and size not in OPEN_SIZES:
         return Place(path, offset, offset + 8 + size)
     return Place(path, offset)
-
-
-def printing_command(entry: str, info: AudioInfo) -> str | None:
-    """Return the shell command that prints an entry's audio, so that any reader of files reads it.
-
-    None: libsndfile reads the file at any place by itself.
-    """
-    archived = archive_of_entry(entry)
-    if archived:
-        place = find_archived(*archived)
-        return print_part(place, info)
-    path = file_of_entry(entry)
-    if path is None:
-        return entry.removesuffix("|").strip()
-    if info.plain and path.suffix.lower() not in FFMPEG_SUFFIXES:
-        return None
-    entry = wav_entry(path, info)
-    if entry.endswith("|"):
-        return entry.removesuffix("|").strip()
-    return print_part(Place(path.absolute(), 0), info)
-
-
-def print_part(place: Place, info: AudioInfo) -> str:
-    """Return the command that prints a part of a file, with a header that libsndfile reads."""
-    begin, name = place.begin, shlex.quote(str(place.path))
-    head = ""
-    if not info.plain and info.format in ("WAV", "WAVEX"):
-        head, begin = r"printf 'RIFF\010\000\000\000'; ", begin + len(OPEN_HEADER)
-    command = f"{head}tail -c +{begin + 1} {name}"
-    return command if place.end is None else f"{command} | head -c {place.end - begin}"

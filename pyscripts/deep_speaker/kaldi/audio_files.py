@@ -3,10 +3,9 @@
 import numpy as np
 import soundfile
 
-from deep_speaker.kaldi.audio_bytes import Sound, Source, explain, open_sound
+from deep_speaker.kaldi.audio_bytes import UNKNOWN, Sound, Source, explain, open_sound
 from deep_speaker.kaldi.wav_entries import AudioInfo
 
-UNKNOWN = 2**36 - 1  # samples: the most that the header of FLAC can hold, 50 days at 16 kHz
 BLOCK = 1 << 22  # samples that are decoded at once
 
 
@@ -25,14 +24,13 @@ class AudioFile:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._open()
-        sound, known = self._sound, 0 < self._sound.frames < UNKNOWN
-        self.samplerate: int = sound.samplerate
-        self.channels: int = sound.channels
-        self.claimed: int = sound.frames if known else UNKNOWN
-        self._plain = known and self._has_length and sound.can_seek()
+        self.samplerate: int = self._sound.samplerate
+        self.channels: int = self._sound.channels
+        self.claimed: int = self._header.frames
 
     def _open(self) -> None:
-        self._sound, self._format, self._has_length = open_sound(self._source)
+        self._header = open_sound(self._source)
+        self._sound = self._header.sound
         self._position = self._held_from = 0
         self._held = np.empty((0, self._sound.channels), dtype=np.float32)
 
@@ -62,7 +60,7 @@ class AudioFile:
         """
         if not self.frames:
             raise ValueError("no samples")
-        form = (self._format, self._sound.subtype, self._plain)
+        form = (self._header.format, self._sound.subtype, self._header.plain)
         return AudioInfo(self.samplerate, self.frames, self.channels, *form)
 
     def read(self, first: int, last: int) -> np.ndarray:
