@@ -81,7 +81,7 @@ def read_set(data_dir: Path, prefix: str, num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of a data directory, `prefix` and an underscore before their ids."""
     validate_data_dir(data_dir)
     count = 0
-    for item in read_utterances(data_dir, num_jobs):
+    for item in read_utterances(data_dir, num_jobs, decoded=True):
         count += 1
         segment = item.segment
         if segment:

@@ -146,7 +146,8 @@ def read_folder(
 
 def draw_babble(train_dir: Path, seed: int, num_jobs: int) -> dict[str, list[Utterance]]:
     """Draw some training utterances, by speaker; the choice depends on the seed and ids alone."""
-    usable = (item for item in read_utterances(train_dir, num_jobs) if item.duration >= SHORTEST_S)
+    utterances = read_utterances(train_dir, num_jobs, decoded=True)
+    usable = (item for item in utterances if item.duration >= SHORTEST_S)
     chosen = heapq.nsmallest(
         MAX_BABBLE, usable, key=lambda item: generator_of(seed, item.id).random()
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.kaldi.wav_entries import archive_of_entry, file_of_entry
 
 SAME_TIME = 5e-4  # seconds by which equal times may differ: sums and roundings of them
 
@@ -124,12 +124,14 @@ def _is_same(first: Span, second: Span) -> bool:
 
 
 def _name_audio(item: Utterance) -> str:
-    """Return the same text for the same recording: its file without links, or its command."""
-    path = file_of_entry(item.entry)
+    """Return the same text for the same recording: its file and byte without links, or command."""
+    archived = archive_of_entry(item.entry)
+    path = archived[0] if archived else file_of_entry(item.entry)
     if path is None:
         return item.entry
     path = _resolve(path.parent) / path.name
-    return str(path.resolve() if path.is_symlink() else path)
+    path = path.resolve() if path.is_symlink() else path
+    return f"{path}:{archived[1]}" if archived else str(path)
 
 
 @lru_cache(maxsize=1024)  # files of a folder come together
