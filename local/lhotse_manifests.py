@@ -5,7 +5,9 @@ stage 0 uses is kept.
 """
 
 import json
+import logging
 from collections.abc import Iterator
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,18 +62,45 @@ def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervisio
     """
     if "supervisions" in part:
         return read_joined(part["recordings"], part["supervisions"], scratch)
-    return read_cuts(part["cuts"])
+    return read_cuts(part["cuts"], scratch)
 
 
-def read_cuts(path: Path) -> Iterator[tuple[Supervision, Source]]:
-    """Yield the supervisions of cuts, each with its recording's source."""
-    for cut in read_manifest("cuts", path):
-        if not isinstance(cut, DataCut) or not cut.has_recording:
-            raise ValueError(f"{path}: cut {cut.id!r} is mixed or has no recording: save the audio")
-        for item in cut.trimmed_supervisions:
-            where = f"{path}: supervision {item.id!r}"
-            source = take_source(where, cut.recording)
-            yield take_supervision(where, item, cut.start + item.start, cut.recording_id), source
+def read_cuts(path: Path, scratch: Path) -> Iterator[tuple[Supervision, Source]]:
+    """Yield the supervisions of cuts, each with its recording's source, sorted by id.
+
+    A supervision that several cuts share, as windows of a cut do, has the cut's id behind its own.
+    """
+    with scratch.open("w", encoding="utf-8") as file:
+        for cut in read_manifest("cuts", path):
+            if not isinstance(cut, DataCut) or not cut.has_recording:
+                raise ValueError(
+                    f"{path}: cut {cut.id!r} is mixed or has no recording: save the audio"
+                )
+            for item in cut.trimmed_supervisions:
+                where = f"{path}: supervision {item.id!r}"
+                source = take_source(where, cut.recording)
+                taken = take_supervision(where, item, cut.start + item.start, cut.recording_id)
+                values = json.dumps([cut.id, taken, source])
+                file.write(f"{json.dumps(item.id)}\t{values}\n")
+    sort_lines(scratch)
+    count = 0
+    with scratch.open(encoding="utf-8") as file:
+        for _, lines in groupby(file, lambda line: line.partition("\t")[0]):
+            first, *second = islice(lines, 2)
+            for line in chain([first], second, lines):
+                cut_id, taken, source = json.loads(line.partition("\t")[2])
+                supervision = Supervision(*taken)
+                if second:
+                    count += 1
+                    supervision = supervision._replace(id=f"{supervision.id}-{cut_id}")
+                yield supervision, Source(*source)
+    if count:
+        logging.info(
+            "%s: %d supervisions come in several cuts each, as in windows: their ids get their "
+            "cut's",
+            path, count,
+        )  # fmt: skip
+    scratch.unlink()
 
 
 def read_joined(

@@ -153,6 +153,34 @@ def run_block(recipe: Recipe, block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_other_speech_is_judged_as_an_experiment_judged_its_own(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    """The same speech, prepared alone, has the same figures: calibrated, and those of floors."""
+    recipe = copy_finished(finished, tmp_path)
+    test = tmp_path / "data/embedded/test"
+    entries = read_table(test / "wav.scp")
+    for utterance, speaker in read_table(test / "utt2spk").items():
+        (tmp_path / "speakers" / speaker).mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"speakers/{speaker}/{utterance}.wav").symlink_to(entries[utterance])
+    untouched = {path: path.stat().st_mtime_ns for path in (tmp_path / "exp/embedded").rglob("*")}
+    judged = ("--corpus", "folder", "--test-dir", "speakers", "--name", "mine")
+    printed = recipe.run(*judged, *REPEATABLE, "--experiment", "exp/embedded/embedded")
+    assert "The model is that of exp/embedded/embedded" in printed
+    expected, found = (
+        {
+            (row["phase"], row["backend"]): (row["eer_percent"], row["cllr"])
+            for row in json.loads((tmp_path / f"exp/{name}/embedded/results.json").read_text())
+            if (row["trials"], row["subset"]) == ("trials", "all")
+        }
+        for name in ("embedded", "mine")
+    )
+    assert found == expected
+    assert len(found) == len(PHASES) * len(BACKENDS)
+    assert "(stale)" not in printed
+    assert untouched == {path: path.stat().st_mtime_ns for path in untouched}
+
+
 def test_each_command_logs_beside_what_it_makes(finished: tuple[Recipe, str]) -> None:
     folder = finished[0].folder
     logs = {path.name for path in folder.glob("exp/embedded/embedded/log/*.log")}
@@ -173,6 +201,21 @@ def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
     for part in ("train", "test"):
         link = experiment / f"xvectors_{part}"
         assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
+
+
+def test_plda_is_given_and_adapted_by_options(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    """PLDA of one network scores that network alone; the floors of statistics adapt nothing."""
+    recipe = copy_finished(finished, tmp_path)
+    shutil.copytree(tmp_path / "exp/embedded/embedded/finetuning/plda", tmp_path / "of mine")
+    asked = ("--adaptation-set", "data/embedded/test", "--backend-dir", "of mine")
+    printed = recipe.run(*EMBEDDED, *asked, "--stage", "4", "--stop-stage", "5")
+    assert "PLDA is adapted to the test set itself" in printed
+    scored = {path.name for path in (tmp_path / "exp/embedded/embedded/scores").glob("*.trials.*")}
+    assert {name for name in scored if name.endswith("given_plda")} == {
+        "finetuning.trials.given_plda", "finetuning.trials.adapted_given_plda"
+    }  # fmt: skip
+    adapted = {name.partition(".")[0] for name in scored if name.endswith(".adapted_plda")}
+    assert adapted == {*PHASES[2:]}
 
 
 def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:

@@ -122,3 +122,9 @@ def test_an_error_names_the_file_of_another_encoding_and_the_byte(tmp_path: Path
     (tmp_path / "b.txt").write_text("Zoë\n", encoding="latin-1")
     with pytest.raises(ValueError, match=r"/b\.txt: .*UTF-8 .* 2\)$"):
         read_utf8(tmp_path / "b.txt")
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    """As Windows programs write it; one in the middle stays."""
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa \xef\xbb\xbfb\n")
+    assert read_utf8(tmp_path / "list") == "a \ufeffb\n"

@@ -12,6 +12,7 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
+from deep_speaker.kaldi.lengths import Lengths, correct_tables
 from deep_speaker.kaldi.tables import read_optional_table, write_table
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import replacing_directory, replacing_file
@@ -29,7 +30,8 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     compute-cmvn-stats computes them: rows (sum..., count) and (sum of squares..., 0).
 
     Utterances that cannot be decoded, are shorter than a frame, or have no voiced frame are listed
-    in `bad_utterances`, and leave the directory's tables, trials and manifests.
+    in `bad_utterances`, and leave the directory's tables, trials and manifests. Where recordings
+    hold more or less than the tables say, tables and manifests are corrected.
 
     Raises:
         ValueError: too many are bad (see `check_bad_items`), or most are silent; nothing is
@@ -44,6 +46,10 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         unwanted = _report(folder, shards, recordings, experiment.voice_activity)
         for scp in ARCHIVES.values():  # these point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
+    lengths = Lengths()
+    for shard in shards:
+        lengths.update(shard.lengths)
+    log_corrections(folder, lengths, recordings)
     _write_tables(folder, shards, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
@@ -52,12 +58,20 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         sum(len(shard.num_frames) for shard in shards),
         num_frames * experiment.features.frame_shift_ms / 3.6e6,
     )
-    if unwanted:  # wav.scp last: the next run then completes an interrupted removal
-        remove_from_trials(folder, unwanted)
-        manifests.remove_from_manifests(folder, unwanted)
-        data_dir.remove_from_tables(folder, unwanted)
+    manifests.correct_manifests(folder, lengths)
+    correct_tables(folder, lengths)
+    if unwanted:
+        remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+
+
+def remove_utterances(folder: Path, unwanted: set[str]) -> None:
+    """Drop utterances from the trials, manifests and tables of a data directory."""
+    remove_from_trials(folder, unwanted)
+    manifests.remove_from_manifests(folder, unwanted)
+    # wav.scp last: the next run then completes an interrupted removal
+    data_dir.remove_from_tables(folder, unwanted)
 
 
 def _report(
@@ -67,9 +81,6 @@ def _report(
     notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
         logging.info("%s: %d of %d files %s", folder, count, len(recordings), notice)
-    num_cut = sum(shard.num_cut for shard in shards)
-    if num_cut:
-        logging.info("%s: %d segments end after their recording, and are cut", folder, num_cut)
     bad = dict(sorted(item for shard in shards for item in shard.bad.items()))
     silent = dict.fromkeys((key for shard in shards for key in shard.silent), SILENT)
     listed = folder / "bad_utterances"
@@ -86,6 +97,22 @@ def _report(
     if (folder / "segments").is_file():  # an interrupted removal may have stopped behind these
         return bad.keys() | silent.keys() | earlier.keys()
     return bad.keys() | silent.keys()
+
+
+def log_corrections(folder: Path, lengths: Lengths, recordings: list[Recording]) -> None:
+    """Log where tables and manifests are corrected to what is decoded."""
+    if lengths.recordings:
+        first = min(lengths.recordings)
+        count, rate = lengths.recordings[first]
+        claimed = next(recording.seconds for recording in recordings if recording.id == first)
+        logging.warning(
+            "%s: %d of %d recordings are shorter or longer than stage 0 found them, first %s with "
+            "%.3f s instead of %.3f: tables and manifests are corrected",
+            folder, len(lengths.recordings), len(recordings), first, count / rate, claimed,
+        )  # fmt: skip
+    if lengths.cut:
+        cut = len(lengths.cut)
+        logging.info("%s: %d segments end after their recording, and are cut", folder, cut)
 
 
 def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceActivity) -> None:

@@ -1,7 +1,8 @@
-"""Entries of wav.scp: paths, and commands that print WAV and end in `|`.
+"""Entries of wav.scp: paths, commands that print WAV and end in `|`, and places in archives.
 
 `wav_entry` writes the entry of a file; `file_of_entry` finds the file behind such an entry, so that
-audio can be decoded here without the shell that Kaldi would run.
+audio can be decoded here without the shell that Kaldi would run. `x.ark:123` is audio in an archive
+from byte 123 on.
 """
 
 import re
@@ -9,37 +10,45 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-# Files that libsndfile decodes, and files that only ffmpeg does.
+# Files that libsndfile decodes, but those without a header; and files that only ffmpeg does.
 SNDFILE_SUFFIXES = {
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".opus",
-    ".mp3",
-    ".aiff",
-    ".aif",
-    ".w64",
-    ".sph",
-    ".nist",
-}
+    ".wav", ".wave", ".bwf", ".riff", ".wavex", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus",
+    ".mp1", ".mp2", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist",
+    ".voc", ".svx", ".8svx", ".iff", ".ircam", ".sf", ".avr", ".htk", ".mat4", ".mat5", ".mpc2k",
+    ".paf", ".pvf", ".sd2", ".sds", ".wve", ".xi",
+}  # fmt: skip
 FFMPEG_SUFFIXES = {".m4a", ".aac", ".mp4"}
-# Files that a folder of recordings is searched for.
+# Files that a folder of recordings is searched for, in any case.
 AUDIO_SUFFIXES = SNDFILE_SUFFIXES | FFMPEG_SUFFIXES
+# Files that may hold speech too, and are not read: the user is told of them.
+UNREAD_SUFFIXES = {
+    ".3g2", ".3gp", ".aax", ".ac3", ".alaw", ".amr", ".ape", ".avi", ".awb", ".ds2", ".dss", ".dts",
+    ".eac3", ".flv", ".g722", ".g729", ".gsm", ".m4b", ".m4p", ".mka", ".mkv", ".mov", ".mpc",
+    ".mpeg", ".mpg", ".pcm", ".qcp", ".ra", ".raw", ".rm", ".shn", ".sln", ".spx", ".tta", ".ulaw",
+    ".vox", ".webm", ".wma", ".wmv", ".wv", ".wv1", ".wv2",
+}  # fmt: skip
 FLAC_COMMAND = ["flac", "-c", "-d", "-s"]
 FFMPEG_COMMAND = ["ffmpeg", "-v", "error", "-i"]
 FFMPEG_OUTPUT = ["-f", "wav", "-acodec", "pcm_s16le", "-"]
+ARCHIVED = re.compile(r"(.+):([0-9]+)")
 SHELL_SYNTAX = re.compile(r"""[]$`*?[{}~<>;&()|#!'"\\\n]""")
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """The header of an audio file; `subtype` is libsndfile's name of the form of samples."""
+    """The header of an audio file.
+
+    Attributes:
+        format, subtype: libsndfile's names of the form of the file, and of its samples.
+        plain: libsndfile by itself knows the file's length, and can seek in it.
+    """
 
     sampling_rate: int
     num_samples: int
     num_channels: int
     format: str
     subtype: str
+    plain: bool = True
 
     @property
     def duration(self) -> float:
@@ -67,15 +76,30 @@ def ffmpeg_entry(path: str) -> str:
     return shlex.join([*FFMPEG_COMMAND, path, *FFMPEG_OUTPUT]) + " |"
 
 
+def archive_of_entry(entry: str) -> tuple[Path, int] | None:
+    """Return the archive and the byte of an entry such as Kaldi's wav-copy writes; None of others.
+
+    >>> archive_of_entry("/speech/wav.1.ark:123")[1]
+    123
+    >>> archive_of_entry("/speech/a.wav")
+    """
+    if not entry[-1:].isdigit():
+        return None  # the rest would find that out too, slowly
+    match = ARCHIVED.fullmatch(entry)
+    return (Path(match[1]), int(match[2])) if match else None
+
+
 def file_of_entry(entry: str) -> Path | None:
     """Return the audio file behind an entry that `wav_entry` could write; None of others.
+
+    Audio in an archive is none: see `archive_of_entry`.
 
     >>> file_of_entry("flac -c -d -s /speech/a.flac |").as_posix()
     '/speech/a.flac'
     >>> file_of_entry("sph2pipe -f wav /speech/a.sph |")
     """
     if not entry.endswith("|"):
-        return Path(entry)
+        return None if archive_of_entry(entry) else Path(entry)
     command = entry.removesuffix("|").strip()
     if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
         return None  # the rest would find that out too, slowly

@@ -48,7 +48,7 @@ def logged(program: str) -> Iterator[None]:
     began = time.monotonic()
     with ExitStack() as stack:
         # By lines, to the end of the file: commands of a stage and their workers may share it.
-        log = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
+        log = stack.enter_context(path.open("a", 1, "utf-8", "backslashreplace"))
         stack.enter_context(redirect_stdout(Tee(sys.stdout, log)))  # type: ignore[type-var]
         stack.enter_context(redirect_stderr(Tee(sys.stderr, log)))  # type: ignore[type-var]
         print("# Started at", time.strftime("%F %T"), file=log)

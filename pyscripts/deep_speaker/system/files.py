@@ -10,13 +10,13 @@ RECIPE = Path(__file__).resolve().parents[3]  # the folder of run.sh
 
 
 def read_utf8(path: Path) -> str:
-    """Return the text of a file.
+    """Return the text of a file, without the byte order mark of Windows programs.
 
     Raises:
         ValueError: it is in another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
 
@@ -64,10 +64,12 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 
 def replace_directory(path: Path, whole: Path) -> None:
-    """Rename the folder `whole` to `path`, and remove the old `path`."""
+    """Rename the folder `whole` to `path`, and remove the old `path`; of a link, the link alone."""
     previous = path.with_name(path.name + ".previous")
     shutil.rmtree(previous, ignore_errors=True)
-    if path.exists():
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
         path.rename(previous)
     whole.rename(path)
     shutil.rmtree(previous, ignore_errors=True)

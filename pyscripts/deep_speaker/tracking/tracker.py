@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.embeddings.unit_length import average
-from deep_speaker.kaldi.audio import open_audio
+from deep_speaker.kaldi.audio import open_file
 from deep_speaker.tracking.assignment import Voice, assign
 from deep_speaker.tracking.regions import find_regions
 from deep_speaker.tracking.track import Segment, Track
@@ -56,7 +56,8 @@ def read_windows(model: VoiceModel, audio: Path) -> tuple[float, Windows | None]
     if not audio.is_file():
         raise ValueError(f"{audio}: no such file")
     try:
-        with open_audio(str(audio.resolve())) as file:
+        with open_file(audio.resolve()) as file:
+            file.count()  # a compressed file may hold less than its header says
             regions = find_regions(file, model.sampling_rate)
             windows = embed_regions(file, regions, model.embedder) if regions else None
             return file.frames / file.samplerate, windows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.kaldi.audio import open_audio, read_samples, resample
+from deep_speaker.kaldi.audio import open_file, read_samples, resample
 from deep_speaker.voices.speech import FULL_SCALE, speech_seconds
 
 UNREADABLE = "convert it to WAV or FLAC, or record it anew"  # the remedy
@@ -70,7 +70,7 @@ def read_file(path: Path, sampling_rate: int) -> tuple[np.ndarray, int]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        with open_audio(str(path.resolve())) as file:
+        with open_file(path.resolve()) as file:
             return read_samples(file, sampling_rate), file.samplerate
     except ValueError as error:
         raise ValueError(f"{path}: {error}: {UNREADABLE}") from error
