@@ -152,12 +152,16 @@ def _overlap(first: Utterance, second: Utterance) -> bool:
 
 
 def _audio(item: Utterance) -> str:
-    """Return the same text for the same recording: its file without links, or its command."""
+    """Return the same text for the same recording: its file without links, or its command.
+
+    Two channels of a file are two recordings: the two sides of a call, say.
+    """
     path = file_of_entry(item.entry)
     if path is None:
         return item.entry
     path = _resolve(path.parent) / path.name
-    return str(path.resolve() if path.is_symlink() else path)
+    whole = str(path.resolve() if path.is_symlink() else path)
+    return f"{whole} (channel {item.channel + 1})" if item.channel else whole
 
 
 @lru_cache(maxsize=1024)  # files of a folder come together

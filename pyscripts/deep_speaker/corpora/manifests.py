@@ -23,7 +23,12 @@ from deep_speaker.config import Features as FeatureConfig
 from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.tables import iterate_table, read_table
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, file_of_entry
+from deep_speaker.kaldi.wav_entries import (
+    FFMPEG_SUFFIXES,
+    channel_of_entry,
+    ffmpeg_entry,
+    file_of_entry,
+)
 
 # Front ends' names in feature manifests.
 TYPES = {
@@ -90,15 +95,16 @@ def _iterate_recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
 
 
 def as_recording(utterance: Utterance) -> Recording:
-    """Describe the whole recording of an utterance to Lhotse.
+    """Describe the whole recording of an utterance to Lhotse, with all its channels.
 
-    Files that libsndfile cannot decode are read through the command of wav.scp, by a shell.
+    Files that libsndfile cannot decode are read through a command, by a shell.
     """
     info = utterance.info
     channels = list(range(info.num_channels))
     path = file_of_entry(utterance.entry)
     if path is None or path.suffix.lower() in FFMPEG_SUFFIXES:
-        source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
+        command = utterance.entry if path is None else ffmpeg_entry(str(path.absolute()))
+        source = AudioSource("command", channels, command.removesuffix("|").strip())
     else:
         source = AudioSource("file", channels, str(path.absolute()))
     return Recording(
@@ -117,7 +123,7 @@ def _as_supervision(utterance: Utterance) -> SupervisionSegment:
         recording_id=utterance.recording,
         start=utterance.segment.start if utterance.segment else 0,
         duration=utterance.duration,
-        channel=0,
+        channel=utterance.channel,
         text=utterance.text,
         speaker=utterance.speaker,
         gender=utterance.sex,
@@ -139,6 +145,8 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     segments = (
         dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
     )
+    entries = iterate_table(data_dir / "wav.scp")
+    channels = {recording: channel_of_entry(entry) for recording, entry in entries}
     features = (
         Features(
             type=TYPES[config.front_end],
@@ -156,7 +164,7 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             storage_path=entry,
             storage_key=key,
             recording_id=segments[key].recording if key in segments else key,
-            channels=0,
+            channels=channels[segments[key].recording if key in segments else key],
         )
         for key, entry in iterate_table(data_dir / "feats.scp")
     )

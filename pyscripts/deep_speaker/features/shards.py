@@ -1,6 +1,8 @@
 """Shards: the share of one process in stage 1, from recordings to arks."""
 
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +14,10 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
-from deep_speaker.kaldi.audio import info_of, open_audio, read_samples
+from deep_speaker.kaldi.audio import OpenAudio, open_audio, read_samples
 from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment
-from deep_speaker.kaldi.wav_entries import AudioInfo
 
 ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}
 
@@ -37,15 +38,16 @@ class Shard:
         scps: entries by name of `ARCHIVES`, then by utterance.
         num_frames: by utterance.
         bad: reasons by utterance.
-        silent: utterances without a voiced frame.
-        notices: numbers of files by what is worth knowing about their form.
+        silent: utterances without a voiced frame, each with the other channels of its recording
+            that have some, from 1.
+        notices: numbers of recordings by what is worth knowing about their form.
         num_cut: segments that end after their recording.
     """
 
     scps: dict[str, dict[str, str]] = field(default_factory=dict)
     num_frames: dict[str, int] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
-    silent: list[str] = field(default_factory=list)
+    silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
     num_cut: int = 0
 
@@ -107,26 +109,58 @@ def _write_recording(
     except ValueError as error:
         shard.bad.update((key, str(error)) for key, _ in recording.utterances)
         return
-    rate = experiment.features.sampling_rate
+    silent = []
     with file:
+        shard.notices.update(_notices(file, experiment.features.sampling_rate))
         for key, segment in recording.utterances:
-            start, end = (segment.start, segment.end) if segment else (0.0, None)
             try:
-                samples = read_samples(file, rate, start, end)
-                frames, voiced = analyse(samples, experiment)
+                frames, voiced = analyse_part(file, segment, experiment)
             except ValueError as error:
                 shard.bad[key] = str(error)
                 continue
             if not voiced.any():
-                shard.silent.append(key)
+                silent.append((key, segment))
                 continue
             shard.num_frames[key] = len(frames)
-            shard.num_cut += int((end or 0) * file.samplerate) > file.frames
+            shard.num_cut += int((segment.end if segment else 0) * file.samplerate) > file.frames
             writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
             writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
-        if any(key in shard.num_frames for key, _ in recording.utterances):
-            shard.notices.update(_notices(info_of(file), rate))
+        shard.silent.update(find_voiced_channels(recording.entry, silent, file, experiment))
+
+
+def analyse_part(
+    file: OpenAudio, segment: Segment | None, experiment: Experiment
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read a segment of an open recording, or all of it, and `analyse` it."""
+    start, end = (segment.start, segment.end) if segment else (0.0, None)
+    return analyse(read_samples(file, experiment.features.sampling_rate, start, end), experiment)
+
+
+def find_voiced_channels(
+    entry: str,
+    silent: Sequence[tuple[str, Segment | None]],
+    heard: OpenAudio,
+    experiment: Experiment,
+) -> dict[str, tuple[int, ...]]:
+    """Find, for silent utterances of a recording, the other channels that have a voiced frame.
+
+    Args:
+        entry: of the recording, which is opened anew for each channel, as some can only be read
+            forward.
+        heard: the recording, open at the channel on which they are silent.
+    """
+    found: dict[str, list[int]] = {key: [] for key, _ in silent}
+    for channel in range(heard.channels if silent else 0):
+        if channel == heard.channel:
+            continue
+        with suppress(ValueError), open_audio(entry) as file:  # the command may fail now
+            file.channel = channel
+            for key, segment in silent:
+                with suppress(ValueError):  # a fault of another channel is none of this utterance's
+                    if analyse_part(file, segment, experiment)[1].any():
+                        found[key].append(channel + 1)
+    return {key: tuple(channels) for key, channels in found.items()}
 
 
 def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
@@ -149,12 +183,14 @@ def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np
     return frames, voice_activity.detect_voice(log_energies, options)
 
 
-def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:
+def _notices(file: OpenAudio, sampling_rate: int) -> list[str]:
     notices = []
-    if info.sampling_rate != sampling_rate:
-        notices.append(f"resampled from {info.sampling_rate} to {sampling_rate} Hz")
-        if info.sampling_rate < sampling_rate:
-            notices[-1] += f" (with nothing above {info.sampling_rate // 2} Hz)"
-    if info.num_channels > 1:
-        notices.append(f"have {info.num_channels} channels, the first is used, as Kaldi does")
+    if file.samplerate != sampling_rate:
+        notices.append(f"resampled from {file.samplerate} to {sampling_rate} Hz")
+        if file.samplerate < sampling_rate:
+            notices[-1] += f" (with nothing above {file.samplerate // 2} Hz)"
+    if file.channels > 1:
+        used = f"channel {file.channel + 1}" if file.channel else "the first"
+        by_default = "" if file.channel else ", as Kaldi does"
+        notices.append(f"have {file.channels} channels, {used} is used{by_default}")
     return notices

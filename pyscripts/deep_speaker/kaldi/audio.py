@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, AudioInfo, ffmpeg_entry, file_of_entry
+from deep_speaker.kaldi.wav_entries import (
+    FFMPEG_SUFFIXES,
+    AudioInfo,
+    channel_of_entry,
+    ffmpeg_entry,
+    file_of_entry,
+)
 
 MISSING_PROGRAM = re.compile(r"^bash: (?:line \d+: )?(.*): command not found$", re.MULTILINE)
 MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording: Kaldi's extract-segments
@@ -57,8 +63,14 @@ def info_of(file: soundfile.SoundFile) -> AudioInfo:
     return AudioInfo(file.samplerate, file.frames, file.channels, file.format, file.subtype)
 
 
-def open_audio(entry: str) -> soundfile.SoundFile:
-    """Open a file, or a command's output, which is then held in memory.
+class OpenAudio(soundfile.SoundFile):
+    """An open file, or a command's output; `read_samples` reads `channel` of it, from 0."""
+
+    channel = 0
+
+
+def open_audio(entry: str) -> OpenAudio:
+    """Open a file, or a command's output, which is then held in memory, at the entry's channel.
 
     Raises:
         ValueError: the audio cannot be decoded, or the command fails.
@@ -70,10 +82,12 @@ def open_audio(entry: str) -> soundfile.SoundFile:
     elif path.suffix.lower() in FFMPEG_SUFFIXES:
         source = io.BytesIO(run_command(ffmpeg_entry(str(path))))
     try:
-        return soundfile.SoundFile(source)
+        file = OpenAudio(source)
     except (soundfile.LibsndfileError, OSError) as error:
         problem = str(getattr(error, "error_string", error)).rstrip(".")
         raise ValueError(f"unreadable: {problem}") from error
+    file.channel = channel_of_entry(entry)
+    return file
 
 
 def run_command(entry: str) -> bytes:
@@ -103,9 +117,10 @@ def run_command(entry: str) -> bytes:
 def load_audio(
     entry: str, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> tuple[np.ndarray, AudioInfo]:
-    """Read the first channel, on the scale of 16-bit integers, at `sampling_rate`.
+    """Read the entry's channel, on the scale of 16-bit integers, at `sampling_rate`.
 
-    As Kaldi does with `--channel=-1 --allow-downsample --allow-upsample`.
+    That is the first, if the entry chooses none: as Kaldi does with `--channel=-1
+    --allow-downsample --allow-upsample`.
 
     Args:
         start, end: seconds of a segment; see `segment_bounds`.
@@ -121,9 +136,9 @@ def load_audio(
 
 
 def read_samples(
-    file: soundfile.SoundFile, sampling_rate: int, start: float = 0.0, end: float | None = None
+    file: OpenAudio, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """Read an open file, or a segment of it, as `load_audio` does.
+    """Read the channel of an open file, or a segment of it, as `load_audio` does.
 
     Args:
         start, end: seconds; see `segment_bounds`.
@@ -133,11 +148,13 @@ def read_samples(
     """
     if file.frames <= 0:
         raise ValueError("no samples")
+    if file.channel >= file.channels:
+        raise ValueError(f"no channel {file.channel + 1}: it has {file.channels}")
     first, last = segment_bounds(file.samplerate, file.frames, start, end)
     try:
         if first or (file.seekable() and file.tell()):  # an earlier segment may have been read
             file.seek(first)
-        samples = file.read(last - first, dtype="float32", always_2d=True)[:, 0]
+        samples = file.read(last - first, dtype="float32", always_2d=True)[:, file.channel]
     except soundfile.LibsndfileError as error:
         raise ValueError(f"unreadable: {error.error_string.rstrip('.')}") from error
     if not len(samples):
