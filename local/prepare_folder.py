@@ -9,6 +9,11 @@ same-sex results. An utterance id is the speaker id, a dash, and the path below 
 folder, its parts joined by dashes; a file whose name begins with the speaker id and a dash keeps
 its name.
 
+Of several channels the first is heard, or the Nth with --channel N. With --channel each, each
+channel of a file is a recording: channel N of the files of <folder> is speaker <folder>_N. That
+fits calls whose sides are two people, the same two in all calls of a folder; both train, or both
+test. sex.tsv then has lines `<folder>_N m|f`.
+
 --unlabelled takes the files of --train-dir, anywhere below it, for speech of which nobody knows who
 speaks: each is a speaker of its own, named by its path. Distillation learns from such.
 """
@@ -42,6 +47,7 @@ def main() -> None:
         "folders of the test speakers",
     )
     preparation.add_share_option(parser)
+    preparation.add_channel_option(parser)
     parser.add_argument(
         "--closed-set",
         action="store_true",
@@ -63,6 +69,7 @@ def main() -> None:
                 read_speakers(
                     speakers,
                     options.nj,
+                    options.channel,
                     partial(choose_files, options.test_share, options.data_seed, part),
                 )
                 for part in ("train", "test")
@@ -72,16 +79,18 @@ def main() -> None:
                 speakers, options.test_share, options.data_seed
             )
             train, test = (
-                read_speakers({key: speakers[key] for key in sorted(keys)}, options.nj)
+                read_speakers(
+                    {key: speakers[key] for key in sorted(keys)}, options.nj, options.channel
+                )
                 for keys in (speakers.keys() - tested, tested)
             )
     elif options.test_dir and not (options.corpus_dir or options.closed_set):
         train = None
         if options.unlabelled:
-            train = read_unlabelled(options.train_dir, options.nj)
+            train = read_unlabelled(options.train_dir, options.nj, options.channel)
         elif options.train_dir:
-            train = read_speakers(list_speakers(options.train_dir), options.nj)
-        test = read_speakers(list_speakers(options.test_dir), options.nj)
+            train = read_speakers(list_speakers(options.train_dir), options.nj, options.channel)
+        test = read_speakers(list_speakers(options.test_dir), options.nj, options.channel)
     else:
         raise ValueError(preparation.explain_folders("folder", ", with or without --closed-set"))
     preparation.write_corpus(options, train, test, closed_set=options.closed_set)
@@ -125,9 +134,14 @@ def find_audio(folder: Path) -> Iterator[Path]:
 def read_speakers(
     speakers: dict[str, Path],
     num_jobs: int,
+    channel: int | str,
     choose: Callable[[str, list[Path]], list[Path]] = lambda _, paths: paths,
 ) -> Iterator[Utterance]:
-    """Yield the utterances of speakers' folders, of each those that `choose` takes."""
+    """Yield the utterances of speakers' folders, of each those that `choose` takes.
+
+    Args:
+        channel: of --channel.
+    """
     folder = next(iter(speakers.values())).parent
     sexes = read_sexes(folder)
     ids = {path.name: speaker for speaker, path in speakers.items()}
@@ -136,13 +150,20 @@ def read_speakers(
         for speaker, below in speakers.items()
         for path in choose(speaker, sorted(find_audio(below)))
     )
-    for path, info in preparation.read_infos(paths, num_jobs):
+    for path, info, heard in preparation.read_channels(paths, num_jobs, channel):
         name, *rest = path.relative_to(folder).with_suffix("").parts
-        key = utterance_id(ids[name], rest)
-        yield Utterance(key, ids[name], wav_entry(path, info), info, sexes.get(name))
+        side = name_side(channel, heard)
+        speaker = ids[name] + side
+        key = speaker + utterance_id(ids[name], rest).removeprefix(ids[name])
+        yield Utterance(key, speaker, wav_entry(path, info, heard), info, sexes.get(name + side))
 
 
-def read_unlabelled(folder: Path, num_jobs: int) -> Iterator[Utterance]:
+def name_side(channel: int | str, heard: int) -> str:
+    """Return what follows a folder's name in the speaker id: `_N` with --channel each."""
+    return f"_{heard + 1}" if channel == preparation.EACH else ""
+
+
+def read_unlabelled(folder: Path, num_jobs: int, channel: int | str) -> Iterator[Utterance]:
     """Yield the audio files below a folder as utterances, each of a speaker of its own."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; expected **/*.wav, .flac, ... in it")
@@ -150,9 +171,10 @@ def read_unlabelled(folder: Path, num_jobs: int) -> Iterator[Utterance]:
     if not paths:
         raise ValueError(f"{folder}: no audio found; expected **/*.wav, .flac, ... in it")
     logging.info("%s: %d files, each taken as a speaker of its own", folder, len(paths))
-    for path, info in preparation.read_infos(paths, num_jobs):
+    for path, info, heard in preparation.read_channels(paths, num_jobs, channel):
         key = preparation.safe_id(str(path.relative_to(folder).with_suffix("")))
-        yield Utterance(key, key, wav_entry(path, info), info)
+        key += name_side(channel, heard)
+        yield Utterance(key, key, wav_entry(path, info, heard), info)
 
 
 def choose_files(
@@ -180,7 +202,8 @@ def read_sexes(folder: Path) -> dict[str, str]:
         if len(fields) != 2 or fields[1] not in ("m", "f"):
             raise ValueError(f"{path}, line {number}: expected '<speaker> m|f', got {line!r}")
         sexes[fields[0].strip()] = fields[1]
-    missing = {item.name for item in folder.iterdir() if item.is_dir()} - sexes.keys()
+    missing = {item.name for item in folder.iterdir() if item.is_dir()}
+    missing = {name for name in missing if not {name, f"{name}_1"} & sexes.keys()}  # or by side
     if missing:
         logging.warning(
             "%s: %d speakers are missing, first %r: no same-sex results",

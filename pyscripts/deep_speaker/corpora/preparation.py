@@ -3,6 +3,7 @@
 The room itself does not open it: other rooms take modules of this one without waiting for Lhotse.
 """
 
+from deep_speaker.corpora.channels import EACH, add_channel_option, read_channels
 from deep_speaker.corpora.options import (
     add_folder_options,
     add_options,
@@ -14,7 +15,7 @@ from deep_speaker.corpora.speaker_splits import choose_test_speakers
 from deep_speaker.corpora.writing import sorted_sets, write_corpus, write_sets
 
 __all__ = [
-    "add_folder_options", "add_options", "add_share_option", "choose_test_speakers",
-    "explain_folders", "fit_segments", "read_infos", "safe_id", "sorted_sets", "write_corpus",
-    "write_sets",
+    "EACH", "add_channel_option", "add_folder_options", "add_options", "add_share_option",
+    "choose_test_speakers", "explain_folders", "fit_segments", "read_channels", "read_infos",
+    "safe_id", "sorted_sets", "write_corpus", "write_sets",
 ]  # fmt: skip
