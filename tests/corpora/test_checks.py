@@ -9,6 +9,7 @@ from deep_speaker.corpora.checks import check_sets, check_source
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 
+SIDE = "ffmpeg -v error -i /a.wav -af 'pan=mono|c0=c1' -f wav -acodec pcm_s16le - |"
 INFO = AudioInfo(16000, 48000, 1, "WAV", "PCM_16")
 A, B = (Utterance(f"{speaker}-0", speaker, f"/{speaker}.wav", INFO) for speaker in "ab")
 CALL = replace(A, entry="sph2pipe call.sph |", segment=Segment("call", 0.0, 1.0))
@@ -29,6 +30,8 @@ CALL = replace(A, entry="sph2pipe call.sph |", segment=Segment("call", 0.0, 1.0)
             "'a-0', .*'b-0'",
         ),
         (CALL, replace(CALL, id="b-0", speaker="b", segment=Segment("call", 1, 2)), ""),
+        (A, replace(B, entry=SIDE), ""),  # the other channel
+        (replace(A, entry=SIDE), replace(B, entry=SIDE), r"^/a.wav \(channel 2\) .*'a-0', "),
     ],
 )
 def test_audio_of_a_training_speaker_is_no_other_s(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.features.shards import read_recordings
-from deep_speaker.kaldi.audio import OpenAudio, open_audio, read_samples
+from deep_speaker.kaldi.audio import AudioFile, open_audio, read_samples
 from deep_speaker.kaldi.wav_entries import file_of_entry
 
 
@@ -26,7 +26,7 @@ class SampleSource:
             for utterance, segment in recording.utterances
         }
         self._entry = ""
-        self._file: OpenAudio | None = None
+        self._file: AudioFile | None = None
 
     def in_order(self, utterances: Iterable[str]) -> list[str]:
         """Sort utterances so that those of a recording follow one another."""
@@ -59,7 +59,7 @@ class SampleSource:
                 "sample_crops, or set extraction.method to crops, which reads the features alone"
             ) from error
 
-    def _open(self, entry: str) -> OpenAudio:
+    def _open(self, entry: str) -> AudioFile:
         """Open a recording, or return it if it is the last that was opened."""
         if self._file is None or entry != self._entry:
             if self._file is not None:

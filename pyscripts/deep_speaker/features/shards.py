@@ -14,7 +14,7 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
-from deep_speaker.kaldi.audio import OpenAudio, open_audio, read_samples
+from deep_speaker.kaldi.audio import AudioFile, open_audio, read_samples
 from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment
@@ -130,7 +130,7 @@ def _write_recording(
 
 
 def analyse_part(
-    file: OpenAudio, segment: Segment | None, experiment: Experiment
+    file: AudioFile, segment: Segment | None, experiment: Experiment
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a segment of an open recording, or all of it, and `analyse` it."""
     start, end = (segment.start, segment.end) if segment else (0.0, None)
@@ -140,7 +140,7 @@ def analyse_part(
 def find_voiced_channels(
     entry: str,
     silent: Sequence[tuple[str, Segment | None]],
-    heard: OpenAudio,
+    heard: AudioFile,
     experiment: Experiment,
 ) -> dict[str, tuple[int, ...]]:
     """Find, for silent utterances of a recording, the other channels that have a voiced frame.
@@ -183,7 +183,7 @@ def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np
     return frames, voice_activity.detect_voice(log_energies, options)
 
 
-def _notices(file: OpenAudio, sampling_rate: int) -> list[str]:
+def _notices(file: AudioFile, sampling_rate: int) -> list[str]:
     notices = []
     if file.samplerate != sampling_rate:
         notices.append(f"resampled from {file.samplerate} to {sampling_rate} Hz")

@@ -63,13 +63,13 @@ def info_of(file: soundfile.SoundFile) -> AudioInfo:
     return AudioInfo(file.samplerate, file.frames, file.channels, file.format, file.subtype)
 
 
-class OpenAudio(soundfile.SoundFile):
+class AudioFile(soundfile.SoundFile):
     """An open file, or a command's output; `read_samples` reads `channel` of it, from 0."""
 
     channel = 0
 
 
-def open_audio(entry: str) -> OpenAudio:
+def open_audio(entry: str) -> AudioFile:
     """Open a file, or a command's output, which is then held in memory, at the entry's channel.
 
     Raises:
@@ -82,7 +82,7 @@ def open_audio(entry: str) -> OpenAudio:
     elif path.suffix.lower() in FFMPEG_SUFFIXES:
         source = io.BytesIO(run_command(ffmpeg_entry(str(path))))
     try:
-        file = OpenAudio(source)
+        file = AudioFile(source)
     except (soundfile.LibsndfileError, OSError) as error:
         problem = str(getattr(error, "error_string", error)).rstrip(".")
         raise ValueError(f"unreadable: {problem}") from error
@@ -136,7 +136,7 @@ def load_audio(
 
 
 def read_samples(
-    file: OpenAudio, sampling_rate: int, start: float = 0.0, end: float | None = None
+    file: AudioFile, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
     """Read the channel of an open file, or a segment of it, as `load_audio` does.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.kaldi.audio import OpenAudio, read_samples
+from deep_speaker.kaldi.audio import AudioFile, read_samples
 from deep_speaker.voices.speech import SHIFT_MS, frame_levels, mark_speech
 
 BLOCK_SECONDS = 60  # read at once, of any recording
@@ -26,7 +26,7 @@ class Region(NamedTuple):
         return self.end - self.start
 
 
-def find_regions(file: OpenAudio, rate: int) -> list[Region]:
+def find_regions(file: AudioFile, rate: int) -> list[Region]:
     """Find the regions of an open recording in which somebody speaks, in order.
 
     Args:
@@ -40,7 +40,7 @@ def find_regions(file: OpenAudio, rate: int) -> list[Region]:
     return smooth(voiced, file.frames / file.samplerate)
 
 
-def read_blocks(file: OpenAudio, rate: int) -> Iterator[np.ndarray]:
+def read_blocks(file: AudioFile, rate: int) -> Iterator[np.ndarray]:
     """Yield a recording in blocks that overlap by the rest of a frame: see `frame_levels`."""
     seconds = file.frames / file.samplerate
     overlap = 0.02  # the last frame of 25 ms begins 10 ms before the end of a block
