@@ -18,12 +18,11 @@ def describe(channels: Sequence[int]) -> str:
     """Return why a silent utterance is left out.
 
     >>> describe([]), describe([2])
-    ('silent: no voiced frame', 'silent: no voiced frame, but channel 2 has some')
+    ('silent: no voiced frame', 'silent: no voiced frame, but there are on channel 2')
     """
     if not channels:
         return SILENT
-    listed = " and ".join(map(str, channels))
-    return f"{SILENT}, but channel {listed} has some"
+    return f"{SILENT}, but there are on channel {' and '.join(map(str, channels))}"
 
 
 def leave_out_taken(silent: Silent, recordings: Iterable[Recording]) -> dict[str, Sequence[int]]:
