@@ -80,13 +80,13 @@ class VoiceModel:
 
     def hear(
         self, audio: str | Path | np.ndarray, rate: int | None = None,
-        shortest: float = SHORTEST_SPEECH,
+        shortest: float = SHORTEST_SPEECH, channel: int = 0,
     ) -> Voice:  # fmt: skip
         """Read a recording, with warnings where it is unlike the training, and embed it.
 
         See `read_recording`.
         """
-        recording = read_recording(audio, self.sampling_rate, rate, shortest)
+        recording = read_recording(audio, self.sampling_rate, rate, shortest, channel)
         vector = self.embedder(recording.samples)
         self._compare_conditions(recording)
         return Voice(recording, vector)
