@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
     """Identify recordings, or a stream, and print the answers."""
     if bool(options.files) == options.stream:
         raise ValueError("no recordings: name some, or take --stream, and not both")
+    if options.stream and options.channel:
+        raise ValueError("--channel is for recordings: --stream takes one channel")
     model = model_of(options)
     speakers = store_of(options, model).speakers()
     answer = partial(identify, model, speakers, criterion=criterion_of(options))
