@@ -36,8 +36,8 @@ def test_speech_on_the_second_channel_alone_is_told_with_the_remedy(
 ) -> None:
     channels = {key: [SILENCE, make_speech(i)] for i, key in enumerate(NAMES)}
     told = (
-        r"/data: 12 of 12 utterances are silent: 12 hold speech on channel 2: run stage 0 anew, "
-        r'with --prepare-options "--channel 2" '
+        r"/data: 12 of 12 utterances are silent: channel 2 holds the speech of 12 of them: run "
+        r'stage 0 anew, with --prepare-options "--channel 2" '
     )
     with caplog.at_level(logging.INFO), pytest.raises(ValueError, match=told) as error:
         compute_data_dir(write_set(tmp_path / "a", channels), EXPERIMENT, 2)
@@ -45,7 +45,7 @@ def test_speech_on_the_second_channel_alone_is_told_with_the_remedy(
     assert "12 of 12 recordings have 2 channels, the first is used" in caplog.text
     assert "12 of 12 recordings resampled from 8000 to 16000 Hz" in caplog.text
     assert set(read_table(tmp_path / "a/data/bad_utterances").values()) == {
-        "silent: no voiced frame, but there are on channel 2"
+        "silent: no voiced frame, but some on channel 2"
     }
     caplog.clear()
     with caplog.at_level(logging.INFO):
@@ -61,7 +61,9 @@ def test_speech_on_the_second_channel_alone_is_told_with_the_remedy(
 def test_a_majority_that_is_silent_on_every_channel_needs_another_remedy(tmp_path: Path) -> None:
     channels = {key: [SILENCE, SILENCE] for key in NAMES}
     channels["s3-2"] = [SILENCE, make_speech(1)]
-    told = r"12 of 12 .* silent: 1 hold speech on channel 2: .*; for the others, raise the level "
+    told = (
+        r"12 of 12 .* channel 2 holds the speech of 1 of them: .*; for the others, raise the level "
+    )
     with pytest.raises(ValueError, match=told):
         compute_data_dir(write_set(tmp_path, channels), EXPERIMENT, 1)
 
@@ -76,12 +78,12 @@ def test_a_few_are_left_out_with_the_channel_that_speaks(
     folder = write_set(tmp_path, channels)
     compute_data_dir(folder, EXPERIMENT, 2)
     assert read_table(folder / "bad_utterances") == {
-        "s0-1": "silent: no voiced frame, but there are on channel 2 and 3",
-        "s1-0": "silent: no voiced frame, but there are on channel 3",
+        "s0-1": "silent: no voiced frame, but some on channel 2 and 3",
+        "s1-0": "silent: no voiced frame, but some on channel 3",
         "s1-1": "silent: no voiced frame",
     }
     assert "3 of 12 utterances are silent and left out" in caplog.text
-    assert "of these, 2 hold speech on channel 3: " in caplog.text
+    assert "see bad_utterances; channel 3 holds the speech of 2 of them: " in caplog.text
 
 
 def test_the_other_side_of_a_call_is_no_remedy_where_it_is_a_recording_itself(
@@ -121,7 +123,7 @@ def test_silent_segments_are_heard_on_the_other_channel(tmp_path: Path) -> None:
     write_data_dir(tmp_path / "data", [*utterances, *others])
     compute_data_dir(tmp_path / "data", EXPERIMENT, 1)
     assert read_table(tmp_path / "data/bad_utterances") == {
-        "s-1": "silent: no voiced frame, but there are on channel 2",
+        "s-1": "silent: no voiced frame, but some on channel 2",
         "s-2": "silent: no voiced frame",
     }
 

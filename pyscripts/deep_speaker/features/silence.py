@@ -18,11 +18,11 @@ def describe(channels: Sequence[int]) -> str:
     """Return why a silent utterance is left out.
 
     >>> describe([]), describe([2])
-    ('silent: no voiced frame', 'silent: no voiced frame, but there are on channel 2')
+    ('silent: no voiced frame', 'silent: no voiced frame, but some on channel 2')
     """
     if not channels:
         return SILENT
-    return f"{SILENT}, but there are on channel {' and '.join(map(str, channels))}"
+    return f"{SILENT}, but some on channel {' and '.join(map(str, channels))}"
 
 
 def leave_out_taken(silent: Silent, recordings: Iterable[Recording]) -> dict[str, Sequence[int]]:
@@ -57,12 +57,11 @@ def check_silent(folder: Path, silent: Silent, total: int, options: AnyVoiceActi
         remedy = "; for the others, ".join(filter(None, remedies))
         raise ValueError(f"{folder}: {len(silent)} of {total} utterances are silent: {remedy}")
     if silent:
+        channel = _suggest_channel(silent)
         logging.warning(
-            "%s: %d of %d utterances are silent and left out, see bad_utterances",
-            folder, len(silent), total,
+            "%s: %d of %d utterances are silent and left out, see bad_utterances%s",
+            folder, len(silent), total, channel and f"; {channel}",
         )  # fmt: skip
-        if any(silent.values()):
-            logging.warning("%s: of these, %s", folder, _suggest_channel(silent))
 
 
 def _suggest_channel(silent: Silent) -> str:
@@ -72,9 +71,9 @@ def _suggest_channel(silent: Silent) -> str:
         return ""
     channel, count = counts.most_common(1)[0]
     return (
-        f"{count} hold speech on channel {channel}: {Stage.PREPARATION.again}, with "
-        f'--prepare-options "--channel {channel}" (or "--channel each") if the corpus is folders, '
-        "or else with that channel in wav.scp or the manifests"
+        f"channel {channel} holds the speech of {count} of them: {Stage.PREPARATION.again}, with "
+        f'--prepare-options "--channel {channel}" (corpus folder; "--channel each" for both sides '
+        "of calls), or with that channel in wav.scp or the manifests"
     )
 
 
