@@ -90,7 +90,7 @@ def channel_of_entry(entry: str) -> int:
     >>> channel_of_entry(ffmpeg_entry("/speech/call.wav", 1))
     1
     """
-    return _parse(entry)[1]
+    return _parse(entry)[1] if FFMPEG_CHANNEL[0] in entry else 0  # to parse takes long
 
 
 def _parse(entry: str) -> tuple[Path | None, int]:
