@@ -30,6 +30,6 @@ def check_bad_items(
         logging.warning("%d of %d %s are bad and left out", len(bad), total, kind)
 
 
-def _printable(item: str | Path) -> str:
+def _printable(item: object) -> str:
     """Return a name as UTF-8 can hold it: a file's may be of another encoding."""
     return str(item).encode(errors="backslashreplace").decode()
