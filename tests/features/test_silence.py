@@ -13,7 +13,9 @@ from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
+from support.odd_audio import forget_length
 from support.speech import EXPERIMENT, make_speech, write_audio
+from support.wav_archives import write_kaldiio_archive
 
 SILENCE = np.zeros(6400, np.float32)
 NAMES = [f"s{i}-{j}" for i in range(4) for j in range(3)]
@@ -105,12 +107,19 @@ def test_the_other_side_of_a_call_is_no_remedy_where_it_is_a_recording_itself(
     assert "channel 2" not in caplog.text
 
 
-def test_silent_segments_are_heard_on_the_other_channel(tmp_path: Path) -> None:
-    """Of a command, too; and the speech of another segment does not count."""
+@pytest.mark.parametrize("form", ["command", "archive", "FLAC without length"])
+def test_silent_segments_are_heard_on_the_other_channel(tmp_path: Path, form: str) -> None:
+    """The speech of another segment does not count."""
     first = np.concatenate([make_speech(1), SILENCE, SILENCE])
     second = np.concatenate([SILENCE, make_speech(2), SILENCE])
-    path = write_audio(tmp_path / "call.wav", np.stack([first, second], axis=1))
+    sides = np.stack([first, second], axis=1)
+    path = write_audio(tmp_path / "call.wav", sides)
     entry, info = f"cat {path} |", read_info(path)
+    if form == "archive":
+        stored = {"call": np.rint(sides * 32768).clip(-32768, 32767).astype(np.int16)}
+        (entry,) = write_kaldiio_archive(tmp_path / "a.ark", stored, None).values()
+    elif form != "command":
+        entry = str(forget_length(write_audio(tmp_path / "call.flac", sides)))
     utterances = [
         Utterance(f"s-{i}", "s", entry, info, segment=Segment("call", 0.4 * i, 0.4 * (i + 1)))
         for i in range(3)
