@@ -21,11 +21,13 @@
 #   ./run.sh --config conf/resnetse34l.yaml --override conf/overrides/few_steps.yaml
 #   ./run.sh --corpus folder --test-dir b/ --config conf/resnetse34l.yaml --initial-model lite.model
 #   ./run.sh --corpus folder --test-dir b/ --initial-model models/<name>    # by its own config
+#   ./run.sh --corpus folder --test-dir b/ --name b --experiment exp/mine/embedded
 #
-# The last two judge a model without training speakers, by what needs no fitting. With such,
-# --initial-model FILE --stage 4 judges FILE, and --stage 2 pre-trains from it. --stage 3 fine-tunes
-# it, unless pre-training was begun in this experiment's folder: then it goes on from that. A model
-# of models/ is fine-tuned without --stage as well, if its config has fine-tuning.
+# Without training speakers weights are judged by what needs no fitting; by --experiment with all
+# that is fitted: back ends, calibration, floors. With training speakers, --initial-model FILE
+# --stage 4 judges FILE, and --stage 2 pre-trains from it. --stage 3 fine-tunes it, unless
+# pre-training was begun in this experiment's folder: then it goes on from that. A model of models/
+# is fine-tuned without --stage as well, if its config has fine-tuning.
 #
 # A config with distillation learns from a teacher, which pyscripts/import_checkpoint.py makes of
 # published weights:
@@ -48,8 +50,11 @@ override=                    # files whose keys replace the config's; results in
 set=()                       # a key of the config and its value, key=value; as often as wanted
 noise_dir=                   # for augmented_copies of the config: MUSAN, or any folder of noises
 rir_dir=                     # likewise: RIRS_NOISES, or any folder of impulse responses
-initial_model=               # published weights or a model folder, to train from or to judge
+initial_model=               # published weights, model folder, exp/.../best.pt: to judge, train from
+experiment=                  # exp/<name>/<experiment> to judge the speakers of --test-dir by
 teacher=                     # checkpoints that distillation learns from: "a.pt b.pt"
+adaptation_set=              # data/<other>/<set> of stage 1, unlabelled: PLDA adapts to it
+backend_dir=                 # mean.vec, transform.mat, plda of Kaldi: the last phase's scores by it
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
@@ -123,10 +128,11 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
   also=()
   for phase in $trained; do also+=(--also "$experiment/$phase/best.pt" "$experiment/$phase"); done
   pyscripts/extract_embeddings.py --config "$config" --device "$device" --precision "$precision" \
-    "${jobs[@]}" "${also[@]}" "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
+    "${jobs[@]}" "${also[@]}" ${adaptation_set:+--adaptation-set "$adaptation_set"} \
+    "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
     "$experiment/$start" "${data_dirs[@]}"
-  if [ "${parts[0]}" = test ]; then log "No floors of statistics: $data has no training speakers"
-  else pyscripts/extract_statistics.py --config "$config" "${data_dirs[@]}" "$experiment"; fi
+  if [ ! -d "$fitted_on" ]; then log "No floors of statistics: $data has no training speakers"
+  else pyscripts/extract_statistics.py --config "$config" "$fitted_on" "$data/test" "$experiment"; fi
   folders=()
   for phase in "${phases[@]}"; do folders+=("${parts[@]/#/$experiment/$phase/xvectors_}"); done
   pyscripts/validate_data_dir.py "${folders[@]}"
@@ -139,8 +145,9 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
 fi
 
 if run_stage 5 "$experiment" "Score the trials"; then
-  pyscripts/score_trials.py --config "$config" "$data/train" "$data/test" "$experiment" \
-    "${phases[@]}"
+  pyscripts/score_trials.py --config "$config" ${backend_dir:+--backend-dir "$backend_dir"} \
+    ${adaptation_set:+--adaptation-set "$adaptation_set"} "$fitted_on" "$data/test" \
+    "$experiment" "${phases[@]}"
   finish_stage 5 "$experiment"
 fi
 
@@ -148,7 +155,8 @@ if run_stage 6 "$experiment" "Compute error rates"; then
   pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
-  pyscripts/write_model.py --precision float32 "$experiment" "$last" "$experiment/model"
+  if [ -n "$judged_by" ]; then log "The model is that of $judged_by"
+  else pyscripts/write_model.py --precision float32 "$experiment" "$last" "$experiment/model"; fi
   end_stage
 fi
 

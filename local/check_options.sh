@@ -23,12 +23,24 @@ else
 fi
 name=${name:-${corpus//,/+}}
 [[ $name =~ ^$word$ ]] || fail "--name $name: expected a folder's name, no path, comma or space"
+if [ -n "$experiment" ]; then
+  [ -d "$experiment" ] || fail "--experiment $experiment: no such folder; exp/<name>/<experiment>"
+  [ -z "$config$override${set[*]}$initial_model$teacher$corpus_dir$train_dir" ] ||
+    fail "--experiment $experiment: its networks, config and training speakers are taken as they" \
+      "are: without --config, --override, --set, --initial-model, --teacher, --corpus-dir," \
+      "--train-dir"
+  config=$experiment/config.yaml
+  [ -f "$config" ] || fail "--experiment $experiment: no experiment, as it holds no config.yaml"
+fi
 if [ -d "$initial_model" ]; then
   for file in config.yaml weights.safetensors; do
     [ -f "$initial_model/$file" ] || fail "--initial-model $initial_model: no model folder, as it" \
       "holds no $file: name a folder that pyscripts/write_model.py wrote, or a file of weights"
   done
   config=${config:-${initial_model%/}/config.yaml}
+elif [ -z "$config" ] && [ -f "$initial_model" ]; then  # a checkpoint of exp/<name>/<experiment>
+  config=$(dirname "$(dirname "$initial_model")")/config.yaml
+  [ -f "$config" ] || config=
 fi
 config=${config:-conf/embedded.yaml}
 [ -f "$config" ] || fail "--config $config: no such file; there are: $(echo conf/*.yaml)"
@@ -40,6 +52,10 @@ done
 for folder in "$noise_dir" "$rir_dir"; do
   [ -z "$folder" ] || [ -d "$folder" ] || fail "--noise-dir, --rir-dir: $folder: no such folder"
 done
+[ -z "$backend_dir" ] || [ -f "$backend_dir/plda" ] ||
+  fail "--backend-dir $backend_dir: holds no file plda, of Kaldi or of this recipe"
+[ -z "$adaptation_set" ] || [ -f "$adaptation_set/feats.scp" ] ||
+  fail "--adaptation-set $adaptation_set: holds no feats.scp: run stages 0 and 1 for it"
 words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
   fail "--prepare-options $prepare_options: a quotation does not end"
 prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
@@ -55,8 +71,13 @@ fi
 if [ "${parts[0]}" = test ]; then
   [ -z "$noise_dir$rir_dir" ] ||
     fail "--noise-dir, --rir-dir: copies are of training speakers, and $data has none"
-  (( stop_stage < 2 )) || [ -n "$initial_model" ] || fail "$data has no training speakers: name" \
-    "weights to judge with --initial-model, or training speakers with --train-dir (stage 0)"
+  (( stop_stage < 2 )) || [ -n "$initial_model$experiment" ] ||
+    fail "$data has no training speakers: name" \
+    "weights to judge with --initial-model, what to judge by with --experiment, or training" \
+    "speakers with --train-dir (stage 0)"
+elif [ -n "$experiment" ]; then
+  fail "--experiment $experiment: it judges test speakers alone: name their folder by --test-dir" \
+    "(stage 0), without training speakers, and another --name than '$name' if that has some"
 fi
 (( stage > 4 || stop_stage < 2 )) || [ -z "$initial_model" ] || [ -e "$initial_model" ] ||
   fail "--initial-model $initial_model: no such file or folder; see models/, and" \

@@ -45,7 +45,7 @@ def combine(options: argparse.Namespace) -> None:
     check_speakers(folders)
     train, test = (read_sets(folders, part, options.nj) for part in ("train", "test"))
     with preparation.sorted_sets(options.output, train, test) as (train_set, test_set):
-        check_sets(options.output, train_set, test_set)
+        check_sets(options.output, train_set, test_set, own_trials=True)
         lists, models = read_lists(folders)
         preparation.write_sets(options.output, train_set, test_set, lists, models)
     write_table(options.output / "stage_0_options", {"corpora": " ".join(folders)})
@@ -92,7 +92,7 @@ def read_set(data_dir: Path, prefix: str, num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of a data directory, `prefix` and an underscore before their ids."""
     validate_data_dir(data_dir)
     count = 0
-    for item in read_utterances(data_dir, num_jobs):
+    for item in read_utterances(data_dir, num_jobs, decoded=True):
         count += 1
         segment = item.segment
         if segment:

@@ -63,7 +63,7 @@ def check_unpacked(folder: Path) -> None:
 
 def find_audio(part: Path) -> list[Path]:
     """Find the recordings of a part, <speaker>/<utterance>.wav."""
-    paths = sorted(part.glob("S*/*.wav"))
+    paths = preparation.find_audio(part, "S*", "*")
     if not paths:
         raise ValueError(f"{part}: no S*/*.wav in it; --corpus-dir should hold {LAYOUT}")
     return paths
@@ -90,9 +90,8 @@ def read_texts(path: Path) -> dict[str, str]:
     if not path.is_file():
         logging.warning("%s is missing: no texts", path)
         return {}
-    with path.open(encoding="utf-8") as file:
-        fields = (line.split(maxsplit=1) for line in file)
-        return {pair[0]: pair[1].strip() for pair in fields if len(pair) == 2}
+    fields = (line.split(maxsplit=1) for line in read_utf8(path).split("\n"))
+    return {pair[0]: pair[1].strip() for pair in fields if len(pair) == 2}
 
 
 def read_utterances(

@@ -11,13 +11,13 @@ id00000-singing-01-001 and id00800-enroll; the sexes are not known.
 # Lhotse 1.33 has no recipe for this corpus.
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import read_utf8
@@ -37,55 +37,56 @@ def main() -> None:
     missing = [part for part in PARTS if not (folder / part).exists()]
     if missing:
         raise ValueError(f"{folder}: no {missing[0]}; expected CN-Celeb 1 with {', '.join(PARTS)}")
-    speakers = read_speakers(folder)
+    train: Iterable[Path] = find_training(folder)
     if options.extra_train_dir:
-        speakers += find_speakers(options.extra_train_dir / "data")
-    tests = [find_audio(folder / "eval" / part) for part in ("enroll", "test")]
+        train = chain(train, find_extra(options.extra_train_dir / "data"))
+    tests = [find_tests(folder / "eval" / part) for part in ("enroll", "test")]
     preparation.write_corpus(
         options,
-        read_training(speakers, options.nj),
+        read_training(train, options.nj),
         read_evaluation(chain(*tests), options.nj),
         {"trials": folder / "eval/lists/trials.lst"},
     )
 
 
-def read_speakers(folder: Path) -> list[Path]:
-    """List the folders of the listed speakers; log and leave out a few that have none."""
+def find_training(folder: Path) -> Iterator[Path]:
+    """Find the recordings of the listed speakers; log and leave out a few that have none."""
     path = folder / "dev/dev.lst"
     speakers = read_utf8(path).split()
     if not speakers:
         raise ValueError(f"{path}: empty; expected a speaker's id, as id00000, per line")
-    bad = {name: "no such folder" for name in speakers if not (folder / "data" / name).is_dir()}
+    tree = preparation.AudioFolder(folder / "data", one_form=True)
+    there = {item.name: item for item in tree.folders("*")}
+    bad = {name: "no such folder" for name in speakers if name not in there}
     check_bad_items(bad, len(speakers), "speakers", f"unpack all of data/ that {path} lists")
-    return [folder / "data" / name for name in speakers if name not in bad]
+    listed = [there[name] for name in dict.fromkeys(speakers) if name in there]
+    return tree.audio(tree.survey(listed, "*"), "*")
 
 
-def find_speakers(data: Path) -> list[Path]:
-    """Find the folders of the speakers of CN-Celeb2."""
-    folders = sorted(path for path in data.glob("id*") if path.is_dir())
-    if not folders:
+def find_extra(data: Path) -> list[Path]:
+    """Find the recordings of the speakers of CN-Celeb2."""
+    paths = preparation.find_audio(data, "id*", "*")
+    if not paths:
         raise ValueError(f"{data}: no speakers' folders id*/ in it; expected CN-Celeb2_flac/data/")
-    return folders
+    return paths
 
 
-def find_audio(folder: Path) -> list[Path]:
+def find_tests(folder: Path) -> list[Path]:
     """Find the recordings of enroll/ or test/."""
-    paths = sorted(path for path in folder.glob("id*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    paths = preparation.find_audio(folder, "id*")
     if not paths:
         raise ValueError(f"{folder}: no id*.flac or id*.wav in it")
     return paths
 
 
-def read_training(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
-    """Yield the utterances <speaker>-<file's name> of speakers' folders."""
-    files = chain.from_iterable(sorted(folder.iterdir()) for folder in folders)
-    paths = (path for path in files if path.suffix.lower() in AUDIO_SUFFIXES)
+def read_training(paths: Iterable[Path], num_jobs: int) -> Iterator[Utterance]:
+    """Yield the utterances <speaker>-<file's name> of recordings."""
     for path, info in preparation.read_infos(paths, num_jobs):
         speaker = path.parent.name
         yield Utterance(f"{speaker}-{path.stem}", speaker, wav_entry(path, info), info)
 
 
-def read_evaluation(paths: Iterator[Path], num_jobs: int) -> Iterator[Utterance]:
+def read_evaluation(paths: Iterable[Path], num_jobs: int) -> Iterator[Utterance]:
     """Yield the utterances of enroll/ and test/, whose file names are their ids."""
     for path, info in preparation.read_infos(paths, num_jobs):
         yield Utterance(path.stem, path.stem.split("-")[0], wav_entry(path, info), info)

@@ -6,17 +6,22 @@ Either --train-dir and --test-dir, folders of manifests `*recordings*` and `*sup
 --corpus-dir, such a folder of several parts, of which --train-parts and --test-parts choose:
 patterns of what follows `recordings_` in the names.
 A supervision that covers its recording is the whole of it, another a segment. Its id gets the
-speaker as prefix, unless it has that. Relative paths in manifests start at the current directory
-or, if there is no such file, at a folder around the manifests.
+speaker as prefix, unless it has that; and its cut's id at the end where several cuts share it.
+It is heard on its channel, of several on the first of them; segments on another channel than 0, in
+Lhotse's count, lie in a recording `<id>-2`, `<id>-3`, ...
+Relative paths in manifests start at the current directory or, if there is no such file, at a folder
+around the manifests.
 
 No manifest is held in memory: recordings and supervisions are joined on disk.
 """
 
 import argparse
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from deep_speaker.corpora import preparation
@@ -61,13 +66,11 @@ def main() -> None:
         chosen = {"train": (options.train_dir, ["*"]), "test": (options.test_dir, ["*"])}
     else:
         raise ValueError(preparation.explain_folders("lhotse"))
-    names: dict[str, str] = {}
+    ids = preparation.SafeIds()
     place = options.output / "joining.partial"
     with locked(options.output), scratch_directory(place) as scratch:
         sets = {
-            name: read_parts(
-                find_parts(folder, patterns), folder, scratch / name, names, options.nj
-            )
+            name: read_parts(find_parts(folder, patterns), folder, scratch / name, ids, options.nj)
             for name, (folder, patterns) in chosen.items()
             if folder
         }
@@ -83,7 +86,7 @@ def find_parts(folder: Path, patterns: Iterable[str]) -> list[dict[str, Path]]:
     parts: dict[tuple[str, str], dict[str, Path]] = {}
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
         match = NAME.fullmatch(path.name)
-        if match:
+        if match and not path.name.startswith("."):  # ._x of a Mac
             parts.setdefault((match[1], match[3]), {})[match[2]] = path
     known = {key: (key[1] or key[0]).strip("_-.") for key in parts}
     fitting = [
@@ -105,14 +108,14 @@ def read_parts(
     parts: list[dict[str, Path]],
     folder: Path,
     scratch: Path,
-    names: dict[str, str],
+    ids: preparation.SafeIds,
     num_jobs: int,
 ) -> Iterator[Utterance]:
     """Yield the utterances of parts; log and leave out those whose audio cannot be read.
 
     Args:
         scratch: a file to write.
-        names: speakers' names by their ids, of all sets so far.
+        ids: of speakers, of all sets so far.
 
     Raises:
         ValueError: a manifest holds items that cannot be used; or too much audio is bad, see
@@ -120,21 +123,16 @@ def read_parts(
     """
     find_audio = make_finder(folder)
 
-    def items() -> Iterator[tuple[Path, Supervision, Source]]:
-        for part in parts:
-            path = part.get("supervisions") or part["cuts"]
-            for supervision, source in read_part(part, scratch):
-                yield path, supervision, source
-
-    def read(item: tuple[Path, Supervision, Source]) -> tuple[Path, Supervision, Source, Audio]:
-        return *item, find_audio(item[2])
+    def read(item: tuple[Supervision, Source]) -> tuple[Supervision, Source, Audio]:
+        return *item, find_audio(item[1])
 
     def good() -> Iterator[Utterance]:
         bad: dict[str, str] = {}
         total = 0
-        for path, item, source, audio in map_in_threads(read, items(), num_jobs):
+        items = chain.from_iterable(read_part(part, scratch) for part in parts)
+        for item, source, audio in map_in_threads(read, items, num_jobs):
             total += 1
-            speaker = make_speaker(path, item, names)
+            speaker = ids.of(item.speaker)
             key = make_key(item, speaker)
             if isinstance(audio, str):
                 bad[key] = audio
@@ -143,6 +141,10 @@ def read_parts(
                 known_sex = sex if sex in ("m", "f") else None
                 segment = make_segment(item, source)
                 yield Utterance(key, speaker, *audio, known_sex, item.text, segment)
+        for name, key in ids.numbered().items():
+            logging.warning(
+                "speaker %r becomes %s, as another one has the id without number", name, key
+            )
         check_bad_items(bad, total, "supervisions", f"mend the audio that {folder} names")
 
     return preparation.fit_segments(good())
@@ -160,26 +162,13 @@ def make_finder(folder: Path) -> Callable[[Source], Audio]:
                 form = (source.sampling_rate, source.num_samples, source.num_channels)
                 return entry, AudioInfo(*form, "WAV", "PCM_16")
             info = read_info(Path(entry))
-            return wav_entry(Path(entry), info), info
+            if source.channel >= info.num_channels:
+                return f"no channel {source.channel + 1}: it has {info.num_channels}"
+            return wav_entry(Path(entry), info, source.channel), info
         except (ValueError, OSError) as error:
             return str(error)
 
     return find_audio
-
-
-def make_speaker(path: Path, item: Supervision, names: dict[str, str]) -> str:
-    """Make the speaker's id.
-
-    Raises:
-        ValueError: two speakers' names become one id.
-    """
-    speaker = preparation.safe_id(item.speaker)
-    if names.setdefault(speaker, item.speaker) != item.speaker:
-        raise ValueError(
-            f"{path}: supervision {item.id!r}: speakers {names[speaker]!r} and {item.speaker!r} "
-            f"both become {speaker!r}: rename one"
-        )
-    return speaker
 
 
 def make_key(item: Supervision, speaker: str) -> str:
@@ -192,7 +181,8 @@ def make_segment(item: Supervision, source: Source) -> Segment | None:
     """Make the segment of the recording; None if it is the whole."""
     if item.start <= 0 and item.end >= source.duration - COVERS:
         return None
-    return Segment(safe_key(item.recording), max(item.start, 0.0), item.end)
+    side = f"-{item.channel + 1}" if item.channel else ""
+    return Segment(safe_key(item.recording) + side, max(item.start, 0.0), item.end)
 
 
 def safe_key(text: str) -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 0 for LibriSpeech and mini LibriSpeech, through Lhotse's recipe.
+"""Stage 0 for LibriSpeech and mini LibriSpeech.
 
 The layout below --corpus-dir is train-clean-100/19/198/19-198-0001.flac with 19-198.trans.txt
 beside it, and SPEAKERS.TXT. By default every train-* part there trains, and every test-* part tests
@@ -13,16 +13,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from lhotse.recipes.librispeech import (
-    LIBRISPEECH,
-    MINI_LIBRISPEECH,
-    download_librispeech,
-    parse_utterance,
-)
+from lhotse.recipes.librispeech import LIBRISPEECH, MINI_LIBRISPEECH, download_librispeech
 
 from deep_speaker.corpora import preparation
+from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
+from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import read_utf8
@@ -53,10 +49,11 @@ def main() -> None:
             "itself with --corpus-dir (to download it anew, remove it)"
         )
     sexes = read_sexes(folder / "SPEAKERS.TXT")
-    train_parts, test_parts = (
-        {folder / part: find_transcripts(folder / part) for part in parts}
+    sets = (
+        [preparation.AudioFolder(folder / part, one_form=True) for part in parts]
         for parts in (train, test)
     )
+    train_parts, test_parts = ({tree: find_transcripts(tree) for tree in trees} for trees in sets)
     preparation.write_corpus(
         options,
         read_parts(train_parts, sexes, options.nj),
@@ -95,52 +92,71 @@ def read_sexes(path: Path) -> dict[str, str]:
     return {row[0].strip(): row[1].strip().lower() for row in rows}
 
 
-def find_transcripts(folder: Path) -> list[Path]:
-    """Find the files <speaker>/<chapter>/*.trans.txt of a part."""
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such part of the corpus")
-    transcripts = sorted(folder.rglob("*.trans.txt"))
+def find_transcripts(tree: preparation.AudioFolder) -> list[Path]:
+    """Find the files <speaker>/<chapter>/*.trans.txt of a part; tell what else is left out."""
+    if not tree.root.is_dir():
+        raise ValueError(f"{tree.root}: no such part of the corpus")
+    chapters = tree.folders("*", "*")
+    transcripts = [
+        chapter / name
+        for chapter in chapters
+        for name, is_folder in tree.scan(chapter)
+        if name.endswith(".trans.txt") and not is_folder
+    ]
     if not transcripts:
-        raise ValueError(f"{folder}: no <speaker>/<chapter>/*.trans.txt in it")
+        raise ValueError(f"{tree.root}: no <speaker>/<chapter>/*.trans.txt in it")
+    tree.survey(chapters, "*")
     return transcripts
 
 
 def read_parts(
-    parts: dict[Path, list[Path]], sexes: dict[str, str], num_jobs: int
+    parts: dict[preparation.AudioFolder, list[Path]], sexes: dict[str, str], num_jobs: int
 ) -> Iterator[Utterance]:
     """Yield the utterances of parts; log and leave out bad files, see `check_bad_items`.
 
     Args:
         parts: folders and their transcripts.
     """
-    for folder, transcripts in parts.items():
+    for tree, transcripts in parts.items():
         bad: dict[str, str] = {}
         total = 0
-        texts = (read_utf8(path) for path in transcripts)
-        lines = (line for text in texts for line in text.splitlines() if line.strip())
-        for name, result in map_in_threads(partial(read_line, folder, sexes), lines, num_jobs):
+        lines = iterate_lines(tree, transcripts)
+        for name, result in map_in_threads(partial(read_line, sexes), lines, num_jobs):
             total += 1
             if isinstance(result, str):
                 bad[name] = result
             else:
                 yield result
-        check_bad_items(bad, total, "files", f"mend or remove the files in {folder}")
-        logging.info("%s: %d of %d utterances have audio", folder, total - len(bad), total)
+        check_bad_items(bad, total, "files", f"mend or remove the files in {tree.root}")
+        logging.info("%s: %d of %d utterances have audio", tree.root, total - len(bad), total)
 
 
-def read_line(folder: Path, sexes: dict[str, str], line: str) -> tuple[str, Utterance | str]:
-    """Read the utterance of a line of a transcript: its id, and the utterance or what is wrong."""
-    name = line.split()[0]
-    path = folder.joinpath(*name.split("-")[:-1], f"{name}.flac")
-    if not path.is_file():
-        return name, "no such FLAC file"
+def iterate_lines(
+    tree: preparation.AudioFolder, transcripts: list[Path]
+) -> Iterator[tuple[str, Path | None]]:
+    """Yield the lines of transcripts, each with the audio of its name in the same folder."""
+    for path in transcripts:
+        audio = {item.stem: item for item in tree.audio([path.parent], "*")}
+        for line in filter(str.strip, read_utf8(path).splitlines()):
+            yield line, audio.get(line.split()[0])
+
+
+def read_line(sexes: dict[str, str], item: tuple[str, Path | None]) -> tuple[str, Utterance | str]:
+    """Read the utterance of a line of a transcript: its id, and the utterance or what is wrong.
+
+    Args:
+        item: the line, and its audio.
+    """
+    line, path = item
+    name, *words = line.split(maxsplit=1)
+    if path is None:
+        return name, "no such audio file"
     try:
-        recording, supervision = parse_utterance(folder, line, {})
-    except Exception as error:  # Lhotse tries several libraries, each with errors of its own
-        return name, command.describe_error(error).split(" Details:")[0]
-    info = AudioInfo(recording.sampling_rate, recording.num_samples, 1, "FLAC", "PCM_16")
-    speaker, entry = supervision.speaker, wav_entry(path, info)
-    return name, Utterance(name, speaker, entry, info, sexes.get(speaker), supervision.text)
+        info = read_info(path)
+    except (ValueError, OSError) as error:
+        return name, str(error)
+    speaker, text = name.split("-")[0], "".join(words).strip()
+    return name, Utterance(name, speaker, wav_entry(path, info), info, sexes.get(speaker), text)
 
 
 if __name__ == "__main__":

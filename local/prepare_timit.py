@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deep_speaker.corpora import preparation
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.files import read_utf8
 
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.corpus_dir.is_dir():
         raise ValueError(f"{options.corpus_dir}: no such folder; expected {LAYOUT} in it")
-    train, test = map(find_speakers, find_parts(options.corpus_dir))
+    train, test = map(find_audio, find_parts(options.corpus_dir))
     preparation.write_corpus(
         options, read_speakers(train, options.nj), read_speakers(test, options.nj)
     )
@@ -40,26 +40,34 @@ def main() -> None:
 
 def find_parts(folder: Path) -> tuple[Path, Path]:
     """Find TRAIN and TEST, in upper or lower case, in `folder` or one of its folders."""
-    for home in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
-        parts = {path.name.upper(): path for path in home.iterdir() if path.is_dir()}
+    tree = preparation.AudioFolder(folder)
+    for home in [folder, *tree.folders("*")]:
+        parts = {name.upper(): home / name for name, is_folder in tree.scan(home) if is_folder}
         if parts.keys() >= {"TRAIN", "TEST"}:
             return parts["TRAIN"], parts["TEST"]
     raise ValueError(f"{folder}: no TRAIN and TEST; expected {LAYOUT} in it or in its TIMIT/")
 
 
-def find_speakers(part: Path) -> list[Path]:
-    """Find the folders of a part's speakers, <dialect region>/<sex, initials and digit>."""
-    folders = sorted(
-        path for path in part.glob("*/*") if re.fullmatch(r"[FM][A-Z]{3}\d", path.name.upper())
-    )
+def find_audio(part: Path) -> list[Path]:
+    """Find a part's recordings, <dialect region>/<sex, initials and digit>/<sentence>.
+
+    Of several files of a sentence the one with the longest name, which is the conversion's.
+    """
+    tree = preparation.AudioFolder(part)
+    folders = [
+        path
+        for path in tree.folders("*", "*")
+        if re.fullmatch(r"[FM][A-Z]{3}\d", path.name.upper())
+    ]
     if not folders:
         raise ValueError(f"{part}: no speakers; expected {LAYOUT} in {part.parent}")
-    return folders
+    found = list(tree.audio(tree.survey(folders, "*"), "*"))
+    found.sort(key=lambda path: (len(path.name), path.name))
+    return sorted({(path.parent, sentence_of(path)): path for path in found}.values())
 
 
-def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
-    """Yield the utterances of speakers' folders."""
-    paths = (path for folder in folders for path in find_audio(folder))
+def read_speakers(paths: list[Path], num_jobs: int) -> Iterator[Utterance]:
+    """Yield the utterances of recordings."""
     for path, info in preparation.read_infos(paths, num_jobs):
         speaker = path.parent.name.upper()
         yield Utterance(
@@ -70,14 +78,6 @@ def read_speakers(folders: list[Path], num_jobs: int) -> Iterator[Utterance]:
             speaker[0].lower(),
             read_text(path),
         )
-
-
-def find_audio(folder: Path) -> list[Path]:
-    """Find one file per sentence: of several the longest name, which is the conversion's."""
-    suffixes = {*AUDIO_SUFFIXES, ".riff"}
-    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
-    found.sort(key=lambda path: (len(path.name), path.name))
-    return sorted({sentence_of(path): path for path in found}.values())
 
 
 def sentence_of(path: Path) -> str:

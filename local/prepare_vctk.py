@@ -52,9 +52,10 @@ def main() -> None:
 def find_audio(folder: Path, mic: str) -> list[Path]:
     """Find the recordings of one microphone."""
     if (folder / "wav48_silence_trimmed").is_dir():
-        paths = sorted(folder.glob(f"wav48_silence_trimmed/*/*_*_mic{mic}.flac"))
+        files = f"*_*_mic{mic}.*"
+        paths = preparation.find_audio(folder / "wav48_silence_trimmed", "*", files)
     elif mic == "1":
-        paths = sorted(folder.glob("wav48/*/*_*.wav"))
+        paths = preparation.find_audio(folder / "wav48", "*", "*_*.*")
     else:
         raise ValueError(f"{folder}: --mic {mic} needs VCTK 0.92; expected {LAYOUT} in it")
     if not paths:

@@ -94,17 +94,18 @@ def prepare_verification(
 ) -> None:
     """Test the published trials, and train on other speakers."""
     folders: dict[str, list[Path]] = {}
+    training = trees.open_tree(train_tree)
     if options.train_list:
         trained = {speaker for speaker, _ in lists.read_train_list(options.train_list)}
     else:
-        folders = selection.find_train_folders(train_tree, meta, all_of_it=bool(options.train_dir))
+        folders = selection.find_train_folders(training, meta, all_of_it=bool(options.train_dir))
         trained = set(folders)
     chosen = choose_tests(options, places, any(map(trees.is_voxceleb1, trained)))
     trial_lists = lists.read_trial_lists(chosen.values(), meta.ids)
     wanted = {key for trials in trial_lists.values() for trial in trials for key in trial[:2]}
     tested = set(map(trees.speaker_of, wanted))
     if options.train_list:
-        train_paths = selection.list_train_files(options.train_list, train_tree)
+        train_paths = selection.list_train_files(options.train_list, training)
     else:
         trained -= tested
         if not trained:
@@ -112,13 +113,15 @@ def prepare_verification(
                 f"{train_tree}: all of its speakers are tested: name a tree of others to train "
                 "with --train-dir, or, to judge published weights, this one with --test-dir alone"
             )
-        train_paths = trees.list_audio(path for key in sorted(trained) for path in folders[key])
+        train_paths = trees.list_audio(
+            training, (path for key in sorted(trained) for path in folders[key])
+        )
     train_paths = trees.check_start(
         train_paths,
         f"{train_tree}: no audio of speakers who are not tested; {trees.LOOKED_FOR}",
     )
     test_paths = selection.find_listed(
-        test_tree, wanted, meta, ", ".join(map(str, chosen.values()))
+        trees.open_tree(test_tree), wanted, meta, ", ".join(map(str, chosen.values()))
     )
     logging.info(
         "%s trains: %d speakers in %s; %s test: %d utterances of %d speakers in %s",
@@ -139,10 +142,11 @@ def prepare_test_set(
     """Test the published trials, without training speakers."""
     chosen = choose_tests(options, places, voxceleb1_trains=False)
     trial_lists = lists.read_trial_lists(chosen.values(), meta.ids)
+    audio = trees.open_tree(tree)
     if not (options.protocols or options.test_list):
-        trial_lists = selection.keep_fitting_lists(trial_lists, tree, meta)
+        trial_lists = selection.keep_fitting_lists(trial_lists, audio, meta)
     wanted = {key for trials in trial_lists.values() for trial in trials for key in trial[:2]}
-    test_paths = selection.find_listed(tree, wanted, meta, ", ".join(trial_lists))
+    test_paths = selection.find_listed(audio, wanted, meta, ", ".join(trial_lists))
     logging.info(
         "no one trains; %s test: %d utterances in %s", ", ".join(trial_lists), len(test_paths), tree
     )
@@ -170,7 +174,7 @@ def prepare_identification(
     """
     source = options.identification_split
     train, test = (
-        selection.find_listed(tree, wanted, meta, str(source))
+        selection.find_listed(trees.open_tree(tree), wanted, meta, str(source))
         for tree, wanted in zip(
             (train_tree, test_tree),
             lists.read_identification_split(source, meta.ids),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 
-from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.kaldi.wav_entries import archive_of_entry, file_of_entry
 
 
 def make_locator(folder: Path) -> Callable[[str], str]:
@@ -32,7 +32,8 @@ def make_locator(folder: Path) -> Callable[[str], str]:
             return root[0] if root and relative else None
 
     def locate(entry: str) -> str:
-        path = file_of_entry(entry)
+        archived = archive_of_entry(entry)
+        path = archived[0] if archived else file_of_entry(entry)
         if path is not None and path.is_absolute():
             return entry
         if path is None:
@@ -48,6 +49,8 @@ def make_locator(folder: Path) -> Callable[[str], str]:
                 f"{path}: no such file below {looked_in}: make the paths in wav.scp absolute, or "
                 "run this where they start"
             )
+        if archived:
+            return f"{place / path}:{archived[1]}"
         if not entry.endswith("|"):
             return str(place / path)
         words = shlex.split(entry.removesuffix("|"))

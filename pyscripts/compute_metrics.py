@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Stage 6: compute error rates of every phase and back end; print a table, write results.json.
+"""Stage 6: compute error rates of every phase and back end; write results.json and results.txt.
 
+The second holds tables to read. They are printed where there is one list; where there are several,
+a summary: a line per phase by its main back end, and by the one that is best.
 Of a list that lacks targets or nontargets the scores are printed. Where there is no other,
-results.json and report.html of before are removed.
+results.json, results.txt and report.html of before are removed.
 """
 
 import argparse
 import logging
 from pathlib import Path
 
-from deep_speaker.config.folders import REPORT, RESULTS, SCORES
+from deep_speaker.config.folders import REPORT, RESULTS, SCORES, TABLES
 from deep_speaker.results.computation import compute_rows, write_results
-from deep_speaker.results.text_table import format_results
+from deep_speaker.results.text_table import write_tables
 from deep_speaker.results.unjudged import describe_unjudged
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system import command
@@ -27,19 +29,19 @@ def main() -> None:
     hold(options.experiment_dir)
     scores = options.experiment_dir / SCORES
     rows = compute_rows(options.data_dir, scores, options.phases)
-    results = options.experiment_dir / RESULTS
+    results, tables = options.experiment_dir / RESULTS, options.experiment_dir / TABLES
     if rows:
         write_results(results, rows)
-        print(format_results(rows))
+        print(write_tables(tables, rows))
     for line in describe_unjudged(options.data_dir, scores, options.phases, rows):
         print(line)
     for note in notes_of_left_out(options.data_dir, scores, options.phases):
         print(note)
     if rows:
-        logging.info("written to %s", results)
+        logging.info("written to %s; all tables to %s", results, tables)
     else:
-        results.unlink(missing_ok=True)
-        (options.experiment_dir / REPORT).unlink(missing_ok=True)
+        for path in (results, tables, options.experiment_dir / REPORT):
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
+from deep_speaker.config.folders import ADAPTATION_XVECTORS
 from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
@@ -31,6 +32,11 @@ def main() -> None:
         help="a further checkpoint and its folder; repeatable",
     )
     parser.add_argument(
+        "--adaptation-set",
+        type=Path,
+        help=f"a data directory of another domain, embedded into {ADAPTATION_XVECTORS}/",
+    )
+    parser.add_argument(
         "checkpoint", type=Path, help="checkpoint of any phase, for example .../best.pt"
     )
     parser.add_argument(
@@ -46,9 +52,12 @@ def main() -> None:
     first = Extractor(options.checkpoint, options.data_dirs[0], experiment, device)
     precision = choose_precision(first, options.precision)
     for checkpoint, output in [(options.checkpoint, options.output), *options.also]:
-        for data_dir in options.data_dirs:
+        folders = {output / f"xvectors_{path.name}": path for path in options.data_dirs}
+        if options.adaptation_set:
+            folders[output / ADAPTATION_XVECTORS] = options.adaptation_set
+        for folder, data_dir in folders.items():
             extractor = Extractor(checkpoint, data_dir, experiment, device, precision)
-            extract(extractor, output / f"xvectors_{data_dir.name}", options.nj)
+            extract(extractor, folder, options.nj)
 
 
 if __name__ == "__main__":

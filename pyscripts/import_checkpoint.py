@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turn published weights, or a model folder, into a checkpoint, to extract or train from."""
+"""Turn published weights, a model folder, or a checkpoint of any phase into an initial model."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,9 @@ def main() -> None:
         "--config", type=Path, required=True, help="experiment file with its network"
     )
     parser.add_argument(
-        "model", type=Path, help="file of weights such as baseline_lite_ap.model, or models/<name>"
+        "model",
+        type=Path,
+        help="file of weights such as baseline_lite_ap.model, models/<name>, or .../best.pt",
     )
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Resolve the options of run.sh, and print what its stages work on, as lines name=value.
 
-Writes the whole experiment to <experiment>/resolved.yaml. Values:
+Writes the whole experiment to <experiment>/resolved.yaml. With --experiment links what other speech
+is judged by into the folder exp/<name>/<its name>; see config.borrowing. Values:
 
   data, experiment   data/<name> and exp/<name>/<config>.<override>...<setting>...<weights>
   config             the resolved experiment file
+  fitted_on          the training set that back ends and floors are fitted on; there or not
   train_set          the folder of data/<name> that trains: train, or train_augmented; or none
   initial_checkpoint the checkpoint of imported weights, or of a slimmed teacher, if any
   slims_teacher      true, where it is that of the teacher, which stage 2 slims
@@ -18,12 +20,14 @@ Writes the whole experiment to <experiment>/resolved.yaml. Values:
 
 import argparse
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deep_speaker.config import Experiment, write_experiment
-from deep_speaker.config.folders import CONFIG, RESOLVED, xvector_dir
+from deep_speaker.config.borrowing import borrow
+from deep_speaker.config.folders import CONFIG, RESOLVED
+from deep_speaker.config.made import is_there, warn_of_stale
+from deep_speaker.config.naming import name_experiment
 from deep_speaker.config.phases import (
     PHASES,
     all_phases,
@@ -34,18 +38,26 @@ from deep_speaker.config.phases import (
 from deep_speaker.config.stages import Stage
 from deep_speaker.config.unfinished import check_finished
 from deep_speaker.system import command
-from deep_speaker.system.locks import hold
+from deep_speaker.system.locks import locked
 
 
 def main() -> None:
     options = parse_options()
-    data, experiment_dir = Path("data") / options.name, choose_folder(options)
+    values = plan_judging(options) if options.experiment else plan_experiment(options)
+    for name, value in values.items():
+        print(f"{name}={value}")
+
+
+def plan_experiment(options: argparse.Namespace) -> dict[str, object]:
+    """Return the values of an experiment of its own."""
+    layers = options.config, options.override, options.set
+    data = Path("data") / options.name
+    experiment_dir = Path("exp") / options.name / name_experiment(*layers, options.initial_model)
     config = experiment_dir / RESOLVED
-    hold(experiment_dir)
-    experiment = write_experiment(config, options.config, options.override, options.set)
+    with locked(experiment_dir):
+        experiment = write_experiment(config, *layers)
     slims = experiment.slims_teacher and not options.initial_model
     has_initial = bool(options.initial_model) or slims
-    start = "initial_model" if has_initial else "untrained"
     check_finetuning(options, experiment, experiment_dir)
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
@@ -55,40 +67,69 @@ def main() -> None:
     train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:
         warn_of_stale(experiment_dir, trained, data / "test")
-    initial = experiment_dir / str(PHASES[start].checkpoint) if has_initial else ""
-    values = {
-        "data": data,
-        "experiment": experiment_dir,
-        "config": config,
-        "train_set": train_set if has_speakers else "",
-        "initial_checkpoint": initial,
-        "slims_teacher": "true" if slims else "",
-        "start": start,
-        "trained": " ".join(trained),
-        "trained_in_2": " ".join(of_stage(trained, Stage.PRETRAINING)),
-        "trained_in_3": " ".join(of_stage(trained, Stage.FINETUNING)),
-        "phases": " ".join(all_phases(trained, has_initial, has_speakers)),
-        "last": final_phase([start, *trained]),
-    }
+    values = describe_phases(experiment_dir, config, trained, has_initial, has_speakers)
     for phase in trained:
         start_phase = start_of(phase, trained)
         from_phase = start_phase and experiment_dir / str(PHASES[start_phase].checkpoint)
-        values[f"{phase}_from"] = from_phase or initial
-    for name, value in values.items():
-        print(f"{name}={value}")
+        values[f"{phase}_from"] = from_phase or values["initial_checkpoint"]
+    return values | {
+        "data": data,
+        "fitted_on": data / "train",
+        "train_set": train_set if has_speakers else "",
+        "slims_teacher": "true" if slims else "",
+        "trained_in_2": " ".join(of_stage(trained, Stage.PRETRAINING)),
+        "trained_in_3": " ".join(of_stage(trained, Stage.FINETUNING)),
+    }
+
+
+def plan_judging(options: argparse.Namespace) -> dict[str, object]:
+    """Return the values where other speech is judged by an experiment that is there."""
+    data, source = Path("data") / options.name, options.experiment
+    experiment_dir = Path("exp") / options.name / source.resolve().name
+    with locked(experiment_dir), locked(source, to_write=False):
+        train_dir, trained = borrow(source, experiment_dir)
+    check_finished(options.stage, data, experiment_dir, trained)
+    has_initial = "initial_model" in trained
+    trained = [phase for phase in trained if phase != "initial_model"]
+    if options.stage >= Stage.SCORES:
+        warn_of_stale(experiment_dir, trained, data / "test")
+    values = describe_phases(experiment_dir, experiment_dir / CONFIG, trained, has_initial, True)
+    return values | {"data": data, "fitted_on": train_dir}
+
+
+def describe_phases(
+    experiment_dir: Path, config: Path, trained: Sequence[str], has_initial: bool, fitted: bool
+) -> dict[str, object]:
+    """Return the values that follow from the phases that are trained.
+
+    Args:
+        fitted: whether there are training speakers, to fit floors on.
+    """
+    start = "initial_model" if has_initial else "untrained"
+    return {
+        "experiment": experiment_dir,
+        "config": config,
+        "initial_checkpoint": experiment_dir / str(PHASES[start].checkpoint) if has_initial else "",
+        "start": start,
+        "trained": " ".join(trained),
+        "phases": " ".join(all_phases(trained, has_initial, fitted)),
+        "last": final_phase([start, *trained]),
+    }
 
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, required=True, help="experiment file")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--config", type=Path, help="experiment file")
+    which.add_argument("--experiment", type=Path, help="exp/<name>/<experiment>, to judge by")
     parser.add_argument("--override", type=Path, nargs="*", default=[], help="files laid on it")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of one key; repeatable"
     )
     parser.add_argument("--name", required=True, help="of data/<name> and exp/<name>")
-    parser.add_argument("--initial-model", default="", help="published weights, or a model folder")
+    parser.add_argument("--initial-model", default="", help="weights, see run.sh")
     parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints, for distillation")
     parser.add_argument("--stage", type=int, default=0, help="first stage to run")
     parser.add_argument("--stop-stage", type=int, default=6, help="last stage to run")
@@ -125,34 +166,9 @@ def check_teacher(options: argparse.Namespace, trained: Sequence[str], slims: bo
         )
 
 
-def choose_folder(options: argparse.Namespace) -> Path:
-    """Return the experiment's folder, named after its config, overrides, settings and weights.
-
-    A model folder gives its name to its own config, too.
-    """
-    model = Path(options.initial_model)
-    weights = model.resolve().name if is_model_folder(options) else model.stem
-    own_config = is_model_folder(options) and options.config.resolve() == (model / CONFIG).resolve()
-    parts = [weights if own_config else options.config.stem]
-    parts += [path.stem for path in options.override] + [safe_name(text) for text in options.set]
-    parts += [weights] if weights and not own_config else []
-    return Path("exp") / options.name / ".".join(parts)
-
-
 def is_model_folder(options: argparse.Namespace) -> bool:
     """Tell whether the weights are a model folder of this recipe."""
     return bool(options.initial_model) and Path(options.initial_model).is_dir()
-
-
-def safe_name(setting: str) -> str:
-    """Map a setting to a name for a folder, fit for Kaldi's specifiers too.
-
-    >>> safe_name("pretraining.loss={name: softmax, scale: 20}")
-    'pretraining.loss=name_softmax,_scale_20'
-    """
-    key, _, value = setting.partition("=")
-    words = [re.sub(r"[^\w.,+-]+", "_", text.strip()).strip("_") for text in (key, value)]
-    return "=".join(words)
 
 
 def check_finetuning(
@@ -226,37 +242,6 @@ def choose_trained(
     if controls:
         logging.info("%s, which goes on with its loss, is left out", ", ".join(controls))
     return [phase for phase in of_stage(trained, Stage.FINETUNING) if phase not in controls]
-
-
-def is_there(phase: str, experiment_dir: Path) -> bool:
-    """Tell whether a phase was trained; of a control, also whether its start is still there.
-
-    Fine-tuning may have started from imported weights. A control never does: without pre-training
-    it is left from a network that was removed.
-    """
-    if not (experiment_dir / str(PHASES[phase].checkpoint)).exists():
-        return False
-    if not PHASES[phase].is_control:
-        return True
-    (start,) = PHASES[phase].starts_from
-    there = (experiment_dir / str(PHASES[start].checkpoint)).exists()
-    if not there:
-        logging.info("%s is left out: the %s that it started from is gone", phase, start)
-    return there
-
-
-def warn_of_stale(experiment_dir: Path, trained: Sequence[str], data_dir: Path) -> None:
-    """Warn about networks that were trained after their x-vectors were made."""
-    for phase in trained:
-        checkpoint = experiment_dir / str(PHASES[phase].checkpoint)
-        xvectors = xvector_dir(experiment_dir, phase, data_dir)
-        if not (checkpoint.exists() and xvectors.exists()):
-            continue
-        if checkpoint.stat().st_mtime_ns > xvectors.stat().st_mtime_ns:
-            logging.warning(
-                "%s was trained after its x-vectors were made: run stage %d too",
-                phase, Stage.EMBEDDINGS,
-            )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ go, as lines 'enroll test score' in the order of the list, to
 `<experiment>/scores/<phase>.<file name of the list>.<back end>`; those of pairs of held-out
 training speakers, which calibrate the others, to `<phase>.calibration_trials.<back end>` there.
 
+PLDA of the config goes to <experiment>/<phase>/plda in the files of Kaldi's programs, too.
+
 Without the folder of training speakers, of a test set that was prepared alone, it scores by the
 back ends that are not fitted, and says what is left out.
 """
@@ -18,8 +20,10 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, SCORES
+from deep_speaker.config.phases import final_phase
 from deep_speaker.scoring.left_out import describe_left_out
 from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase, score_unfitted
+from deep_speaker.scoring.other_plda import OtherPlda
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
 
@@ -27,6 +31,17 @@ from deep_speaker.system.locks import hold
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
+    parser.add_argument(
+        "--backend-dir",
+        type=Path,
+        help="folder of mean.vec, transform.mat and plda, of Kaldi or of <phase>/plda: score the "
+        "last phase (fine-tuning, else pre-training, ...) by it too, as given_plda",
+    )
+    parser.add_argument(
+        "--adaptation-set",
+        type=Path,
+        help="data directory of another domain, embedded by stage 4: score by adapted_plda, too",
+    )
     parser.add_argument("train_dir", type=Path, help="data/<name>/train; may be missing")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
@@ -42,13 +57,17 @@ def main() -> None:
         logging.info("%s", left_out)
     else:
         check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
+    if options.adaptation_set and options.adaptation_set.resolve() == options.test_dir.resolve():
+        logging.warning("PLDA is adapted to the test set itself: adapted rows flatter")
     places = options.test_dir, options.experiment_dir
     for phase in options.phases:
         logging.info("%s", phase)
+        is_final = phase == final_phase(options.phases)
+        other = OtherPlda(options.backend_dir if is_final else None, options.adaptation_set)
         if left_out:
-            score_unfitted(experiment, *places, phase)
+            score_unfitted(experiment, *places, phase, other)
         else:
-            score_phase(experiment, options.train_dir, *places, phase)
+            score_phase(experiment, options.train_dir, *places, phase, other)
     write_experiment(options.experiment_dir / SCORES / CONFIG, options.config)
 
 

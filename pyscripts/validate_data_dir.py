@@ -2,8 +2,9 @@
 """Check Kaldi data directories and x-vector directories, and print a line about each good one.
 
 Refuses what Kaldi's validate_data_dir.sh refuses, and faults that would stop later stages: arks
-that are missing, cut short, not float32, not finite or of wrong sizes; features without voice
-activity; relative paths; trials of unknown names. The first error names file, line and remedy.
+that are missing, cut short, not of floats, not finite or of wrong sizes; features without voice
+activity; durations that do not fit the frames; relative paths; trials of unknown names. The
+first error names file, line and remedy.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from deep_speaker.system import command
 from deep_speaker.validation.archives import validate_features
 from deep_speaker.validation.data_dirs import check_paths, count_utterances, validate_data_dir
+from deep_speaker.validation.durations import check_durations
 from deep_speaker.validation.trials import validate_trials
 from deep_speaker.validation.xvectors import is_xvector_dir, validate_xvector_dir
 
@@ -31,6 +33,7 @@ def check_data_dir(folder: Path) -> str:
     validate_data_dir(folder)
     check_paths(folder / "wav.scp")
     features = validate_features(folder)
+    check_durations(folder)
     lists, trials = validate_trials(folder)
     utterances, speakers, hours = count_utterances(folder)
     held = f"{utterances} utterances, {speakers} speakers"

@@ -1,12 +1,12 @@
 """Conversion of M4A files into WAV files beside them, by ffmpeg."""
 
 import logging
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.durability import sync
 from deep_speaker.system.files import replacing_file
@@ -27,18 +27,16 @@ def convert_tree(folder: Path, num_jobs: int) -> None:
     if not shutil.which("ffmpeg"):
         raise ValueError("--convert needs ffmpeg on the PATH: install it")
     num_files = num_done = 0
+    tree = AudioFolder(folder, {".m4a"})
 
     def still_to_do() -> Iterator[Path]:
         nonlocal num_files, num_done
-        for place, _, names in os.walk(folder):
-            present = set(names)
-            for name in sorted(names):
-                if name.endswith(".m4a") and not name.startswith("."):
-                    num_files += 1
-                    if name.removesuffix("m4a") + "wav" in present:
-                        num_done += 1
-                    else:
-                        yield Path(place, name)
+        for path in tree.audio([folder]):
+            num_files += 1
+            if path.with_suffix(".wav").exists():
+                num_done += 1
+            else:
+                yield path
 
     broken: dict[Path, str] = {}
     for path, reason in map_in_threads(_convert, still_to_do(), num_jobs):
@@ -54,6 +52,7 @@ def convert_tree(folder: Path, num_jobs: int) -> None:
         "%s: %d files converted, %d were there, %d are broken",
         folder, num_files - num_done - len(broken), num_done, len(broken),
     )  # fmt: skip
+    tree.check_folders(num_files)
     check_bad_items(broken, num_files, "files", f"see {folder / BROKEN_FILES}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deep_speaker.system.files import read_utf8
 from voxceleb.lists import find_list
 from voxceleb.trees import SPEAKER_ID
 
@@ -36,7 +37,7 @@ def read_meta(places: Sequence[Path]) -> Meta:
     meta = Meta()
     for path in filter(None, (find_list([name], places) for name in META_FILES)):
         logging.info("%s: sexes and parts of the speakers", path)
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        for number, line in enumerate(read_utf8(path).splitlines(), 1):
             if not line.strip() or (number == 1 and not SPEAKER_ID.match(line)):
                 continue
             try:

@@ -3,9 +3,12 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.corpora.recordings import safe_id
+from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES
 from deep_speaker.system.bad_items import MAX_BAD_SHARE
 from deep_speaker.trials.lists import Trial
 from voxceleb.lists import read_train_list
@@ -21,7 +24,7 @@ from voxceleb.trees import (
 )
 
 
-def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, list[Path]]:
+def find_train_folders(tree: AudioFolder, meta: Meta, all_of_it: bool) -> dict[str, list[Path]]:
     """Find the folders of speakers who may train: all, or those of VoxCeleb2 if it is there.
 
     Test speakers of VoxCeleb2 are those of vox2_meta.csv, and of folders such as vox2_test_aac.
@@ -29,12 +32,12 @@ def find_train_folders(tree: Path, meta: Meta, all_of_it: bool) -> dict[str, lis
     found: dict[str, list[Path]] = {}
     for path in find_speakers(tree, meta.ids):
         speaker = meta.ids.get(path.name, safe_id(path.name))
-        folders = path.relative_to(tree).parts[:-1]
+        folders = path.relative_to(tree.root).parts[:-1]
         tests = meta.parts.get(speaker) == "test" or any(map(_is_of_test, folders))
         if all_of_it or is_voxceleb1(speaker) or not tests:
             found.setdefault(speaker, []).append(path)
     if not found:
-        raise ValueError(f"{tree}: no speakers to train; {LOOKED_FOR}")
+        raise ValueError(f"{tree.root}: no speakers to train; {LOOKED_FOR}")
     voxceleb2 = {key: paths for key, paths in found.items() if not is_voxceleb1(key)}
     return found if all_of_it else voxceleb2 or found
 
@@ -48,29 +51,34 @@ def _is_of_test(folder: str) -> bool:
     return "test" in re.split(r"[_.-]", folder.lower())
 
 
-def list_train_files(path: Path, tree: Path) -> Iterator[Path]:
-    """Yield the files of a voxceleb_trainer training list; as M4A if not converted to WAV.
+def list_train_files(path: Path, tree: AudioFolder) -> Iterator[Path]:
+    """Yield the files of a voxceleb_trainer training list, in whatever form they are there.
 
     Raises:
         ValueError: at the end: too many are missing.
     """
+
+    @lru_cache(maxsize=64)  # files of a folder come together
+    def audio_in(folder: Path) -> dict[str, Path]:
+        return {item.stem: item for item in tree.audio([folder], "*")}
+
     total, missing = 0, []
     for _, name in read_train_list(path):
         total += 1
-        file = tree / name
-        if file.exists():
-            yield file
-        elif file.with_suffix(".m4a").exists():
-            require_ffmpeg()
-            yield file.with_suffix(".m4a")
-        else:
+        file = tree.root / name
+        found = audio_in(file.parent).get(file.stem)
+        if not found:
             missing.append(name)
+            continue
+        if found.suffix.lower() in FFMPEG_SUFFIXES:
+            require_ffmpeg()
+        yield found
     logging.info("%s: %d utterances", path, total)
-    check_missing(missing, total, str(path), tree)
+    check_missing(missing, total, str(path), tree.root)
 
 
 def keep_fitting_lists(
-    trial_lists: Mapping[str, list[Trial]], tree: Path, meta: Meta
+    trial_lists: Mapping[str, list[Trial]], tree: AudioFolder, meta: Meta
 ) -> dict[str, list[Trial]]:
     """Return the lists whose speakers all have folders in a tree: of VoxCeleb1's test part, Vox1-O.
 
@@ -84,11 +92,13 @@ def keep_fitting_lists(
     }
     left_out = [name for name in trial_lists if name not in fitting]
     if fitting and left_out:
-        logging.info("%s left out: speakers of theirs are not in %s", ", ".join(left_out), tree)
+        logging.info(
+            "%s left out: speakers of theirs are not in %s", ", ".join(left_out), tree.root
+        )
     return fitting or dict(trial_lists)
 
 
-def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[Path]:
+def find_listed(tree: AudioFolder, wanted: set[str], meta: Meta, source: str) -> list[Path]:
     """Find the audio of listed utterances.
 
     Args:
@@ -104,11 +114,11 @@ def find_listed(tree: Path, wanted: set[str], meta: Meta, source: str) -> list[P
         if meta.ids.get(path.name, safe_id(path.name)) in speakers
     ]
     found: dict[str, Path] = {}
-    for path in list_audio(folders):
+    for path in list_audio(tree, folders):
         key = parse_name(path, meta.ids).id
         if key in wanted:
             found.setdefault(key, path)
-    check_missing(sorted(wanted - found.keys()), len(wanted), source, tree)
+    check_missing(sorted(wanted - found.keys()), len(wanted), source, tree.root)
     return list(found.values())
 
 

@@ -1,6 +1,5 @@
 """VoxCeleb's trees of audio: the folders of speakers, and the names of utterances."""
 
-import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,10 +8,12 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.corpora.recordings import safe_id
+from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, FFMPEG_SUFFIXES
 
 LOOKED_FOR = (
-    "looked for <speaker id>/<video>/<n>.wav or .m4a at any depth, such as "
+    "looked for <speaker id>/<video>/<n>.wav, .flac or .m4a at any depth, such as "
     "wav/id10001/1zcIwhmdeo4/00001.wav, and <Name>/<video>_<7 digits>.wav of the first release"
 )
 MAX_DEPTH = 6  # of speakers' folders below the one that is named
@@ -63,48 +64,60 @@ def speaker_of(utterance: str) -> str:
     return utterance.partition("-")[0]
 
 
-def find_speakers(folder: Path, ids: Mapping[str, str], depth: int = MAX_DEPTH) -> Iterator[Path]:
-    """Yield the folders of speakers below a folder, or itself, in the order of their paths.
+def open_tree(folder: Path) -> AudioFolder:
+    """Return a tree to walk, in which a WAV file goes before its M4A; MP4 holds video here."""
+    return AudioFolder(folder, AUDIO_SUFFIXES - {".mp4"}, one_form=True)
+
+
+def find_speakers(tree: AudioFolder, ids: Mapping[str, str]) -> list[Path]:
+    """Find the folders of speakers in a tree, or its own, in the order of their paths.
 
     Such a folder is named by a VoxCeleb id or a name of `ids`, or holds files of the first
     release.
+
+    Raises:
+        ValueError: too many folders are links to nothing or cannot be read.
     """
+    found = list(_iterate_speakers(tree, tree.root, ids, MAX_DEPTH))
+    tree.check_folders(len(found))
+    return found
+
+
+def _iterate_speakers(
+    tree: AudioFolder, folder: Path, ids: Mapping[str, str], depth: int
+) -> Iterator[Path]:
     if SPEAKER_ID.fullmatch(folder.name) or folder.name in ids:
         yield folder
         return
-    with os.scandir(folder) as scanned:
-        entries = sorted(scanned, key=lambda entry: entry.name)
-    if any(OLD_STEM.fullmatch(entry.name.removesuffix(".wav")) for entry in entries):
+    entries = tree.scan(folder)
+    if any(
+        OLD_STEM.fullmatch(name.rpartition(".")[0]) for name, is_folder in entries if not is_folder
+    ):
         yield folder
         return
-    for entry in entries if depth else ():
-        if entry.is_dir() and not entry.name.startswith("."):
-            yield from find_speakers(folder / entry.name, ids, depth - 1)
+    for name, is_folder in entries if depth else ():
+        if is_folder:
+            yield from _iterate_speakers(tree, folder / name, ids, depth - 1)
 
 
-def list_audio(speaker_folders: Iterable[Path]) -> Iterator[Path]:
+def list_audio(tree: AudioFolder, speaker_folders: Iterable[Path]) -> Iterator[Path]:
     """Yield the audio of speakers, a folder at a time: a million files take no memory.
+
+    Speakers without any, and what else is left out, are told first.
 
     Raises:
         ValueError: a file is M4A, and there is no ffmpeg.
     """
-    for folder in speaker_folders:
-        with os.scandir(folder) as scanned:
-            videos = sorted(entry.name for entry in scanned if entry.is_dir())
-        for place in (folder, *(folder / video for video in videos)):
-            yield from _audio_in(place)
 
+    def places(folders: Iterable[Path]) -> Iterator[Path]:
+        for folder in folders:
+            yield folder
+            yield from (folder / name for name, is_folder in tree.scan(folder) if is_folder)
 
-def _audio_in(folder: Path) -> Iterator[Path]:
-    """Yield the audio files of one folder; of a WAV file beside an M4A file, only the WAV file."""
-    with os.scandir(folder) as scanned:
-        names = {entry.name for entry in scanned if not entry.name.startswith(".")}
-    for name in sorted(names):
-        if name.endswith(".m4a") and name.removesuffix(".m4a") + ".wav" not in names:
+    for path in tree.audio(places(tree.survey(speaker_folders)), "*"):
+        if path.suffix.lower() in FFMPEG_SUFFIXES:
             require_ffmpeg()
-            yield folder / name
-        elif name.endswith(".wav"):
-            yield folder / name
+        yield path
 
 
 @cache

@@ -21,10 +21,11 @@ from lhotse.features.io import KaldiWriter
 from threadpoolctl import threadpool_limits
 
 from deep_speaker.config import KaldiFilterbank
+from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.features.front_ends import compute_frames
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import load_audio, read_info
-from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.kaldi.wav_entries import wav_entry
 
 ROUNDS = 7
 
@@ -51,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     threadpool_limits(1)
     torch.set_num_threads(1)
-    paths = sorted(path for path in options.folder.rglob("*") if path.suffix in AUDIO_SUFFIXES)
+    paths = list(AudioFolder(options.folder).audio([options.folder]))
     infos = {path: read_info(path) for path in paths}
     entries = {path.stem: wav_entry(path, info) for path, info in infos.items()}
     recordings = [Recording.from_file(path) for path in paths]

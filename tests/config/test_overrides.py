@@ -156,3 +156,7 @@ def test_a_mistake_leaves_the_previous_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"{wrong}:1: pretraining.epoch: "):
         write_experiment(output, EMBEDDED, [wrong])
     assert read_experiment(output).seed == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    assert override(tmp_path, "\ufeffseed: 8\n").seed == 8

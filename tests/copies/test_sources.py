@@ -7,6 +7,7 @@ import pytest
 
 from deep_speaker.copies.sources import Sources, find_sources, generator_of
 from deep_speaker.kaldi.data_dir import write_data_dir
+from deep_speaker.kaldi.wav_entries import file_of_entry
 from support.speech import RATE, make_speech, make_utterances, write_audio
 
 KINDS = ("reverberation", "noise", "music", "babble")
@@ -37,7 +38,8 @@ def find(
 
 def names(utterances: object) -> list[str]:
     assert isinstance(utterances, list)
-    return [Path(item.entry).name for item in utterances]
+    files = [file_of_entry(item.entry) for item in utterances]
+    return [path.name for path in files if path]
 
 
 def test_missing_sources_are_simulated_and_logged(
@@ -102,6 +104,24 @@ def test_any_other_folder_of_rooms_is_taken_whole(train: Path, tmp_path: Path) -
     folder = write_files(tmp_path / "rirs", "hall/1.wav", "2.wav")
     found = find(train, None, folder, kinds=("reverberation",))
     assert names(found.reverberation) == ["2.wav", "1.wav"]
+
+
+@pytest.mark.parametrize("kind", ["noise", "reverberation"])
+def test_folders_are_walked_as_those_of_corpora(
+    kind: str, train: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Links are followed, but not around; a Mac's files are none; upper case is read."""
+    folder = write_files(tmp_path / "sounds", "a.WAV", "b.au")
+    elsewhere = write_files(tmp_path / "disk2", "c.flac")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "self").symlink_to(folder)
+    (folder / "._a.WAV").write_bytes(b"\0\5\26\7 a Mac's")
+    (folder / "gone.wav").symlink_to(tmp_path / "nowhere")
+    (folder / "d.wma").write_bytes(b"0")
+    found = find(train, folder, folder, kinds=(kind,))
+    assert names(getattr(found, kind)) == ["a.WAV", "b.au", "c.flac"]
+    assert f"{folder}/gone.wav: no such file" in caplog.text
+    assert ".wma is not read" in caplog.text
 
 
 def test_missing_and_empty_folders_are_refused(train: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """X-vector directories, read by others' readers."""
 
+import os
 from pathlib import Path
 
 import kaldi_native_io
@@ -9,6 +10,7 @@ import pytest
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
 from deep_speaker.kaldi.tables import read_table
+from deep_speaker.system.origins import note_origins
 from support.kaldi_checks import read_by_kaldiio
 
 
@@ -93,3 +95,27 @@ def test_vectors_are_read_at_unit_length(tmp_path: Path) -> None:
     for vector, values in zip(vectors.values(), expected, strict=True):
         assert vector.dtype == np.float32
         assert vector.tolist() == pytest.approx(values)
+
+
+def test_files_of_other_programs_stay_beside_new_vectors(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "x"
+    vectors = {"a-1": np.ones(2), "b-1": np.full(2, 2.0)}
+    utt2spk = {"a-1": "a", "b-1": "b"}
+    write_xvectors(folder, vectors, utt2spk, held_out=["b"])
+    (folder / "plda").write_text("by Kaldi")
+    (folder / "mean.vec").write_text("by stage 5")
+    note_origins([folder / "mean.vec"], [folder / "xvector.ark"])
+    os.utime(folder / "xvector.ark", (1e9, 1e9))
+
+    write_xvectors(folder, vectors, utt2spk)
+    assert (folder / "plda").read_text() == "by Kaldi"
+    assert not any((folder / name).exists() for name in ("held_out_speakers", "mean.vec"))
+    assert not caplog.messages  # they are of these very vectors
+    assert (folder / "xvector.ark").stat().st_mtime == 1e9
+    write_xvectors(folder, {"a-1": np.ones(2), "b-1": np.full(2, 3.0)}, utt2spk)
+    assert (folder / "plda").read_text() == "by Kaldi"
+    (message,) = caplog.messages
+    assert message.startswith(f"{folder}: kept plda, which other programs made of earlier")
+    assert (folder / "xvector.ark").stat().st_mtime > 1e9

@@ -15,6 +15,7 @@ from deep_speaker.features.source import (
     read_chunks,
     split_section,
 )
+from deep_speaker.kaldi.archives import ArchiveWriter, write_scp
 from deep_speaker.kaldi.tables import read_table, write_table
 from support.tiny_data import MELS, make_experiment, make_frames, write_features
 
@@ -66,6 +67,26 @@ def test_frames_that_the_network_normalises_are_those_stored(
         assert found.dtype == np.float32
         assert found == pytest.approx(stored[key][VOICED[key]], abs=1e-5)
         assert np.array_equal(source.read(Section(key, 5, 17)), found[5:17])
+
+
+@pytest.mark.parametrize("mean", ["utterance", "chunk"])
+def test_double_features_of_another_program_become_the_same_float32(
+    mean: str, tmp_path: Path
+) -> None:
+    scale = 3 if mean == "utterance" else "chunk"
+    experiment = make_experiment(normalisation={"mean": mean, "scale": scale})
+    folder = write_features(tmp_path / "d", FRAMES, experiment, VOICED)
+    before = FeatureSource(folder, experiment)
+    with ArchiveWriter(folder / "double.ark") as writer:
+        for key, frames in FRAMES.items():
+            writer.write(key, frames.astype(np.float64))
+    expected = {key: before.read(before.whole(key)) for key in FRAMES}
+    write_scp(folder / "feats.scp", writer.scp)
+    source = FeatureSource(folder, experiment)
+    for key in FRAMES:
+        found = source.read(source.whole(key))
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected[key])
 
 
 def test_a_bin_that_hardly_varies_is_not_blown_up() -> None:

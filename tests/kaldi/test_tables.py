@@ -1,6 +1,7 @@
 """Kaldi tables, line by line and whole."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,22 @@ def test_columns_of_another_encoding_are_refused_with_the_place(
     (tmp_path / "s").write_bytes(b"a b \xeb\n")
     with pytest.raises(ValueError, match=r"/s, line 1 or later: .*UTF-8"):
         list(iterate_columns(tmp_path / "s", "enroll test score"))
+
+
+def test_a_byte_order_mark_in_a_table_is_named_with_the_command_that_removes_it(
+    tmp_path: Path,
+) -> None:
+    """Kaldi would look for an id that begins with it."""
+    path = tmp_path / "my tables" / "utt2spk"
+    path.parent.mkdir()
+    path.write_text("\ufeffa-1 a\na-2 a\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"/utt2spk, line 1: a byte order mark, .*sed") as caught:
+        read_table(path)
+    subprocess.run(["bash", "-c", str(caught.value).split("with ")[1]], check=True)
+    assert read_table(path) == {"a-1": "a", "a-2": "a"}
+
+
+def test_a_byte_order_mark_before_columns_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "scores").write_text("\ufeffa b 1\na c 2\n", encoding="utf-8")
+    [(first, columns)] = iterate_columns(tmp_path / "scores", "enroll test score")
+    assert (first, columns) == (1, [["a", "a"], ["b", "c"], ["1", "2"]])

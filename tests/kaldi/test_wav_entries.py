@@ -12,7 +12,10 @@ from deep_speaker.kaldi.audio import load_audio, read_info
 from deep_speaker.kaldi.wav_entries import (
     AUDIO_SUFFIXES,
     FFMPEG_SUFFIXES,
+    SNDFILE_SUFFIXES,
+    UNREAD_SUFFIXES,
     AudioInfo,
+    channel_of_entry,
     file_of_entry,
     wav_entry,
 )
@@ -46,14 +49,15 @@ def test_what_kaldi_reads_itself_stands_as_a_path_and_all_else_as_a_command(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("info", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")])
+@pytest.mark.parametrize("channel", [0, 1, 11])
 def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
-    tmp_path: Path, name: str, info: tuple[str, str]
+    tmp_path: Path, name: str, info: tuple[str, str], channel: int
 ) -> None:
     path = tmp_path / name
-    entry = wav_entry(path, AudioInfo(16000, 1, 1, *info))
+    entry = wav_entry(path, AudioInfo(16000, 1, 12, *info), channel)
     if info[0] == "WAV":
         name = name.replace("flac", "wav")
-    assert file_of_entry(entry) == path
+    assert (file_of_entry(entry), channel_of_entry(entry)) == (path, channel)
     if entry.endswith("|"):
         program = entry.split()[0]
         bin_folder = tmp_path / "bin"
@@ -69,6 +73,7 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
             text=True,
         )
         assert str(path) in run.stdout.splitlines()
+        assert (f"pan=mono|c0=c{channel}" in run.stdout.splitlines()) == (channel > 0)
         assert not run.stderr
         assert [item.name for item in tmp_path.iterdir()] == ["bin"]
 
@@ -80,6 +85,10 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
         ("flac -c -d -s  /speech/é.flac|", "/speech/é.flac"),
         ("flac -c -d -s '/my speech/a.flac' |", "/my speech/a.flac"),
         ("ffmpeg -v error -i a.m4a -f wav -acodec pcm_s16le - |", "a.m4a"),
+        ("ffmpeg -v error -i a.wav -af 'pan=mono|c0=c1' -f wav -acodec pcm_s16le - |", "a.wav"),
+        ("ffmpeg -v error -i a.wav -af pan=mono|c0=c1 -f wav -acodec pcm_s16le - |", None),
+        ("ffmpeg -v error -i a.wav -af 'pan=mono|c0=c1+c2' -f wav -acodec pcm_s16le - |", None),
+        ("ffmpeg -v error -i a.wav -af volume=2 -f wav -acodec pcm_s16le - |", None),
         ("sph2pipe -f wav -p a.sph |", None),
         ("flac -c -d -s a.flac; touch hacked |", None),
         ("flac -c -d -s a.flac;touch |", None),
@@ -94,9 +103,11 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
 )
 def test_only_what_a_shell_would_do_the_same_with_is_a_file(entry: str, path: str | None) -> None:
     assert file_of_entry(entry) == (path and Path(path))
+    assert channel_of_entry(entry) == (path == "a.wav")
 
 
-def test_every_suffix_searched_for_is_libsndfile_s_or_ffmpeg_s() -> None:
-    known = {name.lower() for name in soundfile.available_formats()} | {"opus", "aif", "sph"}
-    assert {suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES - FFMPEG_SUFFIXES} <= known
-    assert not {suffix.removeprefix(".") for suffix in FFMPEG_SUFFIXES} & known
+def test_the_suffixes_searched_for_are_of_all_forms_that_libsndfile_knows_by_a_header() -> None:
+    formats = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
+    assert formats <= SNDFILE_SUFFIXES
+    assert not FFMPEG_SUFFIXES & SNDFILE_SUFFIXES
+    assert not UNREAD_SUFFIXES & AUDIO_SUFFIXES

@@ -63,3 +63,13 @@ def test_a_sex_tsv_that_does_not_fit_is_named(
     else:
         taken = all((tmp_path / "d" / part / "spk2gender").exists() for part in ("train", "test"))
         assert taken or "sex.tsv" in caplog.text
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(
+    plain_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "\ufeffann f\r\nbob m\r\ncy m\r\ndee f\r\n"
+    (plain_folder / "sex.tsv").write_text(text, encoding="utf-8")
+    prepare(monkeypatch, tmp_path / "d", plain_folder)
+    sexes = {"ann": "f", "bob": "m", "cy": "m", "dee": "f"}
+    assert read_both(tmp_path / "d", "spk2gender") == sexes

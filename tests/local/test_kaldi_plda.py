@@ -9,6 +9,7 @@ import pytest
 from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
 from deep_speaker.results.computation import compute_rows
+from deep_speaker.scoring.calibration import fit_calibration
 from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.trials.lists import Trial, read_trials, write_trials
 from support.kaldi_experiments import (
@@ -178,9 +179,39 @@ def test_copies_at_other_speeds_are_held_out_with_their_originals(
     }
 
 
+def test_calibrate_true_also_writes_log_likelihood_ratios_of_lists_of_utterances(
+    kaldi: Path, tmp_path: Path
+) -> None:
+    """A line through the scores: that of logistic regression on the held-out speakers' pairs."""
+    experiment = make_experiment_folder(tmp_path)
+    data = data_of(experiment)
+    places = data / "train", data / "test", experiment
+    score_phase(experiment_of("cosine"), *places, "finetuning")
+    options = ("--lda-dim", LDA_DIM, "--trials", " ".join(LISTS), "--calibrate", "true")
+    done = run(*options, experiment, cwd=tmp_path, kaldi=kaldi)
+    assert (done.returncode, done.stderr) == (0, "")
+    scores = experiment / "scores"
+    assert [path.name for path in scores.glob("*.llr")] == ["finetuning.trials.kaldi_plda.llr"]
+    assert done.stdout.endswith("finetuning.trials.kaldi_plda.llr: log likelihood ratios\n")
+    before = parse_scores(scores / "finetuning.trials.kaldi_plda")
+    after = parse_scores(scores / "finetuning.trials.kaldi_plda.llr")
+    assert list(after) == list(before)
+    known = parse_scores(scores / "finetuning.calibration_trials.kaldi_plda")
+    labels = np.array([trial.target for trial in read_trials(scores / "calibration_trials")])
+    fitted = fit_calibration(np.array([*known.values()])[:, None], labels, 0.01)
+    expected = fitted.llrs(np.array([*before.values()])[:, None])
+    assert [*after.values()] == pytest.approx(expected.tolist(), rel=1e-3, abs=1e-3)
+    # Then all speakers fit, and nothing is left of the calibration before.
+    done = run("--lda-dim", LDA_DIM, "--calibrate=false", experiment, cwd=tmp_path, kaldi=kaldi)
+    assert (done.returncode, done.stderr) == (0, "")
+    plda = experiment / "finetuning/xvectors_train/plda"
+    assert set(plda.read_text().split()) == TRAIN.keys()
+    assert not [*scores.glob("*.llr"), *scores.glob("*calibration_trials.kaldi*")]
+
+
 def test_help_is_the_header(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    for option in ("--phase finetuning", "--trials trials", "--lda-dim 150"):
+    for option in ("--phase finetuning", "--trials trials", "--lda-dim 150", "--calibrate true"):
         assert f"  {option} " in done.stdout
     assert "set -e" not in done.stdout

@@ -35,6 +35,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--trials", "trials none", "exp/mine/tiny"], "test/none: missing or empty: run stage 0"),
         (["--lda-dim", "0", "exp/mine/tiny"], "--lda-dim 0: expected a whole number"),
         (["--lda-dim=x", "exp/mine/tiny"], "--lda-dim x: expected a whole number"),
+        (["--calibrate", "yes", "exp/mine/tiny"], "--calibrate yes: expected true or false"),
+        (["--calibrate", "true", "exp/mine/tiny"], "calibration_trials: run stage 5, which draws"),
         (["exp/mine/tiny", "--trials"], "option --trials needs a value"),
         (["--trial", "x", "exp/mine/tiny"], "unknown option --trial"),
     ],

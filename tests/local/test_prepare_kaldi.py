@@ -11,7 +11,7 @@ from lhotse.kaldi import load_kaldi_data_dir
 import prepare_kaldi
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.data_dir import read_utterances, write_data_dir
-from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
@@ -216,6 +216,27 @@ def test_what_kaldi_refuses_is_refused_in_one_line(
     assert "\n" not in str(error.value)
     assert str(folder) in str(error.value)
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_tables_that_fix_data_dir_leaves_at_odds_are_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segments: bool
+) -> None:
+    options = two_sets(tmp_path, segments)
+    prepare(monkeypatch, tmp_path / "a", *options)
+    folder = tmp_path / "kaldi/test"
+    keys = list(read_table(folder / "utt2spk"))
+    more = dict.fromkeys([*keys, "zoe-0"], "1")
+    for name in ("utt_cmvn.scp", "utt2warp", "spk2warp", "reco2file_and_channel"):
+        write_table(folder / name, more)
+    for name in ("vad.scp", "utt2uniq", "reco2dur"):
+        write_table(folder / name, dict.fromkeys(keys[1:], "1"))
+    prepare(monkeypatch, tmp_path / "b", *options)
+    assert snapshot(tmp_path / "b/test") == snapshot(tmp_path / "a/test")
+    # Those by which fix_data_dir.sh drops utterances are checked.
+    write_table(folder / "utt2dur", more)
+    with pytest.raises(ValueError, match=r"/test/utt2dur, line \d+: .*'zoe-0'.*fix_data_dir"):
+        prepare(monkeypatch, tmp_path / "c", *options)
 
 
 def test_bad_audio_is_left_out_or_too_much(

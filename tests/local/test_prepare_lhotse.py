@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def test_folders_and_cuts_give_the_same(
 @pytest.mark.usefixtures("parts")
 def test_parts_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_part(tmp_path / "lhotse", "dev", *make_part("dev", tmp_path / "audio"))
+    for path in sorted((tmp_path / "lhotse").iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7 a Mac's")
     prepare(
         monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse",
         "--train-parts", "train-*", "dev", "--test-parts", "*clean",
@@ -83,7 +86,7 @@ def test_parts_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse",
             "--test-parts", "other*",
         )  # fmt: skip
-    next((tmp_path / "lhotse").glob("*supervisions_dev*")).unlink()
+    next((tmp_path / "lhotse").glob("tiny_supervisions_dev*")).unlink()
     with pytest.raises(ValueError, match=r"/tiny_recordings_dev\.jsonl\.gz: "):
         prepare(
             monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse",
@@ -165,3 +168,57 @@ def test_recordings_are_joined_by_their_ids_whatever_their_order_and_letters(
     assert {path.name for path in (tmp_path / "b").iterdir()} == {
         "manifests", "stage_0_options", "train", "test",
     }  # fmt: skip
+
+
+def test_supervisions_that_windows_of_cuts_share_get_the_cut_s_id(
+    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """Windows of 0.15 s: the first and third supervisions of each speaker are cut, one is not."""
+    caplog.set_level("INFO")
+    for name, (recordings, supervisions) in parts.items():
+        (tmp_path / name).mkdir()
+        cuts = CutSet.from_manifests(
+            RecordingSet.from_recordings(recordings), SupervisionSet.from_segments(supervisions)
+        )
+        cuts.cut_into_windows(0.15).to_file(tmp_path / name / "cuts.jsonl.gz")
+    prepare(
+        monkeypatch, tmp_path / "a",
+        "--train-dir", tmp_path / "train-small", "--test-dir", tmp_path / "test-clean",
+    )  # fmt: skip
+    folder = tmp_path / "a/test"
+    assert kaldi_checks.validate(folder) == "valid"
+    speaker = [item for item in read_utterances(folder, 1) if item.speaker == "test_clean_1"]
+    spans = {item.id.removeprefix("test_clean_1-"): item.segment for item in speaker}
+    assert spans.keys() >= {"110", "111-" + min(key for key in spans if key[:3] == "111")[4:]}
+    cut_ids = {key[4:] for key in spans if len(key) > 3}
+    shared = {item.id for item in CutSet.from_file(tmp_path / "test-clean/cuts.jsonl.gz")}
+    assert cut_ids <= shared
+    for key in ("100", "111"):
+        pieces = sorted(
+            (segment.start, segment.end)
+            for name, segment in spans.items()
+            if name.startswith(key) and segment
+        )
+        assert len(pieces) > 1
+        assert all(first[1] == pytest.approx(second[0]) for first, second in pairwise(pieces))
+    assert "test-clean/cuts.jsonl.gz: " in caplog.text
+    total = len(read_table(folder / "utt2spk"))
+    whole = sum(len(key.split("-")) == 2 for key in read_table(folder / "utt2spk"))
+    assert f"{total - whole} supervisions come in several cuts each" in caplog.text
+    compute_data_dir(folder, EXPERIMENT, 1)
+
+
+def test_speakers_that_would_become_one_get_numbers(
+    parts: dict[str, tuple[list, list]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    recordings, supervisions = parts["test-clean"]
+    changed = [replace(item, speaker=item.speaker.replace("n 3", "n_0")) for item in supervisions]
+    write_part(tmp_path / "lhotse", "test-clean", recordings, changed)
+    prepare(monkeypatch, tmp_path / "a", "--corpus-dir", tmp_path / "lhotse")
+    spk2utt = read_table(tmp_path / "a/test/spk2utt")
+    assert spk2utt.keys() == {f"test_clean_{i}" for i in ("0", "0_2", "1", "2")}
+    assert spk2utt["test_clean_0_2"].split()[0] == "test_clean_0_2-300"
+    assert "'test-clean_0' becomes test_clean_0_2" in caplog.text
+    assert kaldi_checks.validate(tmp_path / "a/test") == "valid"

@@ -276,7 +276,8 @@ def test_links_are_followed_and_a_copy_of_the_tree_is_refused(
 def test_the_walk_holds_one_folder_at_a_time(tmp_path: Path) -> None:
     """What lies in a folder is read when the walk gets there."""
     write_tree(tmp_path, VOX2_DEV)
-    walk = trees.list_audio(trees.find_speakers(tmp_path, {}))
+    tree = trees.open_tree(tmp_path)
+    walk = trees.list_audio(tree, trees.find_speakers(tree, {}))
     assert next(walk) == tmp_path / "id00012/21Uxsk56VDQ/00001.wav"
     (tmp_path / "id00012/2DLq_Kkc1r8/00017.wav").touch()
     (tmp_path / "id00099/abcdefghijk").mkdir(parents=True)

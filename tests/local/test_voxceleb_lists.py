@@ -216,3 +216,20 @@ def test_a_damaged_list_is_one_clear_error(
     (voxceleb1 / "veri_test.txt").write_text(O_LIST + line + "\n")
     with pytest.raises(ValueError, match=r"/veri_test\.txt, line 5: .*'1\|0 id10270/"):
         prepare(monkeypatch, tmp_path / "d", "--corpus-dir", voxceleb1)
+
+
+def test_a_byte_order_mark_hides_no_first_line(
+    voxceleb1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In trial lists, tables of speakers without a heading, and training lists."""
+    (voxceleb1 / "veri_test.txt").write_text(f"\ufeff{O_LIST}", encoding="utf-8")
+    meta = "".join(line for line in VOX1_META.splitlines(keepends=True) if line.startswith("id"))
+    (voxceleb1 / "vox1_meta.csv").write_text(f"\ufeff{meta}", encoding="utf-8")
+    train_list = tmp_path / "train_list.txt"
+    names = [f"{key} {key}/{name}.wav\n" for key, files in VOX1_DEV.items() for name in files]
+    train_list.write_text("\ufeff" + "".join(names), encoding="utf-8")
+    words = ["--train-dir", voxceleb1 / "vox1_dev_wav/wav", "--test-dir", voxceleb1]
+    prepare(monkeypatch, tmp_path / "d", *words, "--train-list", train_list)
+    assert utterances_of(tmp_path / "d/train") == ids_of(VOX1_DEV)
+    assert read_lines(tmp_path / "d/test/trials_vox1_o") == O_TRIALS
+    assert read_table(tmp_path / "d/train/spk2gender").keys() == VOX1_DEV.keys()

@@ -179,6 +179,8 @@ def test_run_sh_helps_from_anywhere_and_names_every_option(recipe: Path, tmp_pat
         (["embedded"], "run.sh: unexpected argument 'embedded'"),
         (["--noise-dir", "nowhere"], "run.sh: --noise-dir, --rir-dir: nowhere: no such folder"),
         (["--stage", "2", "--rir-dir", "."], "copies are made in stage 1, not from --stage 2 on"),
+        (["--backend-dir", "x"], "--backend-dir x: holds no file plda, of Kaldi or of this recipe"),
+        (["--adaptation-set", "x"], "--adaptation-set x: holds no feats.scp: run stages 0 and 1"),
         (["--prepare-options", "--x 'y"], "--prepare-options --x 'y: a quotation does not end"),
         (["--test-dir", "x"], "data/embedded has no training speakers: name weights to judge"),
         (["--test-dir", "x", "--noise-dir", "."], "copies are of training speakers, and data/em"),

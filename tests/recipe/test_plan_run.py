@@ -32,7 +32,8 @@ class Plan:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
     def __call__(self, *words: str, config: str = "embedded") -> dict[str, str]:
-        config_words = ["--config", str(CONF / f"{config}.yaml"), "--name", "mine"]
+        config_words = ["--config", str(CONF / f"{config}.yaml")] if config else []
+        config_words += ["--name", "mine"]
         self._monkeypatch.setattr("sys.argv", ["plan_run.py", *config_words, *words])
         plan_run.main()
         lines = self._capsys.readouterr().out.splitlines()
@@ -45,6 +46,7 @@ def test_the_default_experiment(plan: Plan, folder: Path) -> None:
         "data": "data/mine",
         "experiment": "exp/mine/embedded",
         "config": "exp/mine/embedded/resolved.yaml",
+        "fitted_on": "data/mine/train",
         "train_set": "train",
         "initial_checkpoint": "",
         "slims_teacher": "",
@@ -166,6 +168,22 @@ def test_a_model_folder_brings_its_config_and_is_fine_tuned_itself(
     assert values["experiment"] == "exp/mine/embedded.small-1.0"
 
 
+def test_a_checkpoint_is_named_after_its_experiment_and_phase(plan: Plan, folder: Path) -> None:
+    other = folder / "exp/theirs/small"
+    make_checkpoint(other, "finetuning")
+    best, last = (f"exp/theirs/small/finetuning/{name}.pt" for name in ("best", "last"))
+    assert plan("--initial-model", best)["experiment"] == "exp/mine/embedded.best"
+    write_experiment(other / "config.yaml", CONF / "embedded.yaml")
+    values = plan("--initial-model", best)
+    assert values["experiment"] == "exp/mine/embedded.small.finetuning"
+    own = ("--config", "exp/theirs/small/finetuning/../config.yaml")  # as run.sh finds it
+    for stage, trained in (("2", "pretraining finetuning"), ("3", "finetuning"), ("4", "")):
+        values = plan("--initial-model", last, *own, "--no-control", "--stage", stage)
+        assert values["experiment"] == "exp/mine/small.finetuning.last"
+        assert values["trained"] == trained
+    assert plan("--initial-model", "exp/theirs/finetuning/best.pt")["experiment"].endswith(".best")
+
+
 def test_stage_3_of_a_config_without_fine_tuning_is_refused_unless_pre_trained(
     plan: Plan, folder: Path
 ) -> None:
@@ -211,7 +229,8 @@ def test_networks_trained_after_their_x_vectors_are_named(
         (of_phase / "xvectors_test").mkdir(parents=True)
         (of_phase / "best.pt").touch()
         made = (of_phase / "best.pt").stat().st_mtime + age
-        os.utime(of_phase / "xvectors_test", (made, made))
+        (of_phase / "xvectors_test/xvector.ark").touch()
+        os.utime(of_phase / "xvectors_test/xvector.ark", (made, made))
     plan("--stage", "4")
     assert not caplog.records
     plan("--stage", "5")
@@ -265,3 +284,84 @@ def test_weights_that_are_named_go_before_the_teacher_s(plan: Plan) -> None:
     values = plan(*words, config="ecapa_tdnn")
     assert (values["start"], values["slims_teacher"]) == ("initial_model", "")
     assert values["initial_checkpoint"].endswith(".lite/initial_model/best.pt")
+
+
+@pytest.fixture
+def lender(folder: Path) -> Path:
+    """A finished experiment of another corpus, in whose files there is nothing."""
+    experiment = folder / "exp/theirs/small"
+    for phase in ("pretraining", "finetuning", "untrained"):
+        (experiment / phase / "xvectors_train").mkdir(parents=True)
+        (experiment / phase / "xvectors_train/xvector.ark").touch()
+    for name in ("pretraining/initial.pt", "pretraining/best.pt", "finetuning/best.pt"):
+        (experiment / name).touch()
+        os.utime(experiment / name, (0, 0))  # before the x-vectors
+    write_experiment(experiment / "config.yaml", CONF / "embedded.yaml")
+    for name in ("utt2spk", "feats.scp"):
+        (folder / "data/theirs/train").mkdir(parents=True, exist_ok=True)
+        (folder / "data/theirs/train" / name).touch()
+    return experiment
+
+
+def test_other_speech_is_judged_by_an_experiment_that_is_there(
+    plan: Plan, folder: Path, lender: Path
+) -> None:
+    for words in (("--no-training-speakers",), ("--stage", "5")):  # again, over its own links
+        values = plan("--experiment", "exp/theirs/small", *words, config="")
+        assert values == {
+            "data": "data/mine",
+            "experiment": "exp/mine/small",
+            "config": "exp/mine/small/config.yaml",
+            "fitted_on": "data/theirs/train",
+            "initial_checkpoint": "",
+            "start": "untrained",
+            "trained": "pretraining finetuning",
+            "phases": "statistics statistics_no_mean untrained pretraining finetuning",
+            "last": "finetuning",
+        }
+    mine = folder / "exp/mine/small"
+    assert read_experiment(mine / "config.yaml") == read_experiment(lender / "config.yaml")
+    for name in ("pretraining/initial.pt", "finetuning/best.pt", "untrained/xvectors_train"):
+        assert (mine / name).is_symlink()
+        assert (mine / name).resolve() == lender / name
+    assert not (mine / "statistics").exists()
+
+    write_experiment(lender / "scores/config.yaml", CONF / "xvector.yaml")  # scored anew by that
+    plan("--experiment", "exp/theirs/small", config="")
+    assert read_experiment(mine / "config.yaml") == read_experiment(CONF / "xvector.yaml")
+    assert read_experiment(lender / "config.yaml") == read_experiment(CONF / "embedded.yaml")
+
+
+def test_one_of_imported_weights_lends_them_too(plan: Plan, lender: Path) -> None:
+    shutil.move(lender / "pretraining", lender / "initial_model")
+    values = plan("--experiment", "exp/theirs/small", config="")
+    assert (values["trained"], values["start"]) == ("finetuning", "initial_model")
+    assert values["initial_checkpoint"] == "exp/mine/small/initial_model/best.pt"
+    assert Path(values["initial_checkpoint"]).exists()
+
+
+MISSING = {
+    "finetuning/xvectors_train/xvector.ark": r"xvector\.ark is missing: run stage 4 of exp/th",
+    "../../../data/theirs/train/utt2spk": r"data/theirs/train/utt2spk of its training set is gone",
+    "../../../data/theirs/train/feats.scp": r"train/feats\.scp of its training set is gone",
+}
+
+
+@pytest.mark.parametrize(("name", "told"), MISSING.items())
+def test_what_it_lacks_is_named(name: str, told: str, plan: Plan, lender: Path) -> None:
+    (lender / name).unlink()
+    with pytest.raises(ValueError, match=f"^--experiment exp/theirs/small: .*{told}"):
+        plan("--experiment", "exp/theirs/small", config="")
+    assert not Path("exp/mine").exists()
+
+
+def test_stale_x_vectors_and_a_place_that_is_taken_are_refused(
+    plan: Plan, folder: Path, lender: Path
+) -> None:
+    make_checkpoint(folder / "exp/mine/small", "pretraining")
+    with pytest.raises(ValueError, match=r"^exp/mine/small/pretraining/best\.pt is of an experim"):
+        plan("--experiment", "exp/theirs/small", config="")
+    (lender / "finetuning/best.pt").touch()
+    os.utime(lender / "finetuning/xvectors_train/xvector.ark", (0, 0))
+    with pytest.raises(ValueError, match=r"is stale, as .*finetuning/best\.pt was made anew since"):
+        plan("--experiment", "exp/theirs/small", config="")

@@ -16,7 +16,7 @@ import deep_speaker
 from deep_speaker.kaldi.tables import read_table
 from support.kaldi_checks import read_all, read_by_kaldiio, validate
 from support.pages import Block, iterate_blocks
-from support.recipe import Recipe
+from support.recipe import REPEATABLE, REPEATABLE_TINY, Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -30,19 +30,14 @@ PHASES = [
     "pretraining_continued",
 ]
 BACKENDS = ["cosine", "centred_cosine", "lda", "plda", "cosine_as_norm"]  # of tiny.yaml
-# With enough held-out speakers to calibrate by.
-TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
 ONE_PHASE = ("--set", "finetuning=null")
-REPEATABLE = ("--precision", "float32", "--threads", "1")
-# With tiny.yaml as conf/embedded.yaml.
-EMBEDDED = ("--nj", "2", *REPEATABLE, "--prepare-options", TINY_CORPUS)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, str]:
     """The recipe after one whole run, and what it printed."""
     recipe = Recipe(tmp_path_factory.mktemp("recipe"), tiny=True)
-    return recipe, recipe.run(*EMBEDDED)
+    return recipe, recipe.run(*REPEATABLE_TINY)
 
 
 def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Recipe, str]) -> None:
@@ -70,7 +65,7 @@ def test_results_have_a_row_per_phase_trial_list_and_subset(finished: tuple[Reci
 def test_stages_alone_give_what_one_run_gives(finished: tuple[Recipe, str], tmp_path: Path) -> None:
     recipe = Recipe(tmp_path, tiny=True)
     for stage in range(7):
-        recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage))
+        recipe.run(*REPEATABLE_TINY, "--stage", str(stage), "--stop-stage", str(stage))
     assert recipe.digests() == finished[0].digests()
 
 
@@ -158,6 +153,34 @@ def run_block(recipe: Recipe, block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_other_speech_is_judged_as_an_experiment_judged_its_own(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    """The same speech, prepared alone, has the same figures: calibrated, and those of floors."""
+    recipe = copy_finished(finished, tmp_path)
+    test = tmp_path / "data/embedded/test"
+    entries = read_table(test / "wav.scp")
+    for utterance, speaker in read_table(test / "utt2spk").items():
+        (tmp_path / "speakers" / speaker).mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"speakers/{speaker}/{utterance}.wav").symlink_to(entries[utterance])
+    untouched = {path: path.stat().st_mtime_ns for path in (tmp_path / "exp/embedded").rglob("*")}
+    judged = ("--corpus", "folder", "--test-dir", "speakers", "--name", "mine")
+    printed = recipe.run(*judged, *REPEATABLE, "--experiment", "exp/embedded/embedded")
+    assert "The model is that of exp/embedded/embedded" in printed
+    expected, found = (
+        {
+            (row["phase"], row["backend"]): (row["eer_percent"], row["cllr"])
+            for row in json.loads((tmp_path / f"exp/{name}/embedded/results.json").read_text())
+            if (row["trials"], row["subset"]) == ("trials", "all")
+        }
+        for name in ("embedded", "mine")
+    )
+    assert found == expected
+    assert len(found) == len(PHASES) * len(BACKENDS)
+    assert "(stale)" not in printed
+    assert untouched == {path: path.stat().st_mtime_ns for path in untouched}
+
+
 def test_each_command_logs_beside_what_it_makes(finished: tuple[Recipe, str]) -> None:
     folder = finished[0].folder
     logs = {path.name for path in folder.glob("exp/embedded/embedded/log/*.log")}
@@ -178,6 +201,21 @@ def test_the_experiment_s_own_x_vectors_are_those_of_its_last_phase(
     for part in ("train", "test"):
         link = experiment / f"xvectors_{part}"
         assert link.resolve() == (experiment / f"finetuning/xvectors_{part}").resolve()
+
+
+def test_plda_is_given_and_adapted_by_options(finished: tuple[Recipe, str], tmp_path: Path) -> None:
+    """PLDA of one network scores that network alone; the floors of statistics adapt nothing."""
+    recipe = copy_finished(finished, tmp_path)
+    shutil.copytree(tmp_path / "exp/embedded/embedded/finetuning/plda", tmp_path / "of mine")
+    asked = ("--adaptation-set", "data/embedded/test", "--backend-dir", "of mine")
+    printed = recipe.run(*REPEATABLE_TINY, *asked, "--stage", "4", "--stop-stage", "5")
+    assert "PLDA is adapted to the test set itself" in printed
+    scored = {path.name for path in (tmp_path / "exp/embedded/embedded/scores").glob("*.trials.*")}
+    assert {name for name in scored if name.endswith("given_plda")} == {
+        "finetuning.trials.given_plda", "finetuning.trials.adapted_given_plda"
+    }  # fmt: skip
+    adapted = {name.partition(".")[0] for name in scored if name.endswith(".adapted_plda")}
+    assert adapted == {*PHASES[2:]}
 
 
 def test_the_fusion_of_the_pages_makes_rows(finished: tuple[Recipe, str], tmp_path: Path) -> None:
@@ -210,7 +248,9 @@ def test_missing_input_names_the_stage_that_makes_it(
         (recipe.folder / "data").unlink()
         shutil.copytree(finished[0].folder / "data", recipe.folder / "data")
         (recipe.folder / "data/embedded/train/feats.scp").unlink()
-    printed = recipe.run(*EMBEDDED, "--stage", str(stage), "--stop-stage", str(stage), expect=1)
+    printed = recipe.run(
+        *REPEATABLE_TINY, "--stage", str(stage), "--stop-stage", str(stage), expect=1
+    )
     assert remedy in printed.splitlines()[-1]
 
 
@@ -220,7 +260,7 @@ def test_a_trial_with_an_unknown_utterance_is_named(
     recipe = copy_finished(finished, tmp_path)
     with (recipe.folder / "data/embedded/test/trials").open("a") as file:
         file.write("emb0000-001 nobody-007 nontarget\n")
-    printed = recipe.run(*EMBEDDED, "--stage", "5", "--stop-stage", "5", expect=1)
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "5", "--stop-stage", "5", expect=1)
     assert "nobody-007" in printed.splitlines()[-1]
 
 
@@ -255,8 +295,10 @@ def test_several_corpora_train_together_and_have_rows_of_their_own(tmp_path: Pat
     assert [(row["phase"], row["trials"], row["backend"]) for row in rows] == [
         (phase, name, backend) for phase in PHASES[:4] for name in lists for backend in BACKENDS
     ]
+    tables = (tmp_path / "exp/folder+mine/tiny.finetuning=null/results.txt").read_text()
     for name in ("folder", "mine"):
-        assert f"\n{name}\nphase " in printed
+        assert re.search(rf"^phase .* {name} .* mean$", printed, re.MULTILINE)
+        assert f"\n{name}\nphase " in f"\n{tables}"
         joined = (tmp_path / f"data/folder+mine/test/trials_{name}").read_text()
         of_corpus = (tmp_path / f"data/{name}/test/trials").read_text()
         assert joined.replace(f"{name}_", "") == of_corpus

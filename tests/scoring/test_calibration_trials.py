@@ -116,7 +116,7 @@ def test_fewer_than_ten_held_out_speakers_of_several_utterances_calibrate_nothin
             "calibration_trials",
             *(f"p.calibration_trials.{b}" for b in ("cosine", "lda")),
         }
-    assert {path.name for path in scores.iterdir()} == expected
+    assert {path.name for path in scores.iterdir()} == {*expected, "made_of.json"}
     assert len((scores / "p.trials.cosine").read_text().splitlines()) == 100
 
 

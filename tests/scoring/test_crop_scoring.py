@@ -7,6 +7,7 @@ import pytest
 
 from deep_speaker.config import Experiment
 from deep_speaker.embeddings.xvectors import write_xvectors
+from deep_speaker.scoring.crop_distances import read_crops
 from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.scoring.score_files import find_score_files
 from deep_speaker.trials.lists import Trial, write_trials
@@ -55,6 +56,17 @@ def test_crops_score_lists_and_calibration_trials(folder: Path) -> None:
             itself = test in members[enroll]  # see test_crop_distances
             assert value == pytest.approx(expected, abs=2e-4 if itself else 1e-5)
     assert list(find_score_files(scores / "p", Path("trials"))) == ["crop_distance", "cosine"]
+
+
+def test_double_crops_of_another_program_are_scored_as_float32(tmp_path: Path) -> None:
+    crops = make_crops(TEST, 1)
+    double = {key: values.astype(np.float64) for key, values in crops.items()}
+    found, expected = (
+        read_crops(write_crop_vectors(tmp_path / name, some, TEST), list(TEST))
+        for name, some in (("double", double), ("float", crops))
+    )
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_vectors_without_crops_are_scored_by_cosine(folder: Path) -> None:

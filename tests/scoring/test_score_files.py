@@ -77,6 +77,11 @@ def test_scores_in_the_order_of_the_list_are_read_as_they_come(
     assert read_scores(tmp_path / "s", table(tmp_path)).tolist() == [1, 2, 3, 4]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_id(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("\ufeffa b 1\nb a 2\na c 3\na b 1\n", encoding="utf-8")
+    assert read_scores(tmp_path / "s", table(tmp_path)).tolist() == [1, 2, 3, 1]
+
+
 @pytest.mark.parametrize("block_bytes", [1, 12, 1 << 22])
 @pytest.mark.parametrize("separator", [" ", "\t", "   "])
 def test_scores_of_other_toolkits_are_read_in_any_order(

@@ -48,7 +48,7 @@ def test_command_scores_every_list_of_a_folder_by_vectors_read_once(
     assert sorted(reads) == ["xvectors_test", "xvectors_train"]
     names = {f"fine.tuned.{name}.{b}" for name in (*counts, "calibration_trials") for b in backends}
     found = {path.name for path in prefix.parent.iterdir()}
-    assert found == names | {"calibration_trials", "config.yaml"}
+    assert found == names | {"calibration_trials", "config.yaml", "made_of.json"}
     assert tuple(find_score_files(prefix, Path("trials"))) == backends  # the config's order
     for name in counts:
         trials = read_trials(folder / "test" / name)
@@ -72,6 +72,7 @@ def test_without_training_speakers_what_is_fitted_is_left_out_and_its_scores_rem
     score_trials_command.main()
     assert {path.name for path in (folder / "scores").iterdir()} == {
         "config.yaml",
+        "made_of.json",
         "p.trials.cosine",
     }
     assert score_file(folder / "scores/p", Path("trials"), "cosine").read_text() == with_speakers

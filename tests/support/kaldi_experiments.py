@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from deep_speaker.embeddings.unit_length import at_unit_length
@@ -48,7 +49,12 @@ def run(
     return subprocess.run(
         [str(word) for word in (SCRIPT, *words)],
         cwd=cwd,
-        env={"PATH": path + os.defpath, "KALDI_ROOT": str(kaldi), "FAILING": failing},
+        env={
+            "PATH": path + os.defpath,
+            "KALDI_ROOT": str(kaldi),
+            "FAILING": failing,
+            "VIRTUAL_ENV": sys.prefix,
+        },
         capture_output=True,
         text=True,
         timeout=60,

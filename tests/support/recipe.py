@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# With enough held-out speakers to calibrate by.
+TINY_CORPUS = "--num-train-speakers 24 --num-test-speakers 4 --num-utterances 4"
+# Options by which a recipe gives the same whenever it runs, and those of a tiny one.
+REPEATABLE = ("--precision", "float32", "--threads", "1")
+REPEATABLE_TINY = ("--nj", "2", *REPEATABLE, "--prepare-options", TINY_CORPUS)
 
 
 class Recipe:

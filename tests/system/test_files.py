@@ -186,3 +186,9 @@ def test_a_stop_between_the_two_renamings_loses_nothing(
         raise ValueError  # of the next run, too
     assert [item.name for item in path.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    """As Windows programs write it; one in the middle stays."""
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa \xef\xbb\xbfb\n")
+    assert read_utf8(tmp_path / "list") == "a \ufeffb\n"

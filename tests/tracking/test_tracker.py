@@ -9,6 +9,7 @@ from deep_speaker.tracking.track import Track
 from deep_speaker.tracking.tracker import track
 from deep_speaker.voices.decisions import Criterion
 from support.fake_voices import pause, speak, tone_model, voice_vector
+from support.odd_audio import cut_in_half
 from support.speech import write_audio
 
 ANA, BEN = {"ana": voice_vector(0)}, {"ben": voice_vector(1)}
@@ -70,6 +71,17 @@ def test_silence_has_no_segments(tmp_path: Path, samples: np.ndarray) -> None:
     found = track(tone_model(), path, ANA, True, Criterion())
     assert found.segments == []
     assert found.seconds == len(samples) / 16000
+
+
+def test_a_compressed_recording_that_is_cut_short_is_tracked_as_far_as_it_goes(
+    tmp_path: Path,
+) -> None:
+    """Its header claims 40 s, and its blocks would lie behind its end."""
+    speech = np.concatenate([speak(0, 12), pause(0.8), speak(1, 27)])
+    path = write_audio(tmp_path / "a.mp3", speech, subtype="MPEG_LAYER_III")
+    found = track(tone_model(), cut_in_half(path), ANA | BEN, False, Criterion())
+    assert speakers_of(found) == ["ana", "ben"]
+    assert 15 < found.segments[-1].end <= found.seconds < 25
 
 
 def test_a_score_may_be_the_threshold(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
+from deep_speaker.kaldi.audio import open_file
 from deep_speaker.tracking.regions import Region
 from deep_speaker.tracking.windows import WINDOWS_AT_ONCE, Windows, embed_regions
 from support.fake_voices import RATE, ToneEmbedder, speak, voice_vector
@@ -13,7 +13,7 @@ from support.speech import write_audio
 
 
 def embed(path: Path, regions: list[Region], embedder: ToneEmbedder) -> Windows:
-    with soundfile.SoundFile(path) as file:
+    with open_file(path) as file:
         return embed_regions(file, regions, embedder)
 
 

@@ -57,6 +57,23 @@ def test_a_finished_folder_holds_what_run_sh_needs(data_dir: Path, pretrained: P
     assert len(last.speakers) == last.loss["classes.weight"].shape[0] == 5  # 3 of 8 held out
 
 
+def test_files_of_other_programs_outlive_a_network(
+    data_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """But not the recipe's own, nor its x-vectors, which were of the network before."""
+    output = tmp_path / "pretraining"
+    for name in ("xvectors_train/plda", "xvectors_train/xvector.ark", "notes", "teachers"):
+        (output / name).parent.mkdir(exist_ok=True, parents=True)
+        (output / name).touch()
+    run(data_dir, output, TINY)
+    assert {path.name for path in output.iterdir()} == {
+        "initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard",
+        "xvectors_train", "notes",
+    }  # fmt: skip
+    assert [path.name for path in (output / "xvectors_train").iterdir()] == ["plda"]
+    assert any("kept notes, xvectors_train/plda, " in message for message in caplog.messages)
+
+
 def test_two_runs_give_identical_weights(data_dir: Path, pretrained: Path, tmp_path: Path) -> None:
     run(data_dir, tmp_path / "again")
     for name in ("initial.pt", "best.pt", "last.pt"):
@@ -71,10 +88,10 @@ def test_two_runs_give_identical_weights(data_dir: Path, pretrained: Path, tmp_p
 
 def test_a_new_run_replaces_the_finished_one(data_dir: Path, tmp_path: Path) -> None:
     run(data_dir, tmp_path / "run")
-    (tmp_path / "run/stray").touch()
+    (tmp_path / "run/teachers").touch()  # of a distillation, which this one is not
     run(data_dir, tmp_path / "run", make_experiment(seed=1))
     assert load_checkpoint(tmp_path / "run/last.pt").experiment["seed"] == 1
-    assert not (tmp_path / "run/stray").exists()
+    assert not (tmp_path / "run/teachers").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

@@ -54,8 +54,10 @@ EXPECTED = [Trial(FIRST, SECOND, True), Trial(FIRST, "id1.5-v-00002.5", False)]
         f"  nontarget {FIRST} id1.5/v/00002.5\n\n",
     ],
 )  # fmt: skip
-def test_published_forms_name_the_same_trials(lines: str, tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(lines)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_published_forms_name_the_same_trials(lines: str, mark: str, tmp_path: Path) -> None:
+    """With the byte order mark of Windows programs, too."""
+    (tmp_path / "list.txt").write_text(mark + lines, encoding="utf-8")
     assert import_trials(tmp_path / "list.txt", VOXCELEB) == EXPECTED
 
 

@@ -17,6 +17,11 @@ def test_lists_are_written_in_kaldi_s_form_and_read_back(tmp_path: Path) -> None
     assert read_trials(tmp_path / "trials") == trials
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_id(tmp_path: Path) -> None:
+    (tmp_path / "trials").write_text("\ufeffa b target\na c nontarget\n", encoding="utf-8")
+    assert read_trials(tmp_path / "trials") == [Trial("a", "b", True), Trial("a", "c", False)]
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

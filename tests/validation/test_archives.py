@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import kaldi_native_io
 import numpy as np
 import pytest
 
@@ -47,20 +48,32 @@ def compressed_nan(scp: Path) -> None:
     Path(path).write_bytes(data)
 
 
-double, integer = rewrite(lambda a: a.astype(float)), rewrite(lambda a: a[:, 0].astype(np.int32))
+def add(ending: str) -> Damage:
+    """A damage of the second entry: more at its end."""
+
+    def apply(scp: Path) -> None:
+        key, entry = list(read_table(scp).items())[1]
+        write_table(scp, read_table(scp) | {key: entry + ending})
+
+    return apply
+
+
+integer = rewrite(lambda a: a[:, 0].astype(np.int32))
 # Name, damage of its second object, words of the message.
 OF_ARKS: list[tuple[str, Damage, str]] = [
     ("plain/test/feats.scp", set_first(np.nan), "NaN .*stage 1"),
     ("plain/test/feats.scp", set_first(-np.inf), "NaN .*stage 1"),
     ("data/test/feats.scp", compressed_nan, "NaN .*stage 1"),
-    ("data/test/feats.scp", double, "double matrix.*float32"),
     ("data/test/feats.scp", integer, "integer vector.*float32"),
     ("data/test/feats.scp", truncate, r"damaged archive.* \d+: .*stage 1"),
+    ("data/test/feats.scp", add("[0:9]"), "utt2num_frames .*stage 1"),
+    ("data/test/feats.scp", add("[0:99]"), "no range .*stage 1"),
+    ("data/test/feats.scp", add("[:,0:62]"), "63 columns, .*64: .*stage 1"),
+    ("data/test/feats.scp", add(" |"), "a command, .*copy-feats[^:]*scp:[^:]*ark,scp:[^:]*$"),
     ("data/test/feats.scp", rewrite(lambda a: a[:-1]), "utt2num_frames .*stage 1"),
     ("data/test/feats.scp", rewrite(lambda a: a[:, 1:]), "63 columns, .*64: .*stage 1"),
     ("data/test/vad.scp", rewrite(lambda a: a[:-1]), r"\d+ frames, .*stage 1"),
     ("data/test/vad.scp", rewrite(lambda a: a.astype(np.int32)), "integer vector.*float32"),
-    ("data/test/vad.scp", double, "double vector, .*float32 vector"),
     ("data/test/vad.scp", set_first(0.5), "0 and 1: .*stage 1"),
     ("data/test/vad.scp", set_first(np.nan), "0 and 1: .*stage 1"),
     ("data/test/vad.scp", truncate, "damaged archive.*stage 1"),
@@ -91,3 +104,38 @@ def test_a_damaged_ark_is_named_by_the_line_that_names_it(
     place = re.escape(str(folder / name))
     with pytest.raises(ValueError, match=rf"^{place}, line 2: 'spk\d[^\n]*{words}"):
         validate(monkeypatch, folder / Path(name).parent)
+
+
+@pytest.mark.parametrize("method", ["kSpeechFeature", "kTwoByteAuto", "kOneByteAuto"])
+def test_features_as_kaldi_compresses_them_are_accepted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    scp = folder / "data/test/feats.scp"
+    table, number = ArchiveTable(scp), getattr(kaldi_native_io.CompressionMethod, method)
+    arrays = {key: table.rows(key) for key in table}
+    with kaldi_native_io.CompressedMatrixWriter(f"ark,scp:{folder}/k.ark,{scp}") as writer:
+        for key, array in arrays.items():
+            writer.write(key, array, number)
+    validate(monkeypatch, folder / "data/test")
+
+
+def test_double_arrays_are_accepted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "data/test/feats.scp",
+        "data/test/vad.scp",
+        "x/xvector.scp",
+        "x/xvector_crops.scp",
+    ):
+        rewrite(lambda array: array.astype(np.float64))(folder / name)
+    validate(monkeypatch, folder / "data/test", folder / "x")
+
+
+def test_parts_of_utterances_are_accepted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As subsegment_data_dir.sh leaves them: ranges, and the numbers of frames that they leave."""
+    data_dir = folder / "data/test"
+    for name in ("feats.scp", "vad.scp"):
+        entries = read_table(data_dir / name)
+        write_table(data_dir / name, {key: f"{entry}[2:11]" for key, entry in entries.items()})
+    write_table(data_dir / "utt2num_frames", dict.fromkeys(entries, 10))
+    write_table(data_dir / "utt2dur", dict.fromkeys(entries, 0.1))
+    validate(monkeypatch, data_dir)

@@ -80,6 +80,14 @@ DAMAGES = [
     ("wav.scp", "empty", lambda lines: []),
     ("utt2spk", "an odd space in an id", lambda lines: [lines[0].replace(" ", "\u3000")]),
     ("utt2spk", "two spaces", lambda lines: [lines[0], lines[1].replace(" ", "  "), *lines[2:]]),
+    *[
+        ("utt2spk", f"{blank!r} first", lambda lines, b=blank: [lines[0], b + lines[1], *lines[2:]])
+        for blank in (" ", "\t", "  ")
+    ],
+    *[
+        ("utt2spk", f"{blank!r} last", lambda lines, b=blank: [lines[0] + b, *lines[1:]])
+        for blank in (" ", "\t")
+    ],
     ("utt2spk", "CRLF", lambda lines: [f"{line}\r" for line in lines]),
     *[
         (name, f"{damage} more", lambda lines, damage=damage: [f"{lines[0]} {damage}", *lines[1:]])
@@ -192,3 +200,23 @@ def test_a_directory_written_by_kaldi_itself_is_accepted(folder: Path) -> None:
         (folder / name).write_text(text.replace(old, new), encoding="utf-8")
     assert kaldi_checks.validate(folder) == "valid"
     validate_data_dir(folder)
+
+
+@pytest.mark.parametrize("change", [lambda line: f" {line}", lambda line: f"\t{line} "])
+def test_blanks_around_a_line_are_taken_where_kaldi_takes_them(
+    folder: Path, change: Callable[[str], str]
+) -> None:
+    """In utt2spk only before a speaker's first line, where the order stays that of sort."""
+    for name in ("spk2utt", "wav.scp", "text", "utt2dur", "utt2num_frames", "spk2gender"):
+        edit(name, lambda lines: [*lines[:2], change(lines[2]), *lines[3:]])(folder)
+    edit("utt2spk", lambda lines: [f" {lines[0]}", *lines[1:]])(folder)
+    assert kaldi_checks.validate(folder) == "valid"
+    validate_data_dir(folder)
+
+
+@pytest.mark.parametrize("name", ALL_TABLES)
+def test_a_byte_order_mark_is_named_in_every_table(folder: Path, name: str) -> None:
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(f"\ufeff{text}", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"/{name}, line 1: a byte order mark, .*sed"):
+        validate_data_dir(folder)

@@ -40,6 +40,13 @@ def test_speakers_come_back_as_they_were_enrolled(store: SpeakerStore) -> None:
     assert (bo.model_id, bo.model_name) == ("0123456789abcdef", "models/small")
 
 
+def test_what_a_mac_writes_beside_a_speaker_is_nobody(store: SpeakerStore) -> None:
+    store.add("ana", random_unit(0)[None], ["1.wav"])
+    [path] = store.folder.glob("*.json")
+    path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7 a Mac's")
+    assert [speaker.name for speaker in store.speakers()] == ["ana"]
+
+
 def test_names_of_any_letters_have_safe_files_of_their_own(store: SpeakerStore) -> None:
     for seed, name in enumerate(NAMES):
         store.add(name, random_unit(seed)[None], ["a.wav"])

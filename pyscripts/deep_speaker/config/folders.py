@@ -3,8 +3,9 @@
 E/resolved.yaml       the experiment as it is asked for now, whole
 E/config.yaml         that by which its networks were trained
 E/<phase>/            checkpoints, logs; xvectors_<set>/ of data/<corpus>/<set>
+E/<phase>/plda/       the fitted PLDA in Kaldi's files; adapted_plda/ likewise
 E/scores/             <phase>.<trial list>.<back end>
-E/results.json, E/report.html
+E/results.json, E/results.txt, E/report.html
 E/log/                <stage>.<command>.log
 """
 
@@ -14,7 +15,10 @@ CONFIG = "config.yaml"
 RESOLVED = "resolved.yaml"
 SCORES = "scores"
 RESULTS = "results.json"
+TABLES = "results.txt"
 REPORT = "report.html"
+VECTORS = "xvector.ark"  # of an x-vector directory; what is made of x-vectors is made of this file
+ADAPTATION_XVECTORS = "xvectors_adaptation"  # of a phase, by the data directory to adapt to
 
 
 def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:
@@ -24,6 +28,11 @@ def xvector_dir(experiment_dir: Path, phase: str, data_dir: Path) -> Path:
     'exp/mine/small/finetuning/xvectors_test'
     """
     return experiment_dir / phase / f"xvectors_{data_dir.name}"
+
+
+def vectors_file(experiment_dir: Path, phase: str, data_dir: Path) -> Path:
+    """Return the archive of the x-vectors of a data directory by a phase."""
+    return xvector_dir(experiment_dir, phase, data_dir) / VECTORS
 
 
 def score_prefix(experiment_dir: Path, phase: str) -> Path:

@@ -9,8 +9,8 @@ from lhotse.utils import fastcopy
 from numpy.random import Generator
 
 from deep_speaker.config import AugmentedCopies
+from deep_speaker.copies.reading import as_read_here
 from deep_speaker.copies.sources import Sources
-from deep_speaker.corpora.manifests import as_recording
 from deep_speaker.kaldi.utterances import Utterance
 
 Choice = TypeVar("Choice")
@@ -42,7 +42,7 @@ def reverberate(
     cut: Cut, original: Utterance, sources: Sources, options: AugmentedCopies, rng: Generator
 ) -> Cut:
     """Reverberate by a room's impulse response from the direct sound on, and keep the power."""
-    room = as_recording(choose(sources.reverberation, rng))
+    room = as_read_here(choose(sources.reverberation, rng))
     if room.sampling_rate != cut.sampling_rate:
         room = room.resample(cut.sampling_rate)
     return cut.reverb_rir(room, affix_id=False)
@@ -127,18 +127,21 @@ MIXERS: dict[str, Mixer] = {
 
 def label(cut: Cut, copy: Utterance) -> Cut:
     """Give a cut the id of its copy, with speaker and text as a supervision."""
+    speech = cut if isinstance(cut, MonoCut) else cut.tracks[0].cut
     segment = SupervisionSegment(
-        copy.id, copy.id, 0, copy.duration, 0, copy.text, speaker=copy.speaker, gender=copy.sex
-    )
-    if isinstance(cut, MonoCut):
+        copy.id, copy.id, 0, copy.duration, speech.channel, copy.text,
+        speaker=copy.speaker, gender=copy.sex,
+    )  # fmt: skip
+    if speech is cut:
         return fastcopy(cut, id=copy.id, supervisions=[segment])
     first = fastcopy(cut.tracks[0], cut=fastcopy(cut.tracks[0].cut, supervisions=[segment]))
     return fastcopy(cut, id=copy.id, tracks=[first, *cut.tracks[1:]])
 
 
 def as_cut(utterance: Utterance, sampling_rate: int) -> MonoCut:
-    """Return the first channel of an utterance, or of its segment, as a cut of Lhotse."""
+    """Return an utterance, the channel of it that is heard, as a cut of Lhotse."""
     start = utterance.segment.start if utterance.segment else 0
     end = min(start + utterance.duration, utterance.info.duration)  # some segments reach past it
-    cut = MonoCut(utterance.id, start, end - start, 0, recording=as_recording(utterance))
+    recording = as_read_here(utterance)
+    cut = MonoCut(utterance.id, start, end - start, utterance.channel, recording=recording)
     return cut if utterance.info.sampling_rate == sampling_rate else cut.resample(sampling_rate)

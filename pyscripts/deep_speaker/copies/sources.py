@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.copies import simulation
+from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.corpora.recordings import read_infos
 from deep_speaker.kaldi.data_dir import read_utterances
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import AUDIO_SUFFIXES, wav_entry
+from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system.processes import map_in_processes
 
 SHORTEST_S = 0.1  # of a recording that is added to speech
@@ -134,9 +135,8 @@ def read_folder(
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"{option} {folder}: no such folder")
-        files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-        paths = sorted(path.absolute() for path in files)
-        for path, info in read_infos(paths, num_jobs):
+        tree = AudioFolder(folder.absolute())
+        for path, info in read_infos(tree.audio(tree.survey([tree.root])), num_jobs):
             if info.duration >= shortest:
                 found.append(Utterance(str(path), str(path), wav_entry(path, info), info))
         if not found:
@@ -146,7 +146,8 @@ def read_folder(
 
 def draw_babble(train_dir: Path, seed: int, num_jobs: int) -> dict[str, list[Utterance]]:
     """Draw some training utterances, by speaker; the choice depends on the seed and ids alone."""
-    usable = (item for item in read_utterances(train_dir, num_jobs) if item.duration >= SHORTEST_S)
+    utterances = read_utterances(train_dir, num_jobs, decoded=True)
+    usable = (item for item in utterances if item.duration >= SHORTEST_S)
     chosen = heapq.nsmallest(
         MAX_BABBLE, usable, key=lambda item: generator_of(seed, item.id).random()
     )

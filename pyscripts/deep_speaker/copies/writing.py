@@ -26,6 +26,7 @@ from tqdm import tqdm
 from deep_speaker.config import AugmentedCopies, Experiment
 from deep_speaker.copies.joining import make_record, write_record
 from deep_speaker.copies.mixing import cut_of_copy, label
+from deep_speaker.copies.reading import load_cut, with_commands
 from deep_speaker.copies.sources import Sources, find_sources, generator_of
 from deep_speaker.corpora.manifests import manifest_path, write_manifests
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
@@ -168,7 +169,7 @@ def _make_all_copies(train_dir: Path, plan: Plan, num_jobs: int) -> Iterator[Utt
 
 def _batches(train_dir: Path, num_jobs: int) -> Iterator[list[Utterance]]:
     yield []  # the processes start with this batch, before the threads that read headers
-    utterances = read_utterances(train_dir, num_jobs)
+    utterances = read_utterances(train_dir, num_jobs, decoded=True)
     items = iter(tqdm(utterances, "copies", unit="utt", disable=None, leave=False))
     while batch := list(islice(items, BATCH)):
         yield batch
@@ -225,7 +226,7 @@ def _fit_length(samples: np.ndarray, original: Utterance, sampling_rate: int) ->
 def _write_copy(
     cut: Cut, original: Utterance, kind: str, copy_id: str, speaker: str, plan: Plan
 ) -> Copy:
-    samples = cut.load_audio()[0]
+    samples = load_cut(cut)
     if kind in SUFFIXES:
         samples = _fit_length(samples, original, plan.sampling_rate)
     peak = float(np.abs(samples).max())
@@ -241,6 +242,6 @@ def _write_copy(
     utterance = Utterance(
         copy_id, speaker, str(plan.folder / place), info, original.sex, original.text
     )
-    line = json.dumps(label(cut, utterance).to_dict(), ensure_ascii=False)
+    line = json.dumps(with_commands(label(cut, utterance).to_dict()), ensure_ascii=False)
     line = line.replace(str(plan.partial_folder), str(plan.folder))
     return Copy(utterance, original.id, kind, line, peak > 1)

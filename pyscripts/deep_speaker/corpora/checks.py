@@ -1,14 +1,11 @@
 """Checks of two sets, before one may train and the other test (stage 0)."""
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
-
+from deep_speaker.corpora.shared_audio import check_shared_audio
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import file_of_entry
 
 REPLACED = ("train", "test", "manifests")
 
@@ -18,6 +15,7 @@ def check_sets(
     train: Iterable[Utterance] | None,
     test: Iterable[Utterance],
     closed_set: bool = False,
+    own_trials: bool = False,
 ) -> None:
     """Check that two sets may train and test, and lie outside the folders that get their tables.
 
@@ -25,11 +23,11 @@ def check_sets(
         train, test: in the order of their ids; the same at every iteration. Without `train` there
             is a test set alone.
         closed_set: test speakers may train too.
+        own_trials: the test set has trials of its own, see `check_shared_audio`.
 
     Raises:
         ValueError: a set is empty, an id comes twice, ids and speakers do not sort alike, a
-            speaker is in both sets, or the audio of a training speaker is another speaker's too;
-            or, of a closed set, audio trains and tests.
+            speaker is in both sets, or audio is shared as `check_shared_audio` refuses it.
     """
     speakers: dict[str, set[str]] = {"train": set()}
     for name, utterances in (("train", train), ("test", test)):
@@ -42,7 +40,7 @@ def check_sets(
             f"{len(shared)} speakers are in both train and test, first {min(shared)!r}: "
             "verification is tested on unseen speakers, so remove or rename them in one"
         )
-    _check_audio(output, () if train is None else train, test, closed_set)
+    check_shared_audio(() if train is None else train, test, own_trials, _make_place_check(output))
 
 
 def check_no_train(output: Path) -> None:
@@ -92,74 +90,16 @@ def check_source(output: Path, folder: Path | None) -> None:
         raise ValueError(f"{folder} lies in {output}, which stage 0 writes: choose another --name")
 
 
-def _check_audio(
-    output: Path, train: Iterable[Utterance], test: Iterable[Utterance], closed_set: bool
-) -> None:
-    """Refuse audio in the folders that are replaced, or of a training speaker and another one.
-
-    Of a closed set, also refuse audio that both trains and tests. Two test speakers may share
-    audio: corpora have trials of their own. Audio is compared by hashes, 16 bytes an utterance;
-    only utterances that share one are compared in full.
-    """
-    trained, tested = _hash_audio(output, train), _hash_audio(output, test)
-    hashes = np.concatenate([trained, tested])
-    hashes.sort(order=("audio", "speaker"))
-    before, after = hashes[:-1], hashes[1:]
-    differs = (before["audio"] == after["audio"]) & (before["speaker"] != after["speaker"])
-    suspects = set(after["audio"][differs].tolist())
-    if closed_set:
-        suspects |= set(np.intersect1d(trained["audio"], tested["audio"]).tolist())
-    owners: dict[str, list[Utterance]] = {}
-    for utterances, trains in ((train, True), (test, False)) if suspects else ():
-        for item in utterances:
-            audio = _audio(item)
-            if hash(audio) not in suspects:
-                continue
-            for owner in owners.get(audio, ()):
-                same = owner.speaker == item.speaker and (trains or not closed_set)
-                if not same and _overlap(owner, item):
-                    raise ValueError(
-                        f"{audio} is in the training set as {owner.id!r}, and is {item.id!r} too: "
-                        "remove one of the two"
-                    )
-            if trains:
-                owners.setdefault(audio, []).append(item)
-
-
-def _hash_audio(output: Path, utterances: Iterable[Utterance]) -> np.ndarray:
+def _make_place_check(output: Path) -> Callable[[str], None]:
+    """Make a function that refuses audio in the folders that stage 0 replaces."""
     places = "|".join(re.escape(str((output / name).resolve())) for name in REPLACED)
     replaced = re.compile(rf"({places})([/\s'\"|;&]|$)")  # in commands too
 
-    def hashes() -> Iterator[tuple[int, int]]:
-        for item in utterances:
-            audio = _audio(item)
-            if replaced.search(audio):
-                raise ValueError(
-                    f"{audio} lies in {output}, where stage 0 replaces {', '.join(REPLACED)}: move "
-                    "the audio"
-                )
-            yield hash(audio), hash(item.speaker)
+    def check(audio: str) -> None:
+        if replaced.search(audio):
+            raise ValueError(
+                f"{audio} lies in {output}, where stage 0 replaces {', '.join(REPLACED)}: move the "
+                "audio"
+            )
 
-    return np.fromiter(hashes(), [("audio", "i8"), ("speaker", "i8")])
-
-
-def _overlap(first: Utterance, second: Utterance) -> bool:
-    """Tell whether utterances of one recording have some of it in common."""
-    if first.segment is None or second.segment is None:
-        return True
-    start = max(first.segment.start, second.segment.start)
-    return start < min(first.segment.end, second.segment.end)
-
-
-def _audio(item: Utterance) -> str:
-    """Return the same text for the same recording: its file without links, or its command."""
-    path = file_of_entry(item.entry)
-    if path is None:
-        return item.entry
-    path = _resolve(path.parent) / path.name
-    return str(path.resolve() if path.is_symlink() else path)
-
-
-@lru_cache(maxsize=1024)  # files of a folder come together
-def _resolve(folder: Path) -> Path:
-    return folder.resolve()
+    return check

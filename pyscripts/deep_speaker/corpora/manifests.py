@@ -18,12 +18,15 @@ from lhotse import (
     SupervisionSet,
 )
 from lhotse.cut import Cut
+from lhotse.utils import compute_num_frames, fastcopy
 
 from deep_speaker.config import Features as FeatureConfig
+from deep_speaker.kaldi.audio_commands import printing_command
 from deep_speaker.kaldi.data_dir import iterate_segments
+from deep_speaker.kaldi.lengths import Lengths
 from deep_speaker.kaldi.tables import iterate_table, read_table
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, file_of_entry
+from deep_speaker.kaldi.wav_entries import channel_of_entry, file_of_entry
 from deep_speaker.system.files import replacing_path
 
 # Front ends' names in feature manifests.
@@ -85,16 +88,18 @@ def _iterate_recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
 
 
 def as_recording(utterance: Utterance) -> Recording:
-    """Describe the whole recording of an utterance to Lhotse.
+    """Describe the whole recording of an utterance to Lhotse, with all its channels.
 
-    Files that libsndfile cannot decode are read through the command of wav.scp, by a shell.
+    What libsndfile cannot read as a file is read through a command, by a shell.
     """
     info = utterance.info
     channels = list(range(info.num_channels))
-    path = file_of_entry(utterance.entry)
-    if path is None or path.suffix.lower() in FFMPEG_SUFFIXES:
-        source = AudioSource("command", channels, utterance.entry.removesuffix("|").strip())
+    command = printing_command(utterance.entry, info)
+    if command:
+        source = AudioSource("command", channels, command)
     else:
+        path = file_of_entry(utterance.entry)
+        assert path is not None
         source = AudioSource("file", channels, str(path.absolute()))
     return Recording(
         id=utterance.recording,
@@ -112,7 +117,7 @@ def _as_supervision(utterance: Utterance) -> SupervisionSegment:
         recording_id=utterance.recording,
         start=utterance.segment.start if utterance.segment else 0,
         duration=utterance.duration,
-        channel=0,
+        channel=utterance.channel,
         text=utterance.text,
         speaker=utterance.speaker,
         gender=utterance.sex,
@@ -124,8 +129,9 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
 
     Lhotse reads those through kaldi_native_io. A data directory without manifests gets none.
     Lhotse checks that the duration fits the number of frames: where a front end does not count
-    frames as Kaldi and Lhotse do, the duration is that of the frames, up to a frame longer than the
-    audio or a few shorter.
+    frames as Kaldi and Lhotse do, or resampling and the ends of a segment round the number of
+    samples, the duration is that of the frames, up to a frame longer than the audio or a few
+    shorter.
     """
     if not manifest_path(data_dir, "recordings").is_file():
         return
@@ -134,6 +140,8 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     segments = (
         dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
     )
+    entries = iterate_table(data_dir / "wav.scp")
+    channels = {recording: channel_of_entry(entry) for recording, entry in entries}
     features = (
         Features(
             type=TYPES[config.front_end],
@@ -142,20 +150,56 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             frame_shift=config.frame_shift_ms / 1000,
             sampling_rate=config.sampling_rate,
             start=segments[key].start if key in segments else 0,
-            duration=(
-                float(durations[key])
-                if config.front_end == "kaldi"
-                else int(num_frames[key]) * config.frame_shift_ms / 1000
-            ),
+            duration=_duration(float(durations[key]), int(num_frames[key]), config),
             storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
             storage_path=entry,
             storage_key=key,
             recording_id=segments[key].recording if key in segments else key,
-            channels=0,
+            channels=channels[segments[key].recording if key in segments else key],
         )
         for key, entry in iterate_table(data_dir / "feats.scp")
     )
     _write_manifest(FeatureSet, features, manifest_path(data_dir, "features"))
+
+
+def _duration(seconds: float, num_frames: int, config: FeatureConfig) -> float:
+    """Return the duration of an utterance, or of its frames where Lhotse would count others."""
+    shift = config.frame_shift_ms / 1000
+    expected = compute_num_frames(seconds, shift, config.sampling_rate)
+    return seconds if config.front_end == "kaldi" and expected == num_frames else num_frames * shift
+
+
+def correct_manifests(data_dir: Path, lengths: Lengths) -> None:
+    """Write decoded lengths into the recordings and supervisions of a data directory."""
+    paths = [manifest_path(data_dir, kind) for kind in ("recordings", "supervisions")]
+    if not (lengths.recordings or lengths.cut) or not all(path.is_file() for path in paths):
+        return
+    recordings = RecordingSet.from_jsonl_lazy(paths[0])
+    _write_manifest(
+        RecordingSet, (_correct_recording(item, lengths) for item in recordings), paths[0]
+    )
+    whole = not (data_dir / "segments").is_file()
+    supervisions = SupervisionSet.from_jsonl_lazy(paths[1])
+    corrected = (_correct_supervision(item, lengths, whole) for item in supervisions)
+    _write_manifest(SupervisionSet, corrected, paths[1])
+
+
+def _correct_recording(item: Recording, lengths: Lengths) -> Recording:
+    if item.id not in lengths.recordings:
+        return item
+    count, rate = lengths.recordings[item.id]
+    return fastcopy(item, num_samples=count, sampling_rate=rate, duration=count / rate)
+
+
+def _correct_supervision(
+    item: SupervisionSegment, lengths: Lengths, whole: bool
+) -> SupervisionSegment:
+    if item.id in lengths.cut:
+        return fastcopy(item, duration=lengths.cut[item.id] - item.start)
+    if whole and item.recording_id in lengths.recordings:
+        count, rate = lengths.recordings[item.recording_id]
+        return fastcopy(item, duration=count / rate)
+    return item
 
 
 def remove_from_manifests(data_dir: Path, unwanted: set[str]) -> None:

@@ -52,5 +52,6 @@ def _values(item: Utterance) -> tuple:
     """Return all but the id; `astuple` of all of it takes ten times as long."""
     segment = astuple(item.segment) if item.segment else None
     info = item.info
-    header = (info.sampling_rate, info.num_samples, info.num_channels, info.format, info.subtype)
+    form = (info.format, info.subtype, info.plain)
+    header = (info.sampling_rate, info.num_samples, info.num_channels, *form)
     return item.speaker, item.entry, header, item.sex, item.text, segment

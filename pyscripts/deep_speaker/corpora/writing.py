@@ -53,7 +53,8 @@ def write_corpus(
         locked(options.output),
         sorted_sets(options.output, train, test) as (train_set, test_set),
     ):
-        check_sets(options.output, train_set, test_set, closed_set)
+        own_trials = bool(trial_lists or options.trial_lists)
+        check_sets(options.output, train_set, test_set, closed_set, own_trials)
         utt2spk = {item.id: item.speaker for item in test_set}
         lists, known = gather_lists(
             options, utt2spk, trial_lists or {}, models or {}, one_kind=train is None

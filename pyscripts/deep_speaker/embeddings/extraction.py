@@ -16,13 +16,12 @@ from deep_speaker.corpora.speaker_splits import find_originals, original_speaker
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.embeddings.unit_length import average
-from deep_speaker.embeddings.xvectors import fill_xvectors, write_crops
+from deep_speaker.embeddings.xvectors import fill_xvectors, replacing_xvectors, write_crops
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
-from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
@@ -106,7 +105,7 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         network, reader = open_extractor(extractor)
         results = embed_in_batches(network, reader, utt2spk, extractor.device)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
-    with replacing_directory(output) as partial:
+    with replacing_xvectors(output, [extractor.checkpoint]) as partial:
         if "crop_distance" in extractor.experiment.scoring.backends:
             vectors = write_crops(partial, output, bar)
         else:
@@ -148,6 +147,7 @@ def check_unseen(checkpoint: Checkpoint, data_dir: Path, utt2spk: Mapping[str, s
     if seen and not speakers >= trained:
         raise ValueError(
             f"{data_dir}: {len(seen)} of its {len(speakers)} speakers, first {min(seen)!r}, are "
-            f"among the {len(trained)} that trained the network; the data were prepared anew "
-            f"since: {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}"
+            f"among the {len(trained)} that trained the network. Where the data were prepared "
+            f"anew since, {stages_again(Stage.PRETRAINING, Stage.EMBEDDINGS)}; where other speech "
+            "is judged (--experiment), leave them out, or rename them if they are other people"
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.folders import VECTORS
 from deep_speaker.embeddings.held_out import read_held_out_list
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
@@ -36,7 +37,8 @@ def fuse_xvectors(
             f"{folders[0]}: {min(unknown)!r} is not in {data_dir}: name the data directory that "
             "was embedded there"
         )
-    write_xvectors(output, embeddings, utt2spk, read_common_held_out(folders))
+    made_of = [path for folder in folders if (path := folder / VECTORS).is_file()]
+    write_xvectors(output, embeddings, utt2spk, read_common_held_out(folders), made_of)
     logging.info("%d utterances of %d systems: %s", len(embeddings), len(folders), method)
 
 

@@ -1,18 +1,56 @@
 """X-vector directories in Kaldi's form."""
 
-from collections.abc import Iterable, Mapping
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.folders import VECTORS
 from deep_speaker.config.stages import Stage
-from deep_speaker.embeddings.held_out import write_held_out
+from deep_speaker.embeddings.held_out import HELD_OUT_FILE, write_held_out
 from deep_speaker.embeddings.unit_length import at_unit_length, average
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
 from deep_speaker.kaldi.data_dir import write_spk2utt
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.origins import RECORD, content_sum, keep_foreign, note_origins
+
+# What stage 4 writes into an x-vector directory. Other files there are of later stages, which
+# record them (see `system.origins`), or of other programs.
+OWN_FILES = frozenset(
+    (
+        *(f"{name}.{kind}" for name in ("xvector", "spk_xvector", "xvector_crops")
+          for kind in ("ark", "scp")),
+        "num_utts.ark", "spk2utt", HELD_OUT_FILE, RECORD,
+    )
+)  # fmt: skip
+
+
+@contextmanager
+def replacing_xvectors(output: Path, made_of: Iterable[Path]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of an x-vector directory, see `system.files`.
+
+    Files of other programs stay in the directory, with a warning: they are of the vectors before.
+
+    Args:
+        made_of: the files that the vectors are made of, such as a checkpoint.
+    """
+    with replacing_directory(output) as partial:
+        yield partial
+        old, new = output / VECTORS, partial / VECTORS
+        kept = keep_foreign(output, partial, OWN_FILES)
+        if old.is_file() and content_sum(old) == content_sum(new):
+            shutil.copystat(old, new)  # since when they are as they are
+        elif kept:
+            logging.warning(
+                "%s: kept %s, which other programs made of earlier x-vectors: make them anew, or "
+                "remove them", output, ", ".join(kept),
+            )  # fmt: skip
+        note_origins([new], made_of)
 
 
 def write_crops(
@@ -34,6 +72,7 @@ def write_xvectors(
     embeddings: Mapping[str, np.ndarray],
     utt2spk: Mapping[str, str],
     held_out: Iterable[str] = (),
+    made_of: Iterable[Path] = (),
 ) -> None:
     """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, all or none.
 
@@ -41,8 +80,9 @@ def write_xvectors(
 
     Args:
         held_out: speakers of a training set who did not train; listed where there are any.
+        made_of: see `replacing_xvectors`.
     """
-    with replacing_directory(output) as partial:
+    with replacing_xvectors(output, made_of) as partial:
         fill_xvectors(partial, output, embeddings, utt2spk, held_out)
 
 
@@ -80,7 +120,18 @@ def fill_xvectors(
 
 
 def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
-    """Return the vectors of an x-vector directory's utterances, at unit length, float32.
+    """Return the vectors of an x-vector directory's utterances, at unit length.
+
+    See `read_vectors`.
+    """
+    vectors = read_vectors(folder)
+    for row in vectors.values():
+        row[:] = at_unit_length(row)
+    return vectors
+
+
+def read_vectors(folder: Path) -> dict[str, np.ndarray]:
+    """Return the vectors of an x-vector directory's utterances as they are, float32.
 
     They are rows of one matrix, so that memory holds a million of them once.
 
@@ -99,5 +150,5 @@ def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:
                 f"{table.scp}: {key!r} has shape {vector.shape}, {keys[0]!r} {row.shape}: "
                 f"{Stage.EMBEDDINGS.again}"
             )
-        row[:] = at_unit_length(vector)
+        row[:] = vector
     return dict(zip(keys, matrix, strict=True))

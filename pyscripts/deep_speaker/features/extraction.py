@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
+from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
-from deep_speaker.features import front_ends, voice_activity
+from deep_speaker.features import front_ends, silence, voice_activity
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
+from deep_speaker.kaldi.lengths import Lengths, correct_tables
 from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_table
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.durability import sync_tree
@@ -21,7 +22,6 @@ from deep_speaker.system.processes import map_in_processes
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
 
-SILENT = "silent: no voiced frame"
 # In the order in which they take their names: without the last, stage 1 has not ended.
 TABLES = ("utt2num_frames", "vad.scp", "utt_cmvn.scp", "feats.scp")
 
@@ -33,7 +33,8 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     compute-cmvn-stats computes them: rows (sum..., count) and (sum of squares..., 0).
 
     Utterances that cannot be decoded, are shorter than a frame, or have no voiced frame are listed
-    in `bad_utterances`, and leave the directory's tables, trials and manifests.
+    in `bad_utterances`, and leave the directory's tables, trials and manifests. Where recordings
+    hold more or less than the tables say, tables and manifests are corrected.
 
     Raises:
         ValueError: too many are bad (see `check_bad_items`), or most are silent; nothing is
@@ -55,6 +56,10 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         for table in tables:  # these point into the arks that are replaced now
             table.unlink(missing_ok=True)
         write_options(folder, experiment)
+    lengths = Lengths()
+    for shard in shards:
+        lengths.update(shard.lengths)
+    log_corrections(folder, lengths, recordings)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
         "%s: features of %d utterances, %.2f h",
@@ -62,12 +67,20 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         sum(len(shard.num_frames) for shard in shards),
         num_frames * experiment.features.frame_shift_ms / 3.6e6,
     )
-    if unwanted:  # wav.scp last: the next run then completes an interrupted removal
-        remove_from_trials(folder, unwanted)
-        manifests.remove_from_manifests(folder, unwanted)
-        data_dir.remove_from_tables(folder, unwanted)
+    manifests.correct_manifests(folder, lengths)
+    correct_tables(folder, lengths)
+    if unwanted:
+        remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+
+
+def remove_utterances(folder: Path, unwanted: set[str]) -> None:
+    """Drop utterances from the trials, manifests and tables of a data directory."""
+    remove_from_trials(folder, unwanted)
+    manifests.remove_from_manifests(folder, unwanted)
+    # wav.scp last: the next run then completes an interrupted removal
+    data_dir.remove_from_tables(folder, unwanted)
 
 
 def _report(
@@ -76,48 +89,41 @@ def _report(
     """Log the notices; list, log and return the utterances to remove."""
     notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
-        logging.info("%s: %d of %d files %s", folder, count, len(recordings), notice)
-    num_cut = sum(shard.num_cut for shard in shards)
-    if num_cut:
-        logging.info("%s: %d segments end after their recording, and are cut", folder, num_cut)
+        logging.info("%s: %d of %d recordings %s", folder, count, len(recordings), notice)
     bad = dict(sorted(item for shard in shards for item in shard.bad.items()))
-    silent = dict.fromkeys((key for shard in shards for key in shard.silent), SILENT)
+    found = dict(sorted(item for shard in shards for item in shard.silent.items()))
+    silent = silence.leave_out_taken(found, recordings)
     listed = folder / "bad_utterances"
     # Utterances that an earlier run removed are no longer in the tables, and stay listed.
     keys = {key for recording in recordings for key, _ in recording.utterances}
     earlier = {k: reason for k, reason in read_optional_table(listed).items() if k not in keys}
     if earlier or bad or silent:
-        write_table(listed, earlier | bad | silent)
+        reasons = {key: silence.describe(channels) for key, channels in silent.items()}
+        write_table(listed, earlier | bad | reasons)
     else:
         listed.unlink(missing_ok=True)
     remedy = f"mend or remove the files listed in {listed}, then {Stage.PREPARATION.again}"
     check_bad_items(bad, len(keys), "utterances", remedy)
-    _check_silent(folder, len(silent), len(keys), options)
+    silence.check_silent(folder, silent, len(keys), options)
     if (folder / "segments").is_file():  # an interrupted removal may have stopped behind these
         return bad.keys() | silent.keys() | earlier.keys()
     return bad.keys() | silent.keys()
 
 
-def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceActivity) -> None:
-    """Log how many utterances are silent; refuse a majority, which is no chance."""
-    if 2 * num_silent > total:
-        if isinstance(options, Trimming):  # it goes by ranks: a higher level changes none
-            remedy = (
-                "they are digital silence, at one level for long (clipped, or too faint for "
-                "their bits), or a few samples long: remove the files listed in "
-                f"{folder}/bad_utterances, then {Stage.PREPARATION.again}"
-            )
-        else:
-            remedy = (
-                "raise the level of the recordings, or lower energy_threshold or energy_mean_scale "
-                "of voice_activity in the config"
-            )
-        raise ValueError(f"{folder}: {num_silent} of {total} utterances are silent: {remedy}")
-    if num_silent:
+def log_corrections(folder: Path, lengths: Lengths, recordings: list[Recording]) -> None:
+    """Log where tables and manifests are corrected to what is decoded."""
+    if lengths.recordings:
+        first = min(lengths.recordings)
+        count, rate = lengths.recordings[first]
+        claimed = next(recording.seconds for recording in recordings if recording.id == first)
         logging.warning(
-            "%s: %d of %d utterances are silent and left out, see bad_utterances",
-            folder, num_silent, total,
+            "%s: %d of %d recordings are shorter or longer than stage 0 found them, first %s with "
+            "%.3f s instead of %.3f: tables and manifests are corrected",
+            folder, len(lengths.recordings), len(recordings), first, count / rate, claimed,
         )  # fmt: skip
+    if lengths.cut:
+        cut = len(lengths.cut)
+        logging.info("%s: %d segments end after their recording, and are cut", folder, cut)
 
 
 def _write_tables(files: Sequence[IO[str]], shards: list[Shard]) -> None:

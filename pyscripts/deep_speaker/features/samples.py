@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from deep_speaker.features.shards import read_recordings
 from deep_speaker.kaldi.audio import open_audio, read_samples
-from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.kaldi.audio_files import AudioFile
+from deep_speaker.kaldi.wav_entries import archive_of_entry, file_of_entry
 
 
 class SampleSource:
@@ -27,7 +27,7 @@ class SampleSource:
             for utterance, segment in recording.utterances
         }
         self._entry = ""
-        self._file: soundfile.SoundFile | None = None
+        self._file: AudioFile | None = None
 
     def in_order(self, utterances: Iterable[str]) -> list[str]:
         """Sort utterances so that those of a recording follow one another."""
@@ -40,7 +40,8 @@ class SampleSource:
         Its entry of wav.scp and segment, and the size and time of the file behind the entry.
         """
         entry, segment = self._places[utterance]
-        path = file_of_entry(entry)
+        archived = archive_of_entry(entry)
+        path = archived[0] if archived else file_of_entry(entry)
         state = path.stat() if path and path.is_file() else None
         return repr((entry, segment, state and (state.st_size, state.st_mtime_ns)))
 
@@ -60,7 +61,7 @@ class SampleSource:
                 "sample_crops, or set extraction.method to crops, which reads the features alone"
             ) from error
 
-    def _open(self, entry: str) -> soundfile.SoundFile:
+    def _open(self, entry: str) -> AudioFile:
         """Open a recording, or return it if it is the last that was opened."""
         if self._file is None or entry != self._entry:
             if self._file is not None:

@@ -1,6 +1,8 @@
 """Shards: the share of one process in stage 1, from recordings to arks."""
 
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,20 +14,29 @@ from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
-from deep_speaker.kaldi.audio import info_of, open_audio, read_samples
+from deep_speaker.kaldi.audio import open_audio, read_samples
+from deep_speaker.kaldi.audio_bytes import UNKNOWN
+from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.kaldi.data_dir import iterate_segments
+from deep_speaker.kaldi.lengths import Lengths, differs, read_durations
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment
-from deep_speaker.kaldi.wav_entries import AudioInfo
 
 ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}
 
 
 @dataclass(slots=True)
 class Recording:
-    """An entry of wav.scp, and its utterances with their segments; None: the whole recording."""
+    """An entry of wav.scp, and its utterances with their segments; None: the whole recording.
 
+    Attributes:
+        seconds: its length, as stage 0 found it; None: the directory does not say.
+        utterances: by the beginnings of their segments, so that the audio is read in order.
+    """
+
+    id: str
     entry: str
+    seconds: float | None
     utterances: list[tuple[str, Segment | None]]
 
 
@@ -37,24 +48,28 @@ class Shard:
         scps: entries by name of `ARCHIVES`, then by utterance.
         num_frames: by utterance.
         bad: reasons by utterance.
-        silent: utterances without a voiced frame.
-        notices: numbers of files by what is worth knowing about their form.
-        num_cut: segments that end after their recording.
+        silent: utterances without a voiced frame, each with the other channels of its recording
+            that have some, from 1.
+        notices: numbers of recordings by what is worth knowing about their form.
+        lengths: what is decoded, where the tables say otherwise.
     """
 
     scps: dict[str, dict[str, str]] = field(default_factory=dict)
     num_frames: dict[str, int] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
-    silent: list[str] = field(default_factory=list)
+    silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
-    num_cut: int = 0
+    lengths: Lengths = field(default_factory=Lengths)
 
 
 def read_recordings(folder: Path) -> list[Recording]:
     """Read the recordings of a data directory with their utterances, by `segments` if there."""
-    entries = read_table(folder / "wav.scp")
+    entries, durations = read_table(folder / "wav.scp"), read_durations(folder)
     if not (folder / "segments").is_file():
-        return [Recording(entry, [(key, None)]) for key, entry in entries.items()]
+        return [
+            Recording(key, entry, durations.get(key), [(key, None)])
+            for key, entry in entries.items()
+        ]
     recordings: dict[str, Recording] = {}
     for key, segment in iterate_segments(folder / "segments"):
         if segment.recording not in entries:
@@ -62,8 +77,12 @@ def read_recordings(folder: Path) -> list[Recording]:
                 f"{folder}/segments: {key!r} lies in {segment.recording!r}, which wav.scp lacks: "
                 "remove its line, or add the recording"
             )
-        recording = Recording(entries[segment.recording], [])
-        recordings.setdefault(segment.recording, recording).utterances.append((key, segment))
+        name = segment.recording
+        if name not in recordings:
+            recordings[name] = Recording(name, entries[name], durations.get(name), [])
+        recordings[name].utterances.append((key, segment))
+    for recording in recordings.values():
+        recording.utterances.sort(key=lambda item: item[1].start if item[1] else 0.0)
     return list(recordings.values())
 
 
@@ -108,25 +127,69 @@ def _write_recording(
         shard.bad.update((key, str(error)) for key, _ in recording.utterances)
         return
     rate = experiment.features.sampling_rate
+    silent = []
     with file:
+        shard.notices.update(_notices(file, rate))
         for key, segment in recording.utterances:
-            start, end = (segment.start, segment.end) if segment else (0.0, None)
             try:
-                samples = read_samples(file, rate, start, end)
-                frames, voiced = analyse(samples, experiment)
+                frames, voiced = analyse(
+                    _read_utterance(file, recording, segment, rate), experiment
+                )
             except ValueError as error:
                 shard.bad[key] = str(error)
                 continue
             if not voiced.any():
-                shard.silent.append(key)
+                silent.append((key, segment))
                 continue
             shard.num_frames[key] = len(frames)
-            shard.num_cut += int((end or 0) * file.samplerate) > file.frames
+            if segment and int(segment.end * file.samplerate) > file.claimed:
+                shard.lengths.cut[key] = file.claimed / file.samplerate
             writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
             writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
-        if any(key in shard.num_frames for key, _ in recording.utterances):
-            shard.notices.update(_notices(info_of(file), rate))
+        used = any(key in shard.num_frames for key, _ in recording.utterances)
+        known = used and file.claimed < UNKNOWN
+        if known and differs(recording.seconds, file.claimed, file.samplerate):
+            shard.lengths.recordings[recording.id] = (file.claimed, file.samplerate)
+        shard.silent.update(_find_voiced_channels(file, recording, silent, experiment))
+
+
+def _read_utterance(
+    file: AudioFile, recording: Recording, segment: Segment | None, rate: int
+) -> np.ndarray:
+    """Read an utterance's samples; all of a recording, if stage 0 gave all of it to the segment."""
+    if segment is None:
+        return read_samples(file, rate)
+    try:
+        return read_samples(file, rate, segment.start, segment.end)
+    except ValueError:
+        if segment.start or f"{segment.end:.6f}" != f"{recording.seconds or 0:.6f}":
+            raise
+        return read_samples(file, rate)
+
+
+def _find_voiced_channels(
+    file: AudioFile,
+    recording: Recording,
+    silent: Sequence[tuple[str, Segment | None]],
+    experiment: Experiment,
+) -> dict[str, tuple[int, ...]]:
+    """Find, for silent utterances of an open recording, the other channels with a voiced frame."""
+    found: dict[str, list[int]] = {key: [] for key, _ in silent}
+    heard = file.channel
+    for channel in range(file.channels if silent else 0):
+        if channel == heard:
+            continue
+        file.channel = channel
+        for key, segment in silent:
+            with suppress(ValueError):  # a fault of another channel is none of this utterance's
+                samples = _read_utterance(
+                    file, recording, segment, experiment.features.sampling_rate
+                )
+                if analyse(samples, experiment)[1].any():
+                    found[key].append(channel + 1)
+    file.channel = heard
+    return {key: tuple(channels) for key, channels in found.items()}
 
 
 def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
@@ -149,12 +212,14 @@ def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np
     return frames, voice_activity.detect_voice(log_energies, options)
 
 
-def _notices(info: AudioInfo, sampling_rate: int) -> list[str]:
+def _notices(file: AudioFile, sampling_rate: int) -> list[str]:
     notices = []
-    if info.sampling_rate != sampling_rate:
-        notices.append(f"resampled from {info.sampling_rate} to {sampling_rate} Hz")
-        if info.sampling_rate < sampling_rate:
-            notices[-1] += f" (with nothing above {info.sampling_rate // 2} Hz)"
-    if info.num_channels > 1:
-        notices.append(f"have {info.num_channels} channels, the first is used, as Kaldi does")
+    if file.samplerate != sampling_rate:
+        notices.append(f"resampled from {file.samplerate} to {sampling_rate} Hz")
+        if file.samplerate < sampling_rate:
+            notices[-1] += f" (with nothing above {file.samplerate // 2} Hz)"
+    if file.channels > 1:
+        used = f"channel {file.channel + 1}" if file.channel else "the first"
+        by_default = "" if file.channel else ", as Kaldi does"
+        notices.append(f"have {file.channels} channels, {used} is used{by_default}")
     return notices

@@ -74,7 +74,7 @@ class FeatureSource:
         """Read voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
         voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
         frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
-        return frames[voiced - voiced[0]]
+        return frames[voiced - voiced[0]].astype(np.float32, copy=False)  # Kaldi's may be double
 
     def sections_by_speaker(
         self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None

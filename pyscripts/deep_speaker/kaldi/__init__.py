@@ -2,5 +2,5 @@
 
 Reads and writes `scp`, `ark`, `utt2spk` and the like, in the order and form that Kaldi's programs
 accept. Start with `tables`, then `utterances` and `data_dir`; `archives` reads and writes arks,
-`audio` decodes what `wav_entries` name.
+`audio` decodes what `wav_entries` name, through `audio_files`, which knows how long it really is.
 """

@@ -5,23 +5,19 @@ asked for: a chunk of a matrix costs microseconds, not the whole matrix.
 """
 
 import mmap
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 import numpy as np
 from kaldiio.matio import write_array
 
+from deep_speaker.kaldi.matrix_forms import TO_BINARY, Header, cut_range, read_header, read_values
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
 
 TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
-# Form of the values: float and double matrices and vectors; a matrix in 2-byte compression, where
-# u of 16 bits stands for minimum + u * value_range / 65535.
-FORMS = {"FM": "<f4", "DM": "<f8", "FV": "<f4", "DV": "<f8", "CM2": "<u2"}
-KINDS = {kind: np.dtype(form) for kind, form in FORMS.items()}
+MAX_MAPPED = 200  # files of one table: each holds a file descriptor, of usually 1024
 
 
 class ArchiveWriter:
@@ -57,42 +53,52 @@ class ArchiveWriter:
         self._file.close()
 
 
-class Header(NamedTuple):
-    """The first bytes of a binary Kaldi object.
-
-    Attributes:
-        kind: a key of `KINDS`.
-        columns: 1 for vectors.
-        begin: the byte of the file at which the values begin.
-        minimum: the value of code 0, of CM2.
-        value_range: the value of the highest code, less `minimum`.
-    """
-
-    kind: str
-    rows: int
-    columns: int
-    begin: int
-    minimum: float = 0
-    value_range: float = 0
-
-
 class MappedFiles:
-    """Archives mapped into memory, each when it is first read."""
+    """Archives mapped into memory, each when it is first read, and the last `MAX_MAPPED` kept."""
 
     def __init__(self) -> None:
         self._maps: dict[str, mmap.mmap] = {}
 
-    def __getitem__(self, path: str) -> mmap.mmap:
-        """Return a file's bytes.
+    def find(self, entry: str) -> tuple[mmap.mmap, Header]:
+        """Return the file that an entry of an scp file names, and the header of the object there.
 
         Raises:
             OSError: the file cannot be mapped.
-            ValueError: it is empty.
+            ValueError: the entry is no `file`, `file:offset` or one of these with a `[range]`; or
+                the archive is empty, cut short, or of a form not read here.
         """
+        path, offset, part = split_entry(entry)
         if path not in self._maps:
+            if len(self._maps) == MAX_MAPPED:
+                del self._maps[next(iter(self._maps))]
             with Path(path).open("rb") as file:
                 self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return self._maps[path]
+        data = self._maps[path]
+        header = read_header(data, offset)
+        return data, cut_range(header, part) if part else header
+
+
+def split_entry(entry: str) -> tuple[str, int, str]:
+    """Split an entry of an scp file as Kaldi does: path, offset (by default 0), range (or empty).
+
+    Raises:
+        ValueError: it is a command, or a range has no beginning.
+
+    >>> split_entry("/speech/raw_fbank.1.ark:12[0:480,3:10]")
+    ('/speech/raw_fbank.1.ark', 12, '0:480,3:10')
+    """
+    path, colon, offset = entry.rpartition(":")
+    if colon and offset.isdecimal():
+        return path, int(offset), ""
+    if entry.endswith("|"):
+        raise ValueError(f"a command, of whose output no part can be read: {TO_BINARY}")
+    if not entry.endswith("]"):
+        return entry, 0, ""
+    whole, _, part = entry[:-1].partition("[")
+    if not part:
+        raise ValueError("expected one range at the end, [<first>:<last>] of the rows")
+    path, start, _ = split_entry(whole)
+    return path, start, part
 
 
 class ArchiveTable:
@@ -118,70 +124,13 @@ class ArchiveTable:
         Raises:
             ValueError: the archive is missing, cut short, or of a form not read here.
         """
-        path, _, offset = self._entries[key].rpartition(":")
+        entry = self._entries[key]
         try:
-            data = self._maps[path]
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{self.scp}: cannot read {path!r}: {error}") from error
-        try:
-            return read_values(data, read_header(data, int(offset)), start, stop)
+            return read_values(*self._maps.find(entry), start, stop)
+        except OSError as error:
+            raise ValueError(f"{self.scp}: cannot read {entry!r}: {error}") from error
         except ValueError as error:
-            raise ValueError(f"{self._entries[key]} ({key}): damaged archive: {error}") from error
-
-
-def read_header(data: mmap.mmap, offset: int) -> Header:
-    """Read the header of the object at an offset into an archive.
-
-    Raises:
-        ValueError: the object is cut short, or of a form not read here.
-    """
-    if data[offset : offset + 2] != b"\0B":
-        raise ValueError("no binary Kaldi object at this offset")
-    kind = data[offset + 2 : offset + 6].split(b" ")[0].decode("latin-1")
-    try:
-        if kind == "CM2":
-            minimum, value_range, rows, columns = struct.unpack_from("<ffii", data, offset + 6)
-            header = Header(kind, rows, columns, offset + 22, minimum, value_range)
-        elif kind in ("FM", "DM"):
-            rows, columns = struct.unpack_from("<xixi", data, offset + 5)
-            header = Header(kind, rows, columns, offset + 15)
-        elif kind in ("FV", "DV"):
-            (rows,) = struct.unpack_from("<xi", data, offset + 5)
-            header = Header(kind, rows, 1, offset + 10)
-        else:
-            found = "an integer vector" if kind[:1] == "\4" else f"{kind + ' '!r}"
-            raise ValueError(
-                f"expected a float matrix or vector, or 2-byte compression, found {found}"
-            )
-    except struct.error as error:
-        raise ValueError(str(error)) from error
-    end = header.begin + header.rows * header.columns * KINDS[kind].itemsize
-    if header.rows < 0 or header.columns < 0 or end > len(data):
-        raise ValueError(
-            f"{header.rows} x {header.columns} values would end at byte {end}, the file ends at "
-            f"{len(data)}"
-        )
-    return header
-
-
-def read_values(
-    data: mmap.mmap, header: Header, start: int = 0, stop: int | None = None
-) -> np.ndarray:
-    """Read rows `start` to `stop` of an object: float32 or float64, (rows, columns) or (rows,).
-
-    Raises:
-        ValueError: there are no such rows.
-    """
-    last = header.rows if stop is None else min(stop, header.rows)
-    form, columns = KINDS[header.kind], header.columns
-    begin = header.begin + start * columns * form.itemsize
-    values = np.frombuffer(data, form, (last - start) * columns, begin)
-    if header.kind in ("FV", "DV"):
-        return values
-    values = values.reshape(-1, columns)
-    if header.kind == "CM2":
-        return values * np.float32(header.value_range / 65535) + np.float32(header.minimum)
-    return values
+            raise ValueError(f"{entry} ({key}): {error}") from error
 
 
 def write_vectors(path: Path, final_path: Path, vectors: Mapping[str, np.ndarray]) -> None:

@@ -4,16 +4,23 @@ A command ends in `|`, and a shell runs it, as in Kaldi. But the files behind th
 `wav_entries.wav_entry` writes are decoded without a shell, where libsndfile reads them.
 """
 
-import io
 import re
 import subprocess
 from math import gcd
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from deep_speaker.kaldi.wav_entries import FFMPEG_SUFFIXES, AudioInfo, ffmpeg_entry, file_of_entry
+from deep_speaker.kaldi.audio_bytes import explain, find_archived
+from deep_speaker.kaldi.audio_files import AudioFile
+from deep_speaker.kaldi.wav_entries import (
+    FFMPEG_SUFFIXES,
+    AudioInfo,
+    archive_of_entry,
+    channel_of_entry,
+    ffmpeg_entry,
+    file_of_entry,
+)
 
 MISSING_PROGRAM = re.compile(r"^bash: (?:line \d+: )?(.*): command not found$", re.MULTILINE)
 MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording: Kaldi's extract-segments
@@ -29,12 +36,12 @@ def read_info(path: Path) -> AudioInfo:
         raise ValueError("no such file")
     if path.stat().st_size == 0:
         raise ValueError("empty file")
-    with open_audio(str(path)) as file:
-        return info_of(file)
+    with open_file(path) as file:
+        return file.info
 
 
 def read_entry_info(entry: str) -> AudioInfo:
-    """Read the header of a file or of a command's output, as Kaldi's get_utt2dur.sh does.
+    """Read the header of an entry's audio, as Kaldi's get_utt2dur.sh does.
 
     Raises:
         ValueError: see `open_audio`; or there are no samples.
@@ -43,37 +50,34 @@ def read_entry_info(entry: str) -> AudioInfo:
     if path is not None:
         return read_info(path)
     with open_audio(entry) as file:
-        return info_of(file)
+        return file.info
 
 
-def info_of(file: soundfile.SoundFile) -> AudioInfo:
-    """Return the header of an open file.
+def open_audio(entry: str) -> AudioFile:
+    """Open a file, audio in an archive, or a command's output, at the channel of the entry.
 
-    Raises:
-        ValueError: the file holds no samples.
-    """
-    if file.frames <= 0:
-        raise ValueError("no samples")
-    return AudioInfo(file.samplerate, file.frames, file.channels, file.format, file.subtype)
-
-
-def open_audio(entry: str) -> soundfile.SoundFile:
-    """Open a file, or a command's output, which is then held in memory.
+    Output of a command is held in memory.
 
     Raises:
         ValueError: the audio cannot be decoded, or the command fails.
     """
     path = file_of_entry(entry)
-    source: str | io.BytesIO = str(path)
-    if path is None:
-        source = io.BytesIO(run_command(entry))
-    elif path.suffix.lower() in FFMPEG_SUFFIXES:
-        source = io.BytesIO(run_command(ffmpeg_entry(str(path))))
+    if path is not None:
+        return open_file(path, channel_of_entry(entry))
+    archived = archive_of_entry(entry)
+    if not archived:
+        return AudioFile(run_command(entry))
     try:
-        return soundfile.SoundFile(source)
-    except (soundfile.LibsndfileError, OSError) as error:
-        problem = str(getattr(error, "error_string", error)).rstrip(".")
-        raise ValueError(f"unreadable: {problem}") from error
+        return AudioFile(find_archived(*archived))
+    except OSError as error:
+        raise ValueError(explain(error)) from error
+
+
+def open_file(path: Path, channel: int = 0) -> AudioFile:
+    """Open a file at a channel of it, from 0; see `open_audio`."""
+    if path.suffix.lower() in FFMPEG_SUFFIXES:
+        return AudioFile(run_command(ffmpeg_entry(str(path))), channel)
+    return AudioFile(path, channel)
 
 
 def run_command(entry: str) -> bytes:
@@ -87,8 +91,6 @@ def run_command(entry: str) -> bytes:
         ["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if result.returncode == 0 and result.stdout:
-        if result.stdout[:8] == b"RIFF" + bytes(4):  # streamed: libsndfile wants 8 there, not 0
-            return b"RIFF" + (8).to_bytes(4, "little") + result.stdout[8:]
         return result.stdout
     complaints = result.stderr.decode(errors="replace").strip()
     missing = MISSING_PROGRAM.search(complaints)
@@ -103,9 +105,10 @@ def run_command(entry: str) -> bytes:
 def load_audio(
     entry: str, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> tuple[np.ndarray, AudioInfo]:
-    """Read the first channel, on the scale of 16-bit integers, at `sampling_rate`.
+    """Read the entry's channel, on the scale of 16-bit integers, at `sampling_rate`.
 
-    As Kaldi does with `--channel=-1 --allow-downsample --allow-upsample`.
+    That is the first, if the entry chooses none: as Kaldi does with `--channel=-1
+    --allow-downsample --allow-upsample`.
 
     Args:
         start, end: seconds of a segment; see `segment_bounds`.
@@ -117,13 +120,13 @@ def load_audio(
         ValueError: the audio cannot be decoded, or holds no such segment.
     """
     with open_audio(entry) as file:
-        return read_samples(file, sampling_rate, start, end), info_of(file)
+        return read_samples(file, sampling_rate, start, end), file.info
 
 
 def read_samples(
-    file: soundfile.SoundFile, sampling_rate: int, start: float = 0.0, end: float | None = None
+    file: AudioFile, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """Read an open file, or a segment of it, as `load_audio` does.
+    """Read the channel of an open file, or a segment of it, as `load_audio` does.
 
     Args:
         start, end: seconds; see `segment_bounds`.
@@ -131,17 +134,15 @@ def read_samples(
     Raises:
         ValueError: there are no such samples, or they cannot be decoded.
     """
-    if file.frames <= 0:
-        raise ValueError("no samples")
-    first, last = segment_bounds(file.samplerate, file.frames, start, end)
-    try:
-        if first or (file.seekable() and file.tell()):  # an earlier segment may have been read
-            file.seek(first)
-        samples = file.read(last - first, dtype="float32", always_2d=True)[:, 0]
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"unreadable: {error.error_string.rstrip('.')}") from error
-    if not len(samples):
-        raise ValueError("no samples")
+    if file.channel >= file.channels:
+        raise ValueError(f"no channel {file.channel + 1}: it has {file.channels}")
+    first, last = segment_bounds(file.samplerate, file.claimed, start, end)
+    samples = file.read(first, last)[:, file.channel]
+    if len(samples) < last - first:  # the file ends before its header says
+        if file.frames:
+            segment_bounds(file.samplerate, file.frames, start, end)
+        if not len(samples):
+            raise ValueError("no samples")
     if file.samplerate != sampling_rate:
         samples = resample(samples, file.samplerate, sampling_rate)
     return samples * np.float32(32768)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import groupby, repeat
 from pathlib import Path
 from typing import IO
@@ -69,7 +70,7 @@ def _write_utterance(tables: Mapping[str, IO[str]], item: Utterance) -> None:
 
 
 def read_utterances(
-    folder: Path, num_jobs: int, locate: Callable[[str], str] = str
+    folder: Path, num_jobs: int, locate: Callable[[str], str] = str, decoded: bool = False
 ) -> Iterator[Utterance]:
     """Yield the utterances of a data directory that Kaldi accepts, in its order.
 
@@ -78,6 +79,8 @@ def read_utterances(
 
     Args:
         locate: returns the entry to use in place of an entry of wav.scp.
+        decoded: take the lengths of recordings from reco2dur, which stage 1 has corrected, not from
+            their headers.
 
     Raises:
         ValueError: a table is missing, or too many recordings are bad; see `check_bad_items`.
@@ -85,7 +88,7 @@ def read_utterances(
     sexes = read_optional_table(folder / "spk2gender")
     bad: dict[str, str] = {}
     total = 0
-    for key, speaker, text, segment, entry, info in _join_tables(folder, num_jobs, locate):
+    for key, speaker, text, segment, entry, info in _join_tables(folder, num_jobs, locate, decoded):
         total += 1
         if isinstance(info, AudioInfo):
             yield Utterance(key, speaker, entry, info, sexes.get(speaker), text, segment)
@@ -95,27 +98,35 @@ def read_utterances(
 
 
 def _join_tables(
-    folder: Path, num_jobs: int, locate: Callable[[str], str]
+    folder: Path, num_jobs: int, locate: Callable[[str], str], decoded: bool
 ) -> Iterator[tuple[str, str, str | None, Segment | None, str, AudioInfo | str]]:
     speakers = iterate_table(folder / "utt2spk")
     has_text = (folder / "text").is_file()
     texts = iterate_table(folder / "text") if has_text else repeat(("", None))
 
-    def read(entry: str) -> tuple[str, AudioInfo | str]:
+    has_lengths = decoded and (folder / "reco2dur").is_file()
+    durations = iterate_table(folder / "reco2dur") if has_lengths else repeat(("", None))
+
+    def read(
+        recording: tuple[tuple[str, str], tuple[str, str | None]],
+    ) -> tuple[str, AudioInfo | str]:
+        (_, entry), (_, seconds) = recording
         try:
             located = locate(entry)
-            return located, read_entry_info(located)
+            info = read_entry_info(located)
+            if seconds is not None:
+                info = replace(info, num_samples=round(float(seconds) * info.sampling_rate))
+            return located, info
         except (ValueError, OSError) as error:
             return entry, str(error)
 
+    recordings = zip(iterate_table(folder / "wav.scp"), durations, strict=False)
+    found = map_in_threads(read, recordings, num_jobs)
     if not (folder / "segments").is_file():
-        entries = (entry for _, entry in iterate_table(folder / "wav.scp"))
-        found = map_in_threads(read, entries, num_jobs)
         for (key, speaker), (_, text), (entry, info) in zip(speakers, texts, found, strict=False):
             yield key, speaker, text, None, entry, info
         return
-    recordings = read_table(folder / "wav.scp")
-    infos = dict(zip(recordings, map_in_threads(read, recordings.values(), num_jobs), strict=True))
+    infos = dict(zip(read_table(folder / "wav.scp"), found, strict=True))
     segments = iterate_segments(folder / "segments")
     for (key, speaker), (_, text), (_, segment) in zip(speakers, texts, segments, strict=False):
         yield key, speaker, text, segment, *infos[segment.recording]

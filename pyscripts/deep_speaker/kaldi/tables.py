@@ -3,6 +3,8 @@
 That is the order of Python's strings too: UTF-8 keeps the order of code points.
 """
 
+import codecs
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,12 +20,18 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
     A line of the table `text` may be a key alone: nothing was said.
 
     Raises:
-        ValueError: the file is missing (with the stage that makes it), or a line has no value.
+        ValueError: the file is missing (with the stage that makes it), a line has no value, or the
+            first begins with a byte order mark, which Kaldi would take for a part of its key.
     """
     if not path.is_file():
         raise ValueError(missing_table(path))
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if number == 1 and line.startswith(codecs.BOM_UTF8):
+                raise ValueError(
+                    f"{path}, line 1: a byte order mark, which Kaldi takes for a part of the first "
+                    rf"id: remove it with sed -i '1s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
+                )
             try:
                 fields = line.decode().split(maxsplit=1)
             except UnicodeDecodeError as error:
@@ -75,7 +83,7 @@ def read_optional_table(path: Path) -> dict[str, str]:
 def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]]]]:
     """Yield the columns of a file with the same number of words in every line, in blocks of lines.
 
-    A file of any length is read in little memory.
+    A file of any length is read in little memory; a byte order mark is left out.
 
     Args:
         form: the words of a line, for example `enroll test score`.
@@ -87,7 +95,7 @@ def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]
         ValueError: a line has more or fewer words than `form`.
     """
     count = len(form.split())
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         first = 1
         try:
             while lines := file.readlines(BLOCK_BYTES):

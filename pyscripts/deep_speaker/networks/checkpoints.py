@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -42,6 +42,10 @@ class Checkpoint:
     epochs: int
     history: list[dict[str, float]]
     pace: dict[str, Any] | None = None
+
+
+# Those that every checkpoint has.
+KEYS = {field.name for field in fields(Checkpoint) if field.name != "pace"}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -8,6 +8,7 @@ from deep_speaker.networks.checkpoints import Checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.published.keras import keras_source
 from deep_speaker.published.model_folder import folder_source
+from deep_speaker.published.own_checkpoint import checkpoint_source, is_checkpoint
 from deep_speaker.published.source import Source, check_input, tell_other_frames, translate
 from deep_speaker.published.speechbrain import SPEECHBRAIN
 from deep_speaker.published.voxceleb_trainer import RESNETSE34, RESNETSE34L, VGGVOX40
@@ -25,7 +26,7 @@ def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
     """Read published weights as a checkpoint of the experiment's network.
 
     Args:
-        path: a model folder of this recipe, or a file of another project.
+        path: a model folder or checkpoint of this recipe, or a file of another project.
 
     Raises:
         ValueError: there are no such weights, or not exactly those of that network; or the
@@ -51,9 +52,11 @@ def import_weights(path: Path, experiment: Experiment) -> Checkpoint:
 
 
 def find_source(path: Path, experiment: Experiment) -> Source:
-    """Return who published the weights: for the experiment's network, unless by a model folder."""
+    """Return who published the weights: for the experiment's network, unless by this recipe."""
     if path.is_dir():
         return folder_source(path)
+    if is_checkpoint(path):
+        return checkpoint_source(path)
     network = experiment.network
     if isinstance(network, ResCNN):
         return keras_source(network)

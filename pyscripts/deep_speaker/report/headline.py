@@ -6,6 +6,7 @@ from typing import NamedTuple
 from deep_speaker.config.phases import is_floor
 from deep_speaker.metrics.registry import main_metric
 from deep_speaker.results.cells import format_figure, format_interval
+from deep_speaker.results.choice import best_row, main_row, rows_of_all
 from deep_speaker.results.lists import list_kind
 from deep_speaker.results.rows import ResultRow, interval_of, value_of
 
@@ -51,12 +52,13 @@ def headline_lists(rows: Sequence[ResultRow]) -> list[str]:
 
 def find_headline(rows: Sequence[ResultRow], name: str, final: str) -> Headline:
     """Find the figure of a list to begin with, and those to measure it by."""
-    everything = [row for row in rows if (row["trials"], row["subset"]) == (name, "all")]
+    everything = rows_of_all(rows, name)
     floors = [row for row in everything if is_floor(row["phase"])]
     trained = [row for row in everything if not is_floor(row["phase"])]
-    main = next(row for row in everything if row["phase"] == final)
+    main = main_row(everything, final)
+    assert main is not None
     same = [row for row in floors if row["backend"] == main["backend"]]
-    lowest, floor = (min(some, key=error_of, default=None) for some in (trained, same or floors))
+    lowest, floor = (best_row(some, HEADLINE_METRIC) for some in (trained, same or floors))
     return Headline(
         name,
         main,

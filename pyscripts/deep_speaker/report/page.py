@@ -23,6 +23,7 @@ from deep_speaker.report.styles import phase_styles
 from deep_speaker.report.training_curves import read_training_curves, training_figure
 from deep_speaker.results.lists import list_names
 from deep_speaker.results.rows import CONVENTIONS, ResultRow, read_results
+from deep_speaker.results.stale import describe_stale
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system.files import replacing_file
 from deep_speaker.trials.lists import find_trial_lists
@@ -64,7 +65,10 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
         "map": embedding_figure("map", embeddings) if embeddings else None,
         "map_limits": (MAX_SPEAKERS, MAX_UTTERANCES),
         "marked_cost": MARKED_P_TARGET,
-        "left_out": notes_of_left_out(data_dir, experiment_dir / SCORES, phases),
+        "notes": [
+            *notes_of_left_out(data_dir, experiment_dir / SCORES, phases),
+            *describe_stale(rows),
+        ],
         "conventions": CONVENTIONS,
         **origin,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.config.folders import vectors_file
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.results.rows import ResultRow
@@ -20,6 +21,7 @@ from deep_speaker.scoring.score_files import (
     score_file,
 )
 from deep_speaker.system.files import replacing_file
+from deep_speaker.system.origins import why_stale
 from deep_speaker.trials.lists import find_trial_lists
 from deep_speaker.trials.table import TrialTable, read_trial_table
 
@@ -56,13 +58,27 @@ def _rows_of_phase(
     """Yield the rows of a list by each back end whose score files begin with a prefix."""
     for backend, path in find_score_files(prefix, trial_list).items():
         scores = read_scores(path, trials)
-        calibration = calibrations.get(score_file(prefix, Path(CALIBRATION_TRIALS), backend))
+        calibrated_by = score_file(prefix, Path(CALIBRATION_TRIALS), backend)
+        calibration = calibrations.get(calibrated_by)
+        files = [path, calibrated_by] if calibration else [path]
+        stale = _why_stale(prefix, files, trial_list.parent)
         for subset in subsets:
             try:
                 row = subset.compute_row(scores[subset.chosen], calibration)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-            yield {"subset": subset.name, "backend": backend} | row
+            yield {"subset": subset.name, "backend": backend} | row | stale
+
+
+def _why_stale(prefix: Path, files: Sequence[Path], data_dir: Path) -> dict[str, str]:
+    """Return the key `stale` of a row, why its scores are not of the present x-vectors, if so.
+
+    Scores of other programs, which have no record, are so if they are older than x-vectors.
+    """
+    folders = (data_dir, data_dir.with_name("train"))
+    vectors = [vectors_file(prefix.parents[1], prefix.name, folder) for folder in folders]
+    reason = next(filter(None, (why_stale(path, vectors) for path in files)), "")
+    return {"stale": reason} if reason else {}
 
 
 def read_calibrations(score_dir: Path, phases: Sequence[str]) -> dict[Path, Calibration]:

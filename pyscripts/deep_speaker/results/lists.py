@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from deep_speaker.metrics.metric import ListKind
 from deep_speaker.results.rows import ResultRow
+from deep_speaker.results.stale import name_backend
 from deep_speaker.trials.lists import base_list, is_identification
 
 
@@ -39,7 +40,7 @@ def table_lines(rows: Sequence[ResultRow], name: str) -> list[TableLine]:
     found: dict[tuple[str, str], dict[tuple[bool, str], ResultRow]] = {}
     for row in rows:
         if base_list(row["trials"]) == name:
-            key = row["phase"], row["backend"]
+            key = row["phase"], name_backend(row)
             found.setdefault(key, {})[row["trials"] == name, row["subset"]] = row
     kinds = ((True, "all"), (True, "same_sex"), (False, "all"))
     return [TableLine(*key, *(own.get(kind, {}) for kind in kinds)) for key, own in found.items()]

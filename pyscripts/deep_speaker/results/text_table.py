@@ -1,12 +1,26 @@
 """The results of an experiment as a table to read."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tabulate import tabulate
 
 from deep_speaker.results.cells import figure_cells
 from deep_speaker.results.lists import TableLine, list_kind, list_names, table_lines
 from deep_speaker.results.rows import CONVENTIONS, ResultRow
+from deep_speaker.results.stale import describe_stale
+from deep_speaker.results.summary import format_summary
+from deep_speaker.system.files import replacing_file
+
+
+def write_tables(path: Path, rows: Sequence[ResultRow]) -> str:
+    """Write results.txt, and return what of it to print: of one list all, of several a summary."""
+    whole = format_results(rows)
+    with replacing_file(path) as file:
+        file.write(f"{whole}\n")
+    if len(list_names(rows)) == 1:
+        return whole
+    return "\n".join([format_summary(rows), "", *describe_stale(rows)])
 
 
 def format_results(rows: Sequence[ResultRow]) -> str:
@@ -24,7 +38,7 @@ def format_results(rows: Sequence[ResultRow]) -> str:
         f"{trials}, {subset}: {row['num_target']} target, {row['num_nontarget']} nontarget trials"
         for (trials, subset), row in counts.items()
     ]
-    return "\n".join([*tables, *notes, *CONVENTIONS])
+    return "\n".join([*tables, *notes, *describe_stale(rows), *CONVENTIONS])
 
 
 def _format_list(name: str, lines: Sequence[TableLine]) -> str:

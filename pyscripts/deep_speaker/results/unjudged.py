@@ -37,6 +37,6 @@ def describe_unjudged(
 
 def _first_lines(path: Path) -> list[str]:
     """Return the first lines of a file, and whether there are more."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         lines = [f"  {line.rstrip()}" for line in islice(file, MOST_SHOWN + 1)]
     return lines if len(lines) <= MOST_SHOWN else [*lines[:MOST_SHOWN], "  ..."]

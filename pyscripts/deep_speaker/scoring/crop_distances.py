@@ -19,7 +19,8 @@ def read_crops(folder: Path, utterances: Sequence[str]) -> np.ndarray:
         float32 of unit length, shape (utterances, crops, dim).
     """
     table = ArchiveTable(folder / "xvector_crops.scp", utterances)
-    return np.stack([at_unit_length(table.rows(utterance)) for utterance in utterances])
+    crops = [at_unit_length(table.rows(utterance)) for utterance in utterances]
+    return np.stack(crops, dtype=np.float32)  # those of another program may be double
 
 
 def crop_distance_scores(crops: np.ndarray, enroll: np.ndarray, test: np.ndarray) -> np.ndarray:

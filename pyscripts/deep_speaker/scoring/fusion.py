@@ -18,6 +18,7 @@ from deep_speaker.scoring.score_files import (
     score_file,
 )
 from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import find_trial_lists
 from deep_speaker.trials.table import TrialTable, read_trial_table
 
@@ -62,7 +63,10 @@ def fuse_scores(
     if method == "sum":  # which calibrates nothing
         score_file(output, Path(CALIBRATION_TRIALS), FUSION).unlink(missing_ok=True)
     for trial_list, scores in fused.items():
-        write_scores(score_file(output, trial_list, FUSION), tables[trial_list], scores)
+        fused_file = score_file(output, trial_list, FUSION)
+        write_scores(fused_file, tables[trial_list], scores)
+        made_of = [score_file(prefix, trial_list, name) for prefix, name in systems]
+        note_origins([fused_file], made_of)
 
 
 def find_main_backend(prefix: Path, trial_lists: Sequence[Path]) -> str:

@@ -34,6 +34,12 @@ class KeyVectors:
         """The number of utterances behind each key."""
         return np.array([len(members) for members in self.members])
 
+    def made_of(self, vectors: Mapping[str, np.ndarray]) -> "KeyVectors":
+        """Return the same keys, made of other vectors of the same utterances."""
+        own = [key for key, row in self.rows.items() if self.members[row] == [row]]
+        stacked = stack_with_means([vectors[key] for key in own], self.members)
+        return KeyVectors(self.rows, stacked, self.members)
+
     @cached_property
     def _member_codes(self) -> np.ndarray:
         """Every key with each of its members, as one number: sorted int64."""
@@ -60,9 +66,14 @@ def group_vectors(
         if name not in rows:
             rows[name] = len(members)
             members.append([rows[key] for key in keys])
-    stacked = np.stack(list(vectors.values()))
+    return KeyVectors(rows, stack_with_means([*vectors.values()], members), members)
+
+
+def stack_with_means(vectors: Sequence[np.ndarray], members: list[list[int]]) -> np.ndarray:
+    """Return vectors (dim,) of utterances, then the means of the groups after them: (keys, dim)."""
+    stacked = np.stack(vectors)
     means = [stacked[group].mean(axis=0) for group in members[len(vectors) :]]
-    return KeyVectors(rows, np.stack([*stacked, *means]), members)
+    return np.stack([*stacked, *means])
 
 
 def read_train_vectors(

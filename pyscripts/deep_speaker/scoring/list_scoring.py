@@ -1,13 +1,13 @@
 """Scores of trial lists by the back ends of an experiment."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.folders import score_prefix, xvector_dir
+from deep_speaker.config.folders import VECTORS, score_prefix, xvector_dir
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import split_utterances
 from deep_speaker.embeddings.held_out import read_held_out
@@ -17,6 +17,12 @@ from deep_speaker.scoring.key_vectors import (
     group_vectors,
     read_test_vectors,
     read_train_vectors,
+)
+from deep_speaker.scoring.other_plda import (
+    NO_OTHER,
+    OtherPlda,
+    other_backends,
+    write_fitted_plda,
 )
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
@@ -31,12 +37,17 @@ from deep_speaker.scoring.scorers import (
     unfitted_backends,
 )
 from deep_speaker.system.files import replacing_files
+from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import TrialBlock, find_trial_lists, iterate_trials
 from deep_speaker.trials.table import find_rows
 
 
 def score_unfitted(
-    experiment: Experiment, test_dir: Path, experiment_dir: Path, phase: str
+    experiment: Experiment,
+    test_dir: Path,
+    experiment_dir: Path,
+    phase: str,
+    asked: OtherPlda = NO_OTHER,
 ) -> None:
     """Score every trial list of a test set by a phase, without training speakers to fit on.
 
@@ -46,7 +57,8 @@ def score_unfitted(
     folder = xvector_dir(experiment_dir, phase, test_dir)
     keys = read_test_vectors(folder, test_dir)
     backends = unfitted_backends(experiment.scoring, has_crops(folder))
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, folder, prefix)
+    backends |= other_backends(asked, backends, keys.vectors.shape[1], experiment_dir / phase)
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, [folder], prefix)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     drawn.unlink(missing_ok=True)
     remove_scores(drawn, prefix, OWN_BACKENDS)
@@ -58,7 +70,12 @@ def has_crops(folder: Path) -> bool:
 
 
 def score_phase(
-    experiment: Experiment, train_dir: Path, test_dir: Path, experiment_dir: Path, phase: str
+    experiment: Experiment,
+    train_dir: Path,
+    test_dir: Path,
+    experiment_dir: Path,
+    phase: str,
+    asked: OtherPlda = NO_OTHER,
 ) -> None:
     """Score every trial list of a test set, and pairs of held-out training speakers, by a phase.
 
@@ -67,6 +84,7 @@ def score_phase(
 
     Args:
         experiment_dir: has the x-vectors of the phase, and gets its scores; see `folders`.
+        asked: PLDA to score by beside that of the config.
 
     Raises:
         ValueError: trials or models name what has no vector; Kaldi would skip them.
@@ -86,11 +104,14 @@ def score_phase(
     names = read_held_out(train_xvectors, train_dir, experiment)
     fitted_on, held_out = split_utterances(utt2spk, names)
     backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops(test_xvectors))
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, test_xvectors, prefix)
+    folders = [test_xvectors, train_xvectors]
+    write_fitted_plda(experiment_dir / phase, backends, vectors, fitted_on)
+    backends |= other_backends(asked, backends, sizes[0], experiment_dir / phase)
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, folders, prefix)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(drawn, held_out, read_corpora(train_dir), experiment.seed):
         keys = group_vectors({key: vectors[key] for key in held_out}, {})
-        score_lists([drawn], keys, backends, train_xvectors, prefix)
+        score_lists([drawn], keys, backends, [train_xvectors], prefix)
     else:
         remove_scores(drawn, prefix, OWN_BACKENDS)
 
@@ -116,13 +137,20 @@ def score_lists(
     trial_lists: Iterable[Path],
     keys: KeyVectors,
     backends: Mapping[str, FittedBackend],
-    folder: Path,
+    folders: Sequence[Path],
     prefix: Path,
 ) -> None:
-    """Score trial lists of keys, which the x-vector directory `folder` holds, by each back end."""
-    scorers = {name: backend.scorer(keys, folder) for name, backend in backends.items()}
+    """Score trial lists of keys by each back end, and record of which x-vectors.
+
+    Args:
+        folders: x-vector directories: first that which holds the keys, then, if it is another,
+            that which the back ends are fitted on.
+    """
+    scorers = {name: backend.scorer(keys, folders[0]) for name, backend in backends.items()}
+    made_of = [folder / VECTORS for folder in folders if (folder / VECTORS).is_file()]
     for trial_list in trial_lists:
         score_list(trial_list, keys, scorers, prefix)
+        note_origins([score_file(prefix, trial_list, name) for name in scorers], made_of)
 
 
 def score_list(

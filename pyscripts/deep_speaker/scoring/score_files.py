@@ -16,7 +16,11 @@ SCORE_FORM = "enroll test score"
 # The list of pairs of held-out training speakers, beside the scores: they calibrate.
 CALIBRATION_TRIALS = "calibration_trials"
 FUSION = "fusion"  # the end of the names of scores that fuse_scores.py makes
-OWN_BACKENDS = {*BACKENDS, FUSION}
+# PLDA of --backend-dir, and that of the config and this one adapted by --adaptation-set.
+GIVEN_PLDA = "given_plda"
+ADAPTED_PLDA, ADAPTED_GIVEN_PLDA = "adapted_plda", "adapted_given_plda"
+STAGE_5_BACKENDS = {*BACKENDS, GIVEN_PLDA, ADAPTED_PLDA, ADAPTED_GIVEN_PLDA}
+OWN_BACKENDS = {*STAGE_5_BACKENDS, FUSION}
 
 
 def score_file(prefix: Path, trial_list: Path, backend: str) -> Path:
@@ -106,7 +110,7 @@ def _iterate_scores(
 
 def _remedy(path: Path) -> str:
     """Say how to mend a score file: by stage 5, or by hand."""
-    own = path.name.rpartition(".")[2] in BACKENDS
+    own = path.name.rpartition(".")[2] in STAGE_5_BACKENDS
     return Stage.SCORES.again if own else "mend this file of another program, or remove it"
 
 

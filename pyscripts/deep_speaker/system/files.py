@@ -13,13 +13,13 @@ RECIPE = Path(__file__).resolve().parents[3]  # the folder of run.sh
 
 
 def read_utf8(path: Path) -> str:
-    """Return the text of a file.
+    """Return the text of a file, without the byte order mark of Windows programs.
 
     Raises:
         ValueError: it is in another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
 

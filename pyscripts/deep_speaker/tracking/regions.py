@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 
 from deep_speaker.kaldi.audio import read_samples
+from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.voices.speech import SHIFT_MS, frame_levels, mark_speech
 
 BLOCK_SECONDS = 60  # read at once, of any recording
@@ -27,7 +27,7 @@ class Region(NamedTuple):
         return self.end - self.start
 
 
-def find_regions(file: soundfile.SoundFile, rate: int) -> list[Region]:
+def find_regions(file: AudioFile, rate: int) -> list[Region]:
     """Find the regions of an open recording in which somebody speaks, in order.
 
     Args:
@@ -36,12 +36,16 @@ def find_regions(file: soundfile.SoundFile, rate: int) -> list[Region]:
     Raises:
         ValueError: it cannot be decoded.
     """
+    return smooth(mark_file(file, rate), file.frames / file.samplerate)
+
+
+def mark_file(file: AudioFile, rate: int) -> np.ndarray:
+    """Mark the frames of an open recording's channel that may be speech; see `detect_speech`."""
     levels = [frame_levels(block, rate) for block in read_blocks(file, rate)]
-    voiced = mark_speech(np.concatenate(levels)) if levels else np.zeros(0, dtype=bool)
-    return smooth(voiced, file.frames / file.samplerate)
+    return mark_speech(np.concatenate(levels)) if levels else np.zeros(0, dtype=bool)
 
 
-def read_blocks(file: soundfile.SoundFile, rate: int) -> Iterator[np.ndarray]:
+def read_blocks(file: AudioFile, rate: int) -> Iterator[np.ndarray]:
     """Yield a recording in blocks that overlap by the rest of a frame: see `frame_levels`."""
     seconds = file.frames / file.samplerate
     overlap = 0.02  # the last frame of 25 ms begins 10 ms before the end of a block

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
 from deep_speaker.kaldi.audio import read_samples
+from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.tracking.regions import Region
 from deep_speaker.voices.voice_model import Embedder
 
@@ -32,9 +32,7 @@ class Windows:
     vectors: np.ndarray
 
 
-def embed_regions(
-    file: soundfile.SoundFile, regions: Sequence[Region], embedder: Embedder
-) -> Windows:
+def embed_regions(file: AudioFile, regions: Sequence[Region], embedder: Embedder) -> Windows:
     """Embed the windows of regions of an open recording: 1.5 s each, every 0.25 s.
 
     A region that is shorter is one window. Of the recording, half a minute is held at a time.

@@ -10,6 +10,7 @@ import torch
 
 from deep_speaker.config import Experiment
 from deep_speaker.copies.joining import check_joined
+from deep_speaker.embeddings import xvectors
 from deep_speaker.networks.checkpoints import (
     Checkpoint,
     load_checkpoint,
@@ -17,7 +18,9 @@ from deep_speaker.networks.checkpoints import (
     trained_with,
 )
 from deep_speaker.networks.pace import Asked
+from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
 from deep_speaker.system.files import read_utf8, replace_directory
+from deep_speaker.system.origins import keep_foreign
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.pacing import settle_pace
@@ -26,6 +29,11 @@ from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
 
 TEACHERS = "teachers"  # a file of a phase's folder, with the names of its teachers' folders
+# What is written here into a phase's folder, and by `recorder`.
+# Folders of PLDA, which stage 5 wrote by the network before, go with it.
+OWN_FILES = STAGE_5_BACKENDS | {
+    *("initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard", TEACHERS)
+}
 
 
 def train(
@@ -77,7 +85,24 @@ def train(
         if (partial / "last.pt").is_file():
             logging.info("%s has the whole epochs: run.sh --resume true goes on with them", partial)
         raise
+    keep_others(output, partial)
     replace_directory(output, partial)
+
+
+def keep_others(output: Path, partial: Path) -> None:
+    """Keep what other programs have put into a phase's folder, and beside its x-vectors.
+
+    The x-vectors are of the network before, and go: stage 4 makes them anew.
+    """
+    folders = [path for path in output.glob("xvectors_*") if path.is_dir()]
+    kept = keep_foreign(output, partial, OWN_FILES | {path.name for path in folders})
+    for folder in folders:
+        names = keep_foreign(folder, partial / folder.name, xvectors.OWN_FILES)
+        kept += [f"{folder.name}/{name}" for name in names]
+    if kept:
+        logging.warning(
+            "%s: kept %s, which other programs made of the network before", output, ", ".join(kept)
+        )
 
 
 def check_same_run(

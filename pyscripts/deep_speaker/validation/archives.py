@@ -1,6 +1,5 @@
 """Checks of the arks behind scp files: present, whole, of the right kind, size and values."""
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,19 +7,27 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.archives import Header, MappedFiles, read_header, read_values
+from deep_speaker.kaldi.archives import MappedFiles
+from deep_speaker.kaldi.matrix_forms import (
+    COMPRESSED,
+    MATRICES,
+    TO_BINARY,
+    VECTORS,
+    Header,
+    read_values,
+)
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.validation.tables import TableRow, iterate_sorted, line_error, tell_remedy
 
-FEATURE_KINDS = ("FM", "CM2")  # of feats.scp: float32, or 2-byte compression
 KIND_NAMES = {
     "FM": "a float32 matrix",
     "DM": "a double matrix",
     "FV": "a float32 vector",
     "DV": "a double vector",
+    "CM": "a matrix in 1-byte compression by column",
     "CM2": "a matrix in 2-byte compression",
+    "CM3": "a matrix in 1-byte compression",
 }
-_ENTRY = re.compile(r"(/.*):(\d+)")
 FEATURES = ("feats.scp", "vad.scp", "utt2num_frames")
 MATRICES_OF_SUMS = ("utt_cmvn.scp", "cmvn.scp")
 
@@ -39,8 +46,8 @@ def iterate_objects(scp: Path, kinds: Collection[str]) -> Iterator[tuple[str, Ar
 
     Raises:
         ValueError: with file, line and remedy: the keys are not sorted and unique, an entry is not
-            an absolute path and an offset, or its archive is missing, cut short, or holds another
-            kind than `kinds`.
+            absolute path, perhaps with offset and range, or its archive is missing, cut short, or
+            holds another kind than `kinds`.
     """
     files = MappedFiles()
     for row in iterate_sorted(scp):
@@ -55,17 +62,17 @@ def _find_object(
     def error(message: str) -> ValueError:
         return line_error(scp, number, f"{key!r} ({entry}): {message}")
 
-    match = _ENTRY.fullmatch(entry)
-    if not match:
-        raise error(f"not an absolute path and an offset, /folder/name.ark:12: {tell_remedy(scp)}")
+    if not entry.startswith("/") and not entry.endswith("|"):
+        raise error(f"not an absolute path (/folder/name.ark:12): {tell_remedy(scp)}")
     try:
-        data = files[match[1]]
-        header = read_header(data, int(match[2]))
+        data, header = files.find(entry)
     except OSError as wrong:
         raise error(f"cannot be read ({wrong.strerror}): {tell_remedy(scp)}") from wrong
     except ValueError as wrong:
-        remedy = f"{tell_remedy(scp)}, or rewrite it as float32"
-        raise error(f"damaged archive: {wrong}: {remedy}") from wrong
+        remedy = (
+            "" if TO_BINARY in str(wrong) else f": {tell_remedy(scp)}, or rewrite it as float32"
+        )
+        raise error(f"{wrong}{remedy}") from wrong
     if header.kind not in kinds:
         expected = " or ".join(KIND_NAMES[kind] for kind in kinds)
         raise error(f"{KIND_NAMES[header.kind]}, not {expected}: rewrite it as float32")
@@ -79,7 +86,7 @@ def check_finite(item: ArchivedObject) -> np.ndarray:
         The values checked: all, or of a compressed matrix the two floats of its header.
     """
     header = item.header
-    compressed = header.kind == "CM2"
+    compressed = header.kind in COMPRESSED
     values = np.array([header.minimum, header.value_range]) if compressed else item.values()
     if not np.isfinite(values).all():
         raise item.error(f"NaN or infinite values: {tell_remedy(item.scp)}")
@@ -112,7 +119,10 @@ def _check_frames(folder: Path) -> tuple[int, int]:
     feats, vad = folder / "feats.scp", folder / "vad.scp"
     total = columns = 0
     counts = iterate_table(folder / "utt2num_frames")
-    features, activity = iterate_objects(feats, FEATURE_KINDS), iterate_objects(vad, ("FV",))
+    features, activity = (
+        iterate_objects(feats, (*MATRICES, *COMPRESSED)),
+        iterate_objects(vad, VECTORS),
+    )
     for (_, item), (_, decisions), (_, count) in zip(features, activity, counts, strict=True):
         check_columns(item, columns)
         rows, columns = item.header.rows, item.header.columns
@@ -140,7 +150,7 @@ def check_columns(item: ArchivedObject, columns: int) -> None:
 
 def _check_sums(scp: Path, columns: int) -> None:
     """Check CMVN sums: a row of sums and a count, a row of sums of squares and a zero."""
-    for _, item in iterate_objects(scp, ("DM", "FM")):
+    for _, item in iterate_objects(scp, MATRICES):
         columns = columns or item.header.columns - 1
         if (item.header.rows, item.header.columns) != (2, columns + 1):
             raise item.error(

@@ -7,7 +7,7 @@ held.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby, zip_longest
 from pathlib import Path
 
@@ -75,26 +75,29 @@ KEYED_BY_SPEAKER = ("spk2gender", "cmvn.scp", "spk2warp")
 KEYED_BY_RECORDING = (*RECORDING_TABLES, "reco2file_and_channel")
 
 
-def validate_data_dir(folder: Path) -> None:
+def validate_data_dir(folder: Path, ignored: Collection[str] = ()) -> None:
     """Check all tables that Kaldi knows; features and voice activity may be missing.
+
+    Args:
+        ignored: tables that need not be right, as the caller does not use them.
 
     Raises:
         ValueError: naming the file, the line and the first key that is wrong, and the remedy.
     """
+
+    def is_checked(name: str) -> bool:
+        return name not in ignored and (folder / name).exists()
+
     _check_speakers(folder)
-    for name in KEYED_BY_UTTERANCE:
-        _check_if_there(folder / name, iterate_keys(folder / "utt2spk"), "utt2spk")
-    for name in KEYED_BY_SPEAKER:
-        _check_if_there(folder / name, iterate_keys(folder / "spk2utt"), "spk2utt")
+    for names, keys_of in ((KEYED_BY_UTTERANCE, "utt2spk"), (KEYED_BY_SPEAKER, "spk2utt")):
+        for name in filter(is_checked, names):
+            check_table(
+                folder / name, iterate_keys(folder / keys_of), keys_of, *VALUES.get(name, ())
+            )
     recordings, source = _find_recordings(folder)
     for name in KEYED_BY_RECORDING:
-        if name == "wav.scp" or (folder / name).exists():
+        if name == "wav.scp" or is_checked(name):
             check_table(folder / name, recordings(), source, *VALUES[name])
-
-
-def _check_if_there(path: Path, keys: Iterable[str], keys_of: str) -> None:
-    if path.exists():
-        check_table(path, keys, keys_of, *VALUES.get(path.name, ()))
 
 
 def _find_recordings(folder: Path) -> tuple[Callable[[], Iterable[str]], str]:
@@ -108,28 +111,34 @@ def _find_recordings(folder: Path) -> tuple[Callable[[], Iterable[str]], str]:
 def _check_speakers(folder: Path) -> None:
     """Check that utt2spk and spk2utt are sorted in both orders, and say the same."""
     path = folder / "utt2spk"
-    before, rest_before = "", ""
-    for (number, key, speaker), rest in zip(iterate_sorted(path), _after_keys(path), strict=True):
+    before, order_before = "", ("", "")
+    for (number, key, speaker), order in zip(
+        iterate_sorted(path), _speaker_order(path), strict=True
+    ):
         if len(speaker.split()) > 1:
             wrong = f"{key!r} has {speaker!r}, not one speaker: remove all but one"
             raise line_error(path, number, wrong)
-        if rest < rest_before:
+        if order < order_before:
             remedy = "make the speaker id and a dash the prefix of every utterance id"
             if speaker >= before:
-                remedy = "separate the two by one space in every line"
+                remedy = "separate the two by one space in every line, and remove other spaces"
             wrong = "not sorted by speaker when sorted by utterance"
             raise line_error(path, number, f"{wrong}, at {key!r} of {speaker!r}: {remedy}")
-        before, rest_before = speaker, rest
+        before, order_before = speaker, order
     groups = groupby(iterate_table(path), lambda row: row[1])
     expected = ((speaker, [key for key, _ in rows]) for speaker, rows in groups)
     check_speaker_lists(folder / "spk2utt", expected, "utt2spk")
 
 
-def _after_keys(path: Path) -> Iterator[str]:
-    """Yield what `sort -k2` compares: a line after its first word, with the blanks between."""
+def _speaker_order(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what `sort -k2` compares: a line after its first word, blanks included; then all of it.
+
+    So a blank before a line is out of order, unless the line is its speaker's first.
+    """
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
-            yield line.strip("\n").lstrip()[len(line.split(maxsplit=1)[0]) :]
+            whole = line.strip("\n")
+            yield whole.lstrip()[len(line.split(maxsplit=1)[0]) :], whole
 
 
 def check_speaker_lists(

@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 from deep_speaker.config.stages import Stage
+from deep_speaker.kaldi.matrix_forms import MATRICES, VECTORS
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table
 from deep_speaker.validation.archives import check_columns, check_finite, iterate_objects
 from deep_speaker.validation.data_dirs import check_speaker_lists, is_count
@@ -53,9 +54,9 @@ def _check_counts(folder: Path, utterances: int) -> None:
 
 
 def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
-    """Check that vectors are float32, finite and of one size; return their number and size."""
+    """Check that vectors are finite and of one size; return their number and size."""
     count = 0
-    for _, item in iterate_objects(scp, ("FV",)):
+    for _, item in iterate_objects(scp, VECTORS):
         count += 1
         size = size or item.header.rows
         if item.header.rows != size:
@@ -67,7 +68,7 @@ def _check_vectors(scp: Path, size: int) -> tuple[int, int]:
 
 def _check_crops(scp: Path, size: int) -> int:
     total = crops = 0
-    for _, item in iterate_objects(scp, ("FM",)):
+    for _, item in iterate_objects(scp, MATRICES):
         check_columns(item, size)
         check_finite(item)
         crops = crops or item.header.rows

@@ -52,7 +52,8 @@ class SpeakerStore:
             ValueError: no such folder; a file in it is damaged, or of another model.
         """
         self._check_folder()
-        found = [self._read(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"))]
+        # Not ._x.json, which a Mac writes beside x.json on other disks.
+        found = [self._read(path) for path in sorted(self.folder.glob(f"[!.]*{SUFFIX}"))]
         return sorted((each for each in found if each), key=lambda speaker: speaker.name)
 
     def add(self, name: str, vectors: np.ndarray, sources: Sequence[str]) -> list[bool]:

@@ -1,0 +1,174 @@
+"""Runs of the tiny recipe that are killed at random moments, and what they leave."""
+
+import gzip
+import hashlib
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+
+from support.recipe import Recipe
+
+# What differs between two good runs: times, logs, and what is drawn with times in it.
+VOLATILE = ("log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json")
+REFUSED_S = 20  # the children of a killed run end within that, and with them its locks
+STAGES = range(7)
+
+
+@dataclass
+class Kill:
+    """One run of a stage that was killed, and its rerun.
+
+    Attributes:
+        seconds: after which it was killed.
+        ended: it had ended by itself before.
+        faults: files that were not whole after the kill, or not as they should be after the rerun.
+    """
+
+    stage: int
+    seconds: float
+    ended: bool
+    faults: list[str] = field(default_factory=list)
+
+
+class Undisturbed:
+    """A run of the tiny recipe, stage by stage, with what was there before and after each.
+
+    Attributes:
+        seconds: that each stage took.
+        names: of the files that were there after each stage.
+        files: digests of all files that do not differ from run to run.
+    """
+
+    def __init__(self, recipe: Recipe, options: tuple[str, ...]) -> None:
+        self.recipe, self.options = recipe, options
+        self.seconds, self.names = [], []
+        for stage in STAGES:
+            self._copy(recipe.folder, self._kept(stage))
+            began = time.monotonic()
+            self.recipe.run(*self.words(stage))
+            self.seconds.append(time.monotonic() - began)
+            self.files = digest_files(recipe.folder)
+            self.names.append(set(self.files))
+        self._copy(recipe.folder, self._kept(len(STAGES)))
+
+    def _kept(self, stage: int) -> Path:
+        """Return the folder of what was there before a stage."""
+        return self.recipe.folder.with_name(f"{self.recipe.folder.name}_before_{stage}")
+
+    def _copy(self, source: Path, destination: Path) -> None:
+        for top in ("data", "exp"):
+            shutil.rmtree(destination / top, ignore_errors=True)
+            if (source / top).is_dir():
+                shutil.copytree(source / top, destination / top, symlinks=True)
+
+    def words(self, stage: int) -> tuple[str, ...]:
+        """Return the options of a run of one stage."""
+        return (*self.options, "--stage", str(stage), "--stop-stage", str(stage))
+
+    def kill(self, rng: random.Random) -> Kill:
+        """Kill a run of a random stage at a random moment, run it again, and compare.
+
+        The stage runs for the first time, or again where all are finished.
+        """
+        stage = rng.choice(STAGES)
+        self._copy(self._kept(rng.choice((stage, len(STAGES)))), self.recipe.folder)
+        seconds = rng.uniform(0, self.seconds[stage])
+        words = list(self.words(stage))
+        if stage in (2, 3) and rng.random() < 0.5:
+            words += ["--resume", "true"]
+        kill = Kill(stage, seconds, self._run_and_kill(words, seconds))
+        kill.faults += [f"{name} is not whole" for name in self._differing()]
+        self._run_again(words)
+        kill.faults += [f"{name} differs" for name in self._differing()]
+        missing = self.names[stage] - digest_files(self.recipe.folder).keys()
+        kill.faults += [f"{name} is missing" for name in sorted(missing)]
+        kill.faults += [f"{path} is left" for path in find_partial(self.recipe.folder)]
+        return kill
+
+    def _differing(self) -> list[str]:
+        found = digest_files(self.recipe.folder)
+        return [name for name, digest in found.items() if self.files.get(name) != digest]
+
+    def _run_and_kill(self, words: list[str], seconds: float) -> bool:
+        process = subprocess.Popen(
+            ["./run.sh", *words],
+            cwd=self.recipe.folder,
+            env=os.environ | {"VIRTUAL_ENV": sys.prefix},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return False
+        return True
+
+    def _run_again(self, words: list[str]) -> None:
+        deadline = time.monotonic() + REFUSED_S
+        while True:
+            try:
+                self.recipe.run(*words)
+                return
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """Return a digest of every file below data/ and exp/ that has its final name."""
+    paths = [path for top in ("data", "exp") for path in (folder / top).rglob("*")]
+    return {
+        str(path.relative_to(folder)): digest(path)
+        for path in sorted(paths)
+        if path.is_file() and not is_volatile(path.relative_to(folder))
+    }
+
+
+def find_partial(folder: Path) -> list[Path]:
+    """Find what a stage has not given its final name."""
+    paths = [path for top in ("data", "exp") for path in (folder / top).rglob("*partial*")]
+    return sorted(path.relative_to(folder) for path in paths)
+
+
+def is_volatile(path: Path) -> bool:
+    """Tell whether a file may differ between good runs, or has no final name."""
+    return any(part in VOLATILE or "partial" in part for part in path.parts)
+
+
+def digest(path: Path) -> str:
+    """Return a sum over a file; of a checkpoint, over its weights and state without times."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":  # its header holds the time
+        content = gzip.decompress(content)
+    if path.suffix == ".pt":
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        parts = [state[name] for name in ("network", "loss", "optimiser", "epochs")]
+        content = repr([flatten(part) for part in parts]).encode()
+    if path.suffix == ".safetensors":  # the order of its metadata is another each time
+        content = repr(
+            [(key, flatten(part)) for key, part in sorted(load(content).items())]
+        ).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def flatten(state: object) -> object:
+    """Return a state with its tensors as bytes."""
+    if isinstance(state, torch.Tensor):
+        return state.numpy().tobytes()
+    if isinstance(state, dict):
+        return {key: flatten(value) for key, value in state.items()}
+    return [flatten(item) for item in state] if isinstance(state, list) else state
