@@ -29,7 +29,7 @@ trains() {  # <phases>: whether the run trains any; says why not
 end_stage() { rm -f "$unfinished"; }
 
 replace_file() {  # <path>: by what is piped in, once that is on the disk
-  cat > "$1.partial" && sync "$1.partial" && mv "$1.partial" "$1"
+  cat > "$1.partial" && sync "$1.partial" && mv "$1.partial" "$1" && sync "$(dirname "$1")"
 }
 
 keep_config() {  # beside the results it made
