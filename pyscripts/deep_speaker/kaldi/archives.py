@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from kaldiio.matio import write_array
 
+from deep_speaker.config.stages import MAKERS, Stage
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
 
@@ -116,7 +117,8 @@ class ArchiveTable:
         """Read rows `start` to `stop` of a matrix, or of a vector, as float32 or float64.
 
         Raises:
-            ValueError: the archive is missing, cut short, or of a form not read here.
+            ValueError: the archive is missing, cut short, or of a form not read here, or it holds
+                what is not a number: whoever reads it first names the key.
         """
         path, _, offset = self._entries[key].rpartition(":")
         try:
@@ -124,9 +126,15 @@ class ArchiveTable:
         except (OSError, ValueError) as error:
             raise ValueError(f"{self.scp}: cannot read {path!r}: {error}") from error
         try:
-            return read_values(data, read_header(data, int(offset)), start, stop)
+            values = read_values(data, read_header(data, int(offset)), start, stop)
         except ValueError as error:
             raise ValueError(f"{self._entries[key]} ({key}): damaged archive: {error}") from error
+        if not np.isfinite(values).all():  # a few microseconds for a chunk
+            raise ValueError(
+                f"{self.scp}: {key!r} has values that are not finite (NaN or infinite): "
+                f"{MAKERS.get(self.scp.name, Stage.PREPARATION).again}"
+            )
+        return values
 
 
 def read_header(data: mmap.mmap, offset: int) -> Header:
