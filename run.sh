@@ -36,6 +36,7 @@
 
 set -euo pipefail
 cd "$(dirname "$0")"
+command_line=("$@")
 
 corpus=embedded              # prepared by local/prepare_<corpus>.py; or several: a,b,c
 name=                        # of data/<name> and exp/<name> (default: the corpus; of several a+b+c)
@@ -65,11 +66,15 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 
 . local/parse_options.sh
 . local/check_options.sh
-. ./path.sh
+if [ "${RUN_PROCESS:-}" != "$PPID" ]; then  # from the top again, below what can end all of it
+  . ./path.sh
+  exec pyscripts/supervise_run.py "$BASH" "./$(basename "$0")" "${command_line[@]}"
+fi
 
 . local/run_stage.sh
 . local/train_network.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
+. local/lock_folders.sh
 . local/plan_run.sh
 data_dirs=("${parts[@]/#/$data/}")
 
@@ -101,6 +106,7 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
+(( stage > 1 || stop_stage < 2 )) || lock_folder read "$data"  # others may train on it, too
 if run_stage 2 "$experiment" "Pre-train the network" && trains "$trained_in_2"; then
   for phase in $trained_in_2; do train_network "$phase"; done
   keep_config
@@ -143,6 +149,7 @@ if run_stage 6 "$experiment" "Compute error rates"; then
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
   pyscripts/write_model.py --precision float32 "$experiment" "$last" "$experiment/model"
+  end_stage
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

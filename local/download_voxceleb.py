@@ -21,6 +21,7 @@ from zipfile import BadZipFile, ZipFile
 
 from deep_speaker.system import command
 from deep_speaker.system.files import replacing_directory, replacing_file
+from deep_speaker.system.locks import hold
 from voxceleb.conversion import convert_tree
 from voxceleb.downloads import CHUNK, check_file, fetch, make_opener, read_md5sums
 from voxceleb.lists import PROTOCOLS
@@ -39,7 +40,7 @@ LISTS_URLS = (
 
 def main() -> None:
     options = parse_options()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    hold(options.folder)
     md5sums = read_md5sums(MD5SUMS)
     if options.lists:
         fetch_lists(options.folder / "meta", md5sums)

@@ -15,6 +15,7 @@ from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.locks import hold
 from embedded.corpus import speaker_id, synthesise_corpus
 from embedded.voices import draw_voice
 
@@ -34,6 +35,7 @@ def main() -> None:
             "expected at least 2 utterances per speaker, 2 test and 4 training speakers, got "
             f"{options.num_utterances}, {options.num_test_speakers}, {options.num_train_speakers}"
         )
+    hold(options.output)
     audio = command.resolved_path(str(options.output / "wav"))
     num_speakers = options.num_train_speakers + options.num_test_speakers
     with replacing_directory(audio) as partial:

@@ -26,6 +26,7 @@ from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import scratch_directory
+from deep_speaker.system.locks import hold
 from deep_speaker.system.processes import map_in_threads
 from lhotse_manifests import CLASSES, Source, Supervision, read_part
 from relative_paths import make_locator
@@ -61,6 +62,7 @@ def main() -> None:
     else:
         raise ValueError(preparation.explain_folders("lhotse"))
     names: dict[str, str] = {}
+    hold(options.output)
     with scratch_directory(options.output / "joining.partial") as scratch:
         sets = {
             name: read_parts(

@@ -10,20 +10,30 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
   log "Stage $1: $3"
   running=$1
   stage_began=$SECONDS
+  unfinished=$2/stage_$1.unfinished  # left by a stage that was interrupted: see config/unfinished.py
+  mkdir -p "$2"
+  echo "begun at $(date '+%F %T')" > "$unfinished"
   export STAGE_LOG=$2/log/$1  # each command's output also goes to $STAGE_LOG.<command>.log
   rm -f "$STAGE_LOG".*.log
 }
 
 trains() {  # <phases>: whether the run trains any; says why not
   [ -z "$1" ] || return 0
+  end_stage
   if [ "${parts[0]}" = test ]; then log "Nothing to do: $data has no training speakers"
   elif [ "$running" = 2 ]; then log "Nothing to do: $initial_model goes on as it is"
   else log "Nothing to do: $config has no fine-tuning"; fi
   return 1
 }
 
+end_stage() { rm -f "$unfinished"; }
+
+replace_file() {  # <path>: by what is piped in, once that is on the disk
+  cat > "$1.partial" && sync "$1.partial" && mv "$1.partial" "$1"
+}
+
 keep_config() {  # beside the results it made
-  [ "$config" -ef "$experiment/config.yaml" ] || cp "$config" "$experiment/config.yaml"
+  [ "$config" -ef "$experiment/config.yaml" ] || replace_file "$experiment/config.yaml" < "$config"
 }
 
 finish_stage() {  # <stage> <folder>: note there how long it took, for the report
@@ -31,6 +41,6 @@ finish_stage() {  # <stage> <folder>: note there how long it took, for the repor
   [[ $resume = false || $1 != [23] ]] ||
     before=$(sed -n "s/^stage_$1 //p" "$2/stage_seconds" 2>/dev/null || true)
   { grep -sv "^stage_$1 " "$2/stage_seconds" || true
-    echo "stage_$1 $((SECONDS - stage_began + before))"; } | sort > "$2/stage_seconds.partial"
-  mv "$2/stage_seconds.partial" "$2/stage_seconds"
+    echo "stage_$1 $((SECONDS - stage_began + before))"; } | sort | replace_file "$2/stage_seconds"
+  end_stage
 }

@@ -33,12 +33,14 @@ from deep_speaker.config.phases import (
 )
 from deep_speaker.config.stages import Stage
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
     options = parse_options()
     data, experiment_dir = Path("data") / options.name, choose_folder(options)
     config = experiment_dir / RESOLVED
+    hold(experiment_dir)
     experiment = write_experiment(config, options.config, options.override, options.set)
     slims = experiment.slims_teacher and not options.initial_model
     has_initial = bool(options.initial_model) or slims

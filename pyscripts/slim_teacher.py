@@ -12,6 +12,7 @@ from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 from deep_speaker.training.slimmed_start import slim_teacher
 
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("targets", type=Path, help="folder that embed_by_teacher.py has printed")
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()
+    hold(options.output.absolute().parents[1])
     checkpoint = slim_teacher(
         read_experiment(options.config),
         options.teacher,

@@ -15,6 +15,7 @@ from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device, keep_memory
 from deep_speaker.networks.pace import Asked, add_precision_option
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 from deep_speaker.training import ranks
 from deep_speaker.training.loop import train
 from deep_speaker.training.recorder import CHECKPOINT_MINUTES
@@ -56,6 +57,8 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
+    hold(options.data_dir.absolute().parent, to_write=False)
     device = choose_device(options.device)
     if options.ranks > 1 and not ranks.is_launched():
         from deep_speaker.training.launching import (

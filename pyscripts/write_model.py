@@ -23,6 +23,7 @@ from deep_speaker.report.model_card import write_card
 from deep_speaker.scoring.decision_files import write_decisions
 from deep_speaker.scoring.decision_learning import learn_backend, learn_decisions
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("phase", choices=["initial_model", *TRAINED], help="that made its weights")
     parser.add_argument("output", type=Path, help="folder to write, models/<name>")
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
     path = options.source
     if path.is_dir():
         path = path / str(PHASES[options.phase].checkpoint)

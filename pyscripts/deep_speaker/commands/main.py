@@ -18,7 +18,8 @@ from deep_speaker.commands import (
     verify,
 )
 from deep_speaker.commands.options import PROGRAM
-from deep_speaker.system.command import end_in_one_line
+from deep_speaker.system.command import ending_in_one_line
+from deep_speaker.system.stopping import stop_in_order
 
 DESCRIPTION = """Tell voices apart: whether two recordings have one voice, and whose voice it is.
 
@@ -47,7 +48,9 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run a command line; None: that of this process."""
     logging.basicConfig(format=f"{PROGRAM}: %(message)s")
     options = build_parser().parse_args(words)
-    end_in_one_line(lambda: run(options), PROGRAM)
+    stop_in_order()
+    with ending_in_one_line(PROGRAM):
+        run(options)
 
 
 def run(options: argparse.Namespace) -> None:

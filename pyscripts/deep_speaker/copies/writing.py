@@ -35,7 +35,7 @@ from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.command import describe_error
+from deep_speaker.system.errors import describe_error
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.sorting import sort_lines
