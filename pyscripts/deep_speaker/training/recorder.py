@@ -28,17 +28,6 @@ from deep_speaker.training.trainer import Trainer
 CHECKPOINT_MINUTES = 10.0  # between those of a long epoch: a second of writing, or two
 
 
-class LogFile(logging.FileHandler):
-    """A log whose errors, as of a full disk, are raised and not printed with a traceback."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        raise  # the error that is being handled
-
-
 class Recorder:
     """Writes a phase's checkpoints and logs into a folder.
 
@@ -53,7 +42,8 @@ class Recorder:
         self._trainer = trainer
         self._folder = folder
         self._last = last
-        self._log = LogFile(folder / "train.log")
+        self._log = logging.FileHandler(folder / "train.log")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self._board = SummaryWriter(
             str(folder / "tensorboard"), purge_step=last.epochs + 1 if last else None
         )
