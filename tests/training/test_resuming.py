@@ -197,3 +197,21 @@ def test_resuming_with_another_config_is_refused(data_dir: Path, tmp_path: Path)
         run(data_dir, tmp_path / "run", make_experiment(pretraining={"epochs": 4}), resume=True)
     scoring = {"backends": ["lda"]}  # has no say in training
     run(data_dir, tmp_path / "run", make_experiment(scoring=scoring), resume=True)
+
+
+def test_resuming_from_other_weights_is_refused(
+    data_dir: Path, pretrained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the run is finished, it is done anew: nothing of it is lost that was asked for."""
+    caplog.set_level("INFO")
+    one, other = pretrained / "best.pt", pretrained / "initial.pt"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 1)
+        run(data_dir, tmp_path / "run", TINY, "finetuning", one)
+    with pytest.raises(ValueError, match=r"/run\.partial was begun from other weights: start anew"):
+        run(data_dir, tmp_path / "run", TINY, "finetuning", other, resume=True)
+    run(data_dir, tmp_path / "run", TINY, "finetuning", one, resume=True)
+    run(data_dir, tmp_path / "run", TINY, "finetuning", other, resume=True)
+    assert "/run is finished, but was begun from other weights: training anew" in caplog.text
+    begun = [load_checkpoint(path).network for path in (tmp_path / "run/initial.pt", other)]
+    assert all(torch.equal(tensor, begun[1][name]) for name, tensor in begun[0].items())
