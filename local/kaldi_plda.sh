@@ -86,6 +86,7 @@ score() {  # <x-vectors> <trial list> [<tables of models, then speakers>]
       "$(grep -om1 'Key .*' "$scores/log/$phase.$list.$backend.log")"
     eer=$(logged "$list.$backend.eer" compute_eer "$2" $backend)
     min_dcf=$(logged "$list.$backend.min_dcf" compute_min_dcf.py --p-target 0.01 $backend "$2")
+    sync $backend
     mv $backend "$scores/$phase.$list.$backend"
     echo "$phase $list $backend: EER $eer %, minDCF $min_dcf (p-target 0.01)"
   done
@@ -116,4 +117,5 @@ logged plda ivector-compute-plda "ark:$data/train/spk2utt" ark:train.ark plda
 
 [ ! -f "$calibration" ] || score "$train" "$calibration"
 for list in "${lists[@]}"; do score "$test" "$data/test/$list" "$data"/test/*spk2utt; done
+sync mean.vec transform.mat plda
 mv mean.vec transform.mat plda "$train"

@@ -32,6 +32,7 @@ from deep_speaker.config.phases import (
     trained_phases,
 )
 from deep_speaker.config.stages import Stage
+from deep_speaker.config.unfinished import check_finished
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
 
@@ -49,6 +50,7 @@ def main() -> None:
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
     check_teacher(options, trained, slims)
+    check_finished(options.stage, data, experiment_dir, trained)
     has_speakers = not options.no_training_speakers
     train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:

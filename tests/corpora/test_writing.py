@@ -45,7 +45,7 @@ def test_both_sets_are_written_as_kaldi_and_lhotse_want_them(sets: Sets, tmp_pat
         assert read_table(output / name / "wav.scp").keys() == ids
         recordings = RecordingSet.from_file(manifest_path(output / name, "recordings"))
         assert {item.id for item in recordings} == ids
-    assert sorted(path.name for path in output.iterdir()) == FOLDERS
+    assert sorted(path.name for path in output.glob("[!.]*")) == FOLDERS
     assert not (output / "train" / "trials").exists()
     trials = read_trials(output / "test" / "trials")
     assert (len(trials), sum(trial.target for trial in trials)) == (36, 9)
@@ -57,7 +57,7 @@ def test_a_test_set_alone_needs_no_training_speakers(sets: Sets, tmp_path: Path)
     preparation.write_corpus(parse(tmp_path / "both"), *sets)
     output = tmp_path / "alone"
     preparation.write_corpus(parse(output), None, sets[1])
-    assert sorted(path.name for path in output.iterdir()) == [
+    assert sorted(path.name for path in output.glob("[!.]*")) == [
         "manifests",
         "stage_0_options",
         "test",
@@ -67,7 +67,7 @@ def test_a_test_set_alone_needs_no_training_speakers(sets: Sets, tmp_path: Path)
     assert manifests == [f"alone_{kind}_test.jsonl.gz" for kind in ("recordings", "supervisions")]
     preparation.write_corpus(parse(output), None, sets[1])  # once more
     preparation.write_corpus(parse(output), *sets)  # now with training speakers
-    assert sorted(path.name for path in output.iterdir()) == FOLDERS
+    assert sorted(path.name for path in output.glob("[!.]*")) == FOLDERS
 
 
 def test_a_test_set_alone_removes_no_training_speakers(sets: Sets, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_preparing_again_takes_copies_of_the_old_training_set_away(
     for name in ("train_copies", "train_augmented"):
         (output / name).mkdir(parents=True)
     preparation.write_corpus(parse(output), *sets)
-    assert sorted(path.name for path in output.iterdir()) == FOLDERS
+    assert sorted(path.name for path in output.glob("[!.]*")) == FOLDERS
 
 
 def test_a_list_of_the_user_s_stays_as_long_as_it_fits(sets: Sets, tmp_path: Path) -> None:

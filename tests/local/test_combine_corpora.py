@@ -72,7 +72,7 @@ def test_ids_get_the_corpus_as_prefix_and_all_else_stays(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = combine(monkeypatch, data, "a", "b-1")
-    assert sorted(path.name for path in output.iterdir()) == [
+    assert sorted(path.name for path in output.glob("[!.]*")) == [
         "manifests", "stage_0_options", "test", "train",
     ]  # fmt: skip
     for part in ("train", "test"):

@@ -63,8 +63,9 @@ def make_utterances(
 
 
 def snapshot(folder: Path) -> Mapping[str, bytes | None]:
-    """All that lies below a folder, to compare before with after; None stands for a folder."""
+    """All that lies below a folder but for locks, to compare; None stands for a folder."""
     return {
         path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
         for path in folder.rglob("*")
+        if path.name != ".lock"
     }

@@ -19,7 +19,6 @@ from deep_speaker.commands import (
 )
 from deep_speaker.commands.options import PROGRAM
 from deep_speaker.system.command import ending_in_one_line
-from deep_speaker.system.stopping import stop_in_order
 
 DESCRIPTION = """Tell voices apart: whether two recordings have one voice, and whose voice it is.
 
@@ -48,7 +47,6 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run a command line; None: that of this process."""
     logging.basicConfig(format=f"{PROGRAM}: %(message)s")
     options = build_parser().parse_args(words)
-    stop_in_order()
     with ending_in_one_line(PROGRAM):
         run(options)
 

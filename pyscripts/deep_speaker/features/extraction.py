@@ -2,8 +2,10 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
 from deep_speaker.config.stages import Stage
@@ -11,15 +13,17 @@ from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
-from deep_speaker.kaldi.archives import write_scp
-from deep_speaker.kaldi.tables import read_optional_table, write_table
+from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_table
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.files import replacing_directory, replacing_file
+from deep_speaker.system.durability import sync_tree
+from deep_speaker.system.files import replacing_directory, replacing_file, replacing_files
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
 
 SILENT = "silent: no voiced frame"
+# In the order in which they take their names: without the last, stage 1 has not ended.
+TABLES = ("utt2num_frames", "vad.scp", "utt_cmvn.scp", "feats.scp")
 
 
 def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
@@ -38,13 +42,19 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     recordings = read_recordings(folder)
     num_jobs = min(num_jobs, len(recordings))
     parts = [recordings[job::num_jobs] for job in range(num_jobs)]
-    with replacing_directory(folder / "fbank") as partial_folder:
+    tables = [folder / name for name in TABLES]
+    with (
+        replacing_files(*tables) as files,
+        replacing_directory(folder / "fbank") as partial_folder,
+    ):
         write = partial(write_shard, partial_folder, folder / "fbank", experiment)
         shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
         unwanted = _report(folder, shards, recordings, experiment.voice_activity)
-        for scp in ARCHIVES.values():  # these point into the arks that are replaced now
-            (folder / scp).unlink(missing_ok=True)
-    _write_tables(folder, shards, experiment)
+        _write_tables(files, shards)
+        sync_tree(partial_folder)  # if the disk is full for either, the old ones stay
+        for table in tables:  # these point into the arks that are replaced now
+            table.unlink(missing_ok=True)
+        write_options(folder, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
         "%s: features of %d utterances, %.2f h",
@@ -110,19 +120,23 @@ def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceAc
         )  # fmt: skip
 
 
-def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:
-    for name, scp in ARCHIVES.items():
-        entries = {key: entry for shard in shards for key, entry in shard.scps[name].items()}
-        write_scp(folder / scp, entries)
+def _write_tables(files: Sequence[IO[str]], shards: list[Shard]) -> None:
+    """Write the tables of all shards into the files of `TABLES`; a full disk ends it here."""
+    tables: dict[str, Mapping[str, object]] = {
+        scp: {key: entry for shard in shards for key, entry in shard.scps[name].items()}
+        for name, scp in ARCHIVES.items()
+    }
     num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}
-    write_table(folder / "utt2num_frames", num_frames)
-    with replacing_file(folder / "frame_shift") as file:
-        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
-    write_options(folder, experiment)
+    tables["utt2num_frames"] = num_frames
+    for name, file in zip(TABLES, files, strict=True):
+        file.writelines(table_lines(tables[name]))
+        file.flush()
 
 
 def write_options(folder: Path, experiment: Experiment) -> None:
-    """Write conf/ of a data directory: vad.conf, and the file of this front end alone."""
+    """Write frame_shift and conf/ of a data directory: vad.conf, and the front end's file alone."""
+    with replacing_file(folder / "frame_shift") as file:
+        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
     name, text = front_ends.options_file(experiment.features)
     for other in front_ends.OPTION_FILES:
         if other != name:

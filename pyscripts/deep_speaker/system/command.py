@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from deep_speaker.system.errors import describe_error, is_expected
-from deep_speaker.system.stopping import Stopped, stop_in_order
+from deep_speaker.system.stopping import Stopped, end_at_once, stop_in_order
 
 # Set by run.sh to <folder>/log/<stage>: a command's output also goes to <that>.<command>.log.
 LOG_VARIABLE = "STAGE_LOG"
@@ -51,7 +51,8 @@ def logged(program: str) -> Iterator[None]:
     began = time.monotonic()
     with ExitStack() as stack:
         # By lines, to the end of the file: commands of a stage and their workers may share it.
-        log = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
+        log = path.open("a", 1, "utf-8", "backslashreplace")
+        stack.callback(close_quietly, log)
         stack.enter_context(redirect_stdout(Tee(sys.stdout, log)))  # type: ignore[type-var]
         stack.enter_context(redirect_stderr(Tee(sys.stderr, log)))  # type: ignore[type-var]
         with suppress(OSError):
@@ -67,10 +68,15 @@ def logged(program: str) -> Iterator[None]:
                 print(f"# Ended after {time.monotonic() - began:.0f} s", file=log)
 
 
+def close_quietly(log: IO[str]) -> None:
+    """Close a log, which may be on a full disk."""
+    with suppress(OSError):
+        log.close()
+
+
 def run(main: Callable[[], None]) -> None:
     """Log this command line, call `main`, and end it as `ending_in_one_line` does."""
     program = Path(sys.argv[0]).name
-    stop_in_order()
     # Twice: for the log itself, which may be refused, and so that an error is in it.
     with ending_in_one_line(program), logged(program), ending_in_one_line(program):
         logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
@@ -83,6 +89,7 @@ def ending_in_one_line(program: str) -> Iterator[None]:
     """Turn an expected error into one line and exit 1, a signal into one and 128 + its number."""
     logging.raiseExceptions = False  # a log on a full disk is no reason to end, nor for tracebacks
     try:
+        stop_in_order()
         yield
     except Exception as error:
         if not is_expected(error):
@@ -91,6 +98,7 @@ def ending_in_one_line(program: str) -> Iterator[None]:
         sys.exit(1)
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        end_at_once()
         how = "interrupted" if number == signal.SIGINT else f"stopped by {error}"
         print(f"{program}: {how}; the previous result, if any, is kept", file=sys.stderr)
         sys.exit(128 + number)

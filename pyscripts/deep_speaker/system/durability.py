@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 THREADS = 16  # a disk writes what several wait for at once, which takes little longer than for one
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 LEAST_FREE = 1 << 16  # bytes; a disk with less is full
 
 
@@ -36,17 +37,18 @@ def sync_tree(folder: Path) -> None:
 
 @contextmanager
 def full_disk_told(folder: Path) -> Iterator[None]:
-    """Call an error by its name where the disk of `folder` is full: libraries have others for it.
+    """Call a full disk by its name and place: libraries have other errors for it.
 
     Raises:
-        OSError: any error but a ValueError or OSError came while the disk was full.
+        OSError: of the disk of `folder`; or any but a ValueError came while that was full.
     """
     try:
         yield
-    except (ValueError, OSError):
+    except ValueError:
         raise
     except Exception as error:
-        if _is_full(folder):
+        number = error.errno if isinstance(error, OSError) else None
+        if number in NO_SPACE or (number is None and _is_full(folder)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
         raise
 

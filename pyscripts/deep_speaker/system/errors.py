@@ -33,7 +33,7 @@ WORDS = {
     Lack.SPACE: r"No space left on device|Disk quota exceeded",
     Lack.MEMORY: r"(can't|[Cc]annot|[Uu]nable to|[Ff]ailed to) allocate|[Oo]ut of memory|bad_alloc"
     r"|[Nn]ot enough memory|can't start new thread|failed to map segment|pthread_create"
-    r"|could not create a (primitive|memory object)$",  # of oneDNN
+    r"|could not create a (primitive|memory)",  # of torch's oneDNN
     Lack.FILES: r"Too many open files",
 }
 

@@ -54,6 +54,8 @@ def replacing_files(*paths: Path) -> Iterator[list[IO[str]]]:
     They take their names in the order given, so the last one tells that all of them are there.
     """
     with ExitStack() as stack:
+        for folder in {path.parent for path in paths}:
+            stack.enter_context(full_disk_told(folder))
         partials = [stack.enter_context(new_partial(path)) for path in paths]
         with ExitStack() as opened:
             yield [opened.enter_context(_open(partial, "w")) for partial in partials]

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +20,7 @@ PIPE_VARIABLE = "RUN_PIPE"  # <descriptor>:<inode> of the pipe
 PROCESS_VARIABLE, WORDS_VARIABLE = "RUN_PROCESS", "RUN_WORDS"  # of run.sh: its number, its words
 PATIENCE = 10.0  # seconds to clean up before the next, and then the last, demand
 AGAIN = 1.0  # seconds after which a signal counts as another one: a library may swallow the first
+_run_ended = threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,7 +31,8 @@ class Stopped(KeyboardInterrupt):
     """
 
     def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
+        by = "the end of run.sh" if _run_ended.is_set() else signal.Signals(number).name
+        super().__init__(by)
         self.number = number
 
 
@@ -55,7 +58,7 @@ def stop_in_order() -> None:
         # Under nohup, SIGHUP stays ignored. SIGINT is ignored where run.sh starts a command.
         if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
-    _follow_run()
+    follow_run()
 
 
 def end_at_once() -> None:
@@ -66,7 +69,7 @@ def end_at_once() -> None:
 
 
 def be_quiet_in_imports(main_file: str) -> None:
-    """Keep a command of this recipe from tracebacks while it imports, by Ctrl-C or little memory.
+    """Keep a command of this recipe from tracebacks while it imports, by signals or little memory.
 
     Args:
         main_file: of the program that runs; another program is left alone.
@@ -76,10 +79,12 @@ def be_quiet_in_imports(main_file: str) -> None:
     if path.name == "deep-speaker" or path.resolve().parent in folders:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.excepthook = tell_lacks
+        follow_run()
 
 
-def _follow_run() -> None:
-    """Stop this process when the pipe of its run ends; not that of a run in which it is not."""
+@cache
+def follow_run() -> None:
+    """Send this process a SIGTERM when its run ends, if it is of one: once it has its pipe."""
     descriptor, _, inode = os.environ.get(PIPE_VARIABLE, "").partition(":")
     try:
         if os.fstat(int(descriptor)).st_ino == int(inode):
@@ -90,6 +95,7 @@ def _follow_run() -> None:
 
 def _stop_at_end(descriptor: int) -> None:
     os.read(descriptor, 1)
+    _run_ended.set()
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
         os.kill(os.getpid(), number)
         time.sleep(PATIENCE)
