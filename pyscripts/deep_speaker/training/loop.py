@@ -14,7 +14,7 @@ from deep_speaker.copies.joining import check_joined
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from deep_speaker.networks.pace import Asked
-from deep_speaker.system.files import replace_directory
+from deep_speaker.system.files import replace_directory, settle_directory
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.pacing import settle_pace
@@ -56,6 +56,8 @@ def train(
         teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
+    if ranks.rank() == 0:
+        settle_directory(output)
     start = load_checkpoint(initial) if initial else None
     if resume and output.is_dir() and not partial.is_dir():
         data = FeatureSource(data_dir, experiment).digest()
