@@ -12,7 +12,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ["id10270-x6uYq-00001", "sp0.9-anna-3", "Ana_Müller.2", "王-1", "$(x)'"])
+@pytest.mark.parametrize(
+    "key", ["id10270-x6uYq-00001", "sp0.9-anna-3", "Ana_Müller.2", "王-1", "$(x)'"]
+)
 def test_ordinary_ids_are_their_own_names(key: str) -> None:
     assert file_name(key) == key
 
@@ -29,7 +31,7 @@ def test_hostile_ids_stay_in_their_folder(key: str, tmp_path: Path) -> None:
 
 
 def test_different_ids_have_different_names() -> None:
-    alike = [*HOSTILE, "x" * 301, "a/b", "a%2fb", "%2E.", "x" * 167 + "%" + "0" * 32]
+    alike = [*HOSTILE, "x" * 301, "a/b", "a%2fb", "%2E.", "x" * 207 + "%" + "0" * 32]
     assert len({file_name(key) for key in alike}) == len(set(alike))
 
 

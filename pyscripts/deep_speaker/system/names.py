@@ -8,7 +8,7 @@ from hashlib import sha256
 
 # What no name may hold on some system; a percent sign, which marks them; and what hides a file.
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff/\\%:*?"<>|]|^[.-]|[. ]$')
-LONGEST_BYTES = 200  # of 255, so that a suffix fits
+LONGEST_BYTES = 240  # of 255, so that a suffix fits
 
 
 def file_name(key: str) -> str:
