@@ -73,7 +73,7 @@ def test_lhotse_s_commands_are_told_or_refused(
             ours = f"flac -c -d -s {recordings[0].sources[0].source}"
             recordings[0].sources = [AudioSource("command", [0], ours)]
         write_part(tmp_path / "lhotse", part, recordings, supervisions)
-    words = [tmp_path / "a", "--corpus-dir", tmp_path / "lhotse", "--nj", "1"]
+    words: list[str | Path] = [tmp_path / "a", "--corpus-dir", tmp_path / "lhotse", "--nj", "1"]
     told = r"lhotse: recording 'test-0-1': a command, .*touch"
     with pytest.raises(ValueError, match=told):
         run_main(monkeypatch, prepare_lhotse, *words, "--commands", "refuse")
