@@ -6,7 +6,6 @@ import pytest
 
 from support.experiment_files import EMBEDDED, TORCHAUDIO, edit, refusal, refusal_in, write
 
-
 # Ten thousand million values in a few lines, each ten times the one before.
 LAUGHS = "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"

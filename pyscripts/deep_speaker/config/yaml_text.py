@@ -9,7 +9,6 @@ import yaml
 
 from deep_speaker.system.files import read_utf8
 
-
 LONGEST_SCALAR = 1000  # characters; numbers of thousands of digits cannot be printed
 MOST_VALUES = 10_000  # with those that aliases repeat: a few lines can stand for billions
 

@@ -1,7 +1,7 @@
 """Commands that a corpus has in place of files: counted and told, or refused.
 
 Kaldi's wav.scp and Lhotse's sources `command` may hold such, and a shell runs them whenever the
-audio is read, from stage 0 on. Whoever gives such a corpus to others can run any program there.
+audio is read, in later stages too. Whoever gives such a corpus to others can run any program there.
 """
 
 import argparse
