@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import kaldiio
 import numpy as np
 import soundfile
+from kaldiio.matio import write_array
 from lhotse import CutSet, RecordingSet, SupervisionSet
 
 from deep_speaker.config import Experiment, read_experiment
@@ -142,7 +142,8 @@ def write_ark(folder: Path, form: str) -> None:
     for key, array in ((f"{form}-a", values), (f"{form}-b", values[0]), (f"{form}-c", values)):
         ark.write(f"{key} ".encode())
         scp += f"{key} {form}.ark:{ark.tell()}{'[1:3,0:2]' if key.endswith('c') else ''}\n"
-        kaldiio.matio.write_array(ark, array, compression_method=ARK_FORMS.get(form))
+        compression = ARK_FORMS.get(form) if array.ndim == 2 else None
+        write_array(ark, array, compression_method=compression)
     (folder / f"{form}.ark").write_bytes(ark.getvalue())
     (folder / f"{form}.scp").write_text(scp)
 

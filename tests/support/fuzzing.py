@@ -17,7 +17,7 @@ TOKENS = [
     b"", b"\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x7f\xff\xff\xff",
     b"\x04\0\0\0\0", b"nan", b"-inf", b"-1", b"0", b"1e400", b"9" * 30, b"9" * 5000, b"1e-3",
     b"../", b"/", b"|", b"touch ran |", b"$(touch ran)", b"`touch ran`", b"~", b"[", b"[" * 2000,
-    b"]", b"{", b'{"a":' * 2000, b"}", b"*a", b"&a ", b"!!python/object/apply:os.system [touch ran]",
+    b"]", b"{", b'{"a":' * 2000, b"}", b"*a", b"&a ", b"!!python/object/apply:os.system [x]",
     b"!!int ", b"\n", b"\n\n", b"\r\n", b"\r", b" ", b"\t", b"\xc2\xa0", b"\xe2\x80\xa8",
     b"\xef\xbb\xbf", b"\xff\xfe", b":", b": ", b",", b"'", b'"', b"\\", b"#", b"null", b"true",
     b"NaN", b"\0B", b"FM ", b"DM ", b"CM ", b"CM2 ", b"CM3 ", b"FV ", b"<F>", b"\x1f\x8b",
