@@ -12,6 +12,7 @@ could be made. Exit status 1 if anything was found.
 
 import argparse
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -58,6 +59,7 @@ def fuzz(name: str, cases: int, seed_number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = TARGETS[name](Path(folder))
     limit_memory()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libraries complain of damage
     counts: Counter[str] = Counter()
 
     @seed(seed_number)

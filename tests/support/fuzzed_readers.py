@@ -16,7 +16,7 @@ from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.features.conditions import Conditions, read_conditions, write_conditions
 from deep_speaker.features.kaldi_conf import read_conf
 from deep_speaker.kaldi.archives import ArchiveTable
-from deep_speaker.kaldi.audio import load_audio, read_info
+from deep_speaker.kaldi.audio import load_audio, read_entry_info
 from deep_speaker.kaldi.data_dir import iterate_segments, write_data_dir
 from deep_speaker.networks.checkpoints import load_network, save_checkpoint
 from deep_speaker.published.importing import import_weights
@@ -180,6 +180,9 @@ def make_features(folder: Path) -> Target:
 
 def make_audio(folder: Path) -> Target:
     samples = make_speech(0, 0.3, 8000)
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, 8000, format="WAV")
+    (folder / "wav.ark").write_bytes(b"key " + wav.getvalue())
     for number, (suffix, subtype) in enumerate(AUDIO_FORMS):
         path = folder / f"{number}.{suffix}"
         soundfile.write(path, samples, 8000 if suffix != "mp3" else 16000, subtype=subtype)
@@ -188,9 +191,10 @@ def make_audio(folder: Path) -> Target:
         problem: ValueError | None = None
         for path in sorted(folder.iterdir()):
             try:
-                read_info(path)
-                load_audio(str(path), 16000)
-                load_audio(str(path), 8000, 0.1, 0.2)
+                entry = f"{path}:4" if path.suffix == ".ark" else str(path)
+                read_entry_info(entry)
+                load_audio(entry, 16000)
+                load_audio(entry, 8000, 0.1, 0.2)
             except ValueError as error:
                 problem = error
         if problem:
