@@ -144,7 +144,7 @@ def read_samples(
             segment_bounds(file.samplerate, file.frames, start, end)
         if not len(samples):
             raise ValueError("no samples")
-    if not (-LOUDEST < samples.min() and samples.max() < LOUDEST):  # refuses NaN too
+    if not (samples.min() > -LOUDEST and samples.max() < LOUDEST):  # refuses NaN too
         raise ValueError("samples that are not finite numbers, or far beyond full scale")
     if file.samplerate != sampling_rate:
         samples = resample(samples, file.samplerate, sampling_rate)

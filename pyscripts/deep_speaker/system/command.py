@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import IO, TextIO
 
+from deep_speaker.system.names import printable
+
 # What a user's files, options or machine can cause. Anything else is a bug: a traceback.
 EXPECTED_ERRORS = (ValueError, OSError)
 # Set by run.sh to <folder>/log/<stage>: a command's output also goes to <that>.<command>.log.
@@ -88,7 +90,7 @@ def end_in_one_line(main: Callable[[], None], program: str) -> None:
 
 def describe_error(error: BaseException) -> str:
     """Return an error as one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def positive_int(text: str) -> int:

@@ -1,6 +1,6 @@
-"""Names of files and folders that are made of ids: whatever an id holds, they stay in their folder.
+"""Names of other people: safe in names of files and folders that are made here, and on terminals.
 
-Ids come from other people's tables. One like `../x` would lead elsewhere.
+An id like `../x` would lead out of its folder.
 """
 
 import re
@@ -27,6 +27,19 @@ def file_name(key: str) -> str:
         return name
     kept = name.encode()[: LONGEST_BYTES - 33].decode(errors="ignore")
     return f"{kept}%{sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+def printable(text: str) -> str:
+    r"""Return a text without what would steer a terminal, or is no UTF-8, as names of files may be.
+
+    >>> printable("Ünal\x1b[2J\udcff")
+    'Ünal\\x1b[2J\\udcff'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def _encode(match: re.Match[str]) -> str:
