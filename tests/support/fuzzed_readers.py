@@ -24,8 +24,10 @@ from deep_speaker.report.training_curves import read_history
 from deep_speaker.results.rows import read_results
 from deep_speaker.results.text_table import format_results
 from deep_speaker.scoring.decision_files import read_decisions, write_decisions
+from deep_speaker.scoring.kaldi_plda_files import read_backend, read_plda, write_backend
+from deep_speaker.scoring.plda import Plda
 from deep_speaker.scoring.score_files import read_scores
-from deep_speaker.scoring.transforms import COSINE
+from deep_speaker.scoring.transforms import COSINE, Transform
 from deep_speaker.scoring.vector_backend import VectorBackend
 from deep_speaker.trials.importing import import_trials
 from deep_speaker.trials.lists import read_trials
@@ -255,6 +257,22 @@ def make_keras(folder: Path) -> Target:
     return Target(read_files(folder), lambda folder: import_weights(folder / "x.h5", experiment))
 
 
+def make_plda(folder: Path) -> Target:
+    rng = np.random.default_rng(0)
+    plda = Plda(rng.normal(size=3), rng.normal(size=(3, 3)), np.arange(3.0, 0, -1))
+    backend = Transform(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32), plda)
+    write_backend(folder / "made", backend, np.ones(4))
+    (folder / "text").write_text(
+        "<Plda>  [ 1 2 3 ]\n [\n  1 0 0 \n  0 1 0 \n  0 0 1 ]\n [ 3 2 1 ]\n</Plda> "
+    )
+
+    def read(folder: Path) -> None:
+        read_backend(folder, 4)
+        read_plda(folder / "text")
+
+    return Target(read_files(folder) | read_files(folder / "made"), read)
+
+
 def make_store(folder: Path) -> Target:
     store = SpeakerStore(folder, "id", "models/x")
     for name in ("Ana", "Bo"):
@@ -288,6 +306,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "model_folder": make_model_folder,
     "checkpoint": make_checkpoint,
     "keras": make_keras,
+    "plda": make_plda,
     "speaker_store": make_store,
     "results": make_results,
 }
