@@ -19,6 +19,7 @@ from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table, read_table
 from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.json_text import read_json
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -124,12 +125,15 @@ def read_record(data_dir: Path) -> dict[str, Any]:
     """Read the record of a directory of copies, or of a joined one.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is damaged.
     """
     path = data_dir / RECORD
     if not path.is_file():
         raise ValueError(Stage.FEATURES.missing(path))
-    return json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path, Stage.FEATURES.again)
+    if not isinstance(record, dict):
+        raise ValueError(f"{path}: expected keys and values: {Stage.FEATURES.again}")
+    return record
 
 
 def check_joined(data_dir: Path, experiment: Experiment) -> None:
@@ -141,8 +145,8 @@ def check_joined(data_dir: Path, experiment: Experiment) -> None:
     if experiment.augmented_copies is None and not (data_dir / RECORD).is_file():
         return
     record = read_record(data_dir)
-    made_of = record.pop("made_of")
-    if record != make_record(experiment):
+    made_of = record.pop("made_of", None)
+    if record != make_record(experiment) or not isinstance(made_of, dict):
         raise ValueError(
             f"{data_dir} was made with other augmented_copies or another seed than the config's: "
             f"{Stage.FEATURES.with_this_config}"

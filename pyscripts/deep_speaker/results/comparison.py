@@ -1,6 +1,7 @@
 """Results of many experiments side by side, as Markdown that reads as text too."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -124,6 +125,15 @@ def merge_floors(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
+def as_plain_text(text: str) -> str:
+    r"""Escape what Markdown, or a browser that shows it, would take for a sign.
+
+    >>> as_plain_text("a|b <script>")
+    'a\\|b \\<script\\>'
+    """
+    return re.sub(r"[\\`<>|\[\]]", r"\\\g<0>", text)
+
+
 def format_markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
     """Return a table whose first columns are names, to the left, and whose others are figures.
 
@@ -133,7 +143,8 @@ def format_markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
     | a\\|b  |  1.5 |
     | c     | 10.5 |
     """
-    escaped = [{key: text.replace("|", "\\|") for key, text in row.items()} for row in rows]
+    names = list(rows[0])[:num_names]
+    escaped = [row | {key: as_plain_text(row[key]) for key in names} for row in rows]
     aligned = ["left"] * num_names + ["right"] * (len(rows[0]) - num_names)
     return tabulate(escaped, "keys", "pipe", colalign=aligned, disable_numparse=True)
 

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.system.json_text import parse_json
 
 RECORD = "made_of.json"
 
@@ -53,7 +54,7 @@ def note_origins(outputs: Sequence[Path], inputs: Iterable[Path]) -> None:
 def _read_record(folder: Path) -> dict[str, dict]:
     """Return the entries of a folder; none where its record is missing or broken."""
     try:
-        content = json.loads(read_utf8(folder / RECORD))
+        content = parse_json(read_utf8(folder / RECORD))
     except (OSError, ValueError):
         return {}
     entries = content.items() if isinstance(content, dict) else ()
