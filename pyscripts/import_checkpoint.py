@@ -8,6 +8,7 @@ from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.published.importing import import_weights
 from deep_speaker.system import command
+from deep_speaker.system.origins import note_origins
 
 
 def main() -> None:
@@ -24,6 +25,8 @@ def main() -> None:
     options = parser.parse_args()
     checkpoint = import_weights(options.model, read_experiment(options.config))
     save_checkpoint(options.output, checkpoint)
+    # A file of its own from now on: what becomes of where it came from does not matter.
+    note_origins([options.output], [], {"weights": str(options.model)})
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ import argparse
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
+from deep_speaker.config.made import TRAINING_SECTIONS, sections_of
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
+from deep_speaker.system.origins import note_origins
 from deep_speaker.training.slimmed_start import slim_teacher
 
 
@@ -24,14 +27,18 @@ def main() -> None:
     parser.add_argument("targets", type=Path, help="folder that embed_by_teacher.py has printed")
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()
+    experiment = read_experiment(options.config)
     checkpoint = slim_teacher(
-        read_experiment(options.config),
+        experiment,
         options.teacher,
         options.data_dir,
         options.targets,
         choose_device(options.device),
     )
     save_checkpoint(options.output, checkpoint)
+    settings = sections_of(experiment, *TRAINING_SECTIONS, "distillation")
+    settings["teachers"] = [options.targets.name]
+    note_origins([options.output], tables_heard(options.data_dir), settings)
 
 
 if __name__ == "__main__":

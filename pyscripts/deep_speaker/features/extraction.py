@@ -9,12 +9,14 @@ from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
+from deep_speaker.features.origins import note_features
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.tables import read_optional_table, write_table
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import replacing_directory, replacing_file
+from deep_speaker.system.origins import RECORD
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -44,6 +46,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         unwanted = _report(folder, shards, recordings, experiment.voice_activity)
         for scp in ARCHIVES.values():  # these point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
     _write_tables(folder, shards, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
@@ -56,6 +59,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+    note_features(folder)
 
 
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:
