@@ -80,7 +80,7 @@ def check_made(output: Path, experiment: Experiment | None = None) -> None:
     refused: list[Change] = []
     for change in find_changes(output, settings=asked) if output.is_file() else ():
         of_network = maker_of(change.output) in (Stage.PRETRAINING, Stage.FINETUNING)
-        (tolerated if of_network and not change.of_config else refused).append(change)
+        (tolerated if of_network and change.source else refused).append(change)
     if refused:
         raise ValueError(describe_changes(refused, output))
     if tolerated:
@@ -96,15 +96,22 @@ def check_network(checkpoint: Path, folder: Path, experiment: Experiment) -> Non
         check_made(checkpoint, experiment)
 
 
+def first_stage(change: Change) -> Stage:
+    """Return the first stage to run anew after a change."""
+    made_by = maker_of(change.output)
+    of_network = change.source is not None and change.source.suffix == ".pt"
+    return Stage.EMBEDDINGS if made_by == Stage.SCORES and of_network else made_by
+
+
 def describe_changes(changes: Sequence[Change], output: Path) -> str:
     """Return the first of some changes behind an output, and which stages mend all of them.
 
     First is what an early stage has made, as the others may follow from that.
     """
-    first = min(changes, key=lambda change: maker_of(change.output))
-    earliest, last = maker_of(first.output), maker_of(output)
+    first = min(changes, key=first_stage)
+    earliest, last = first_stage(first), maker_of(output)
     again = earliest.again if earliest == last else stages_again(earliest, last)
-    if first.of_config:
+    if first.source is None:
         return f"{first.reason}: {again} with this config, or take the config that made it"
     return f"{first.output} is stale, as {first.reason}: {again}"
 

@@ -22,7 +22,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -41,12 +41,12 @@ class Change:
     Attributes:
         output: what has to be made anew.
         reason: says what has changed, as a clause.
-        of_config: whether that is a key of the config, and no file.
+        source: the file that has; None: the config, which has another key by now.
     """
 
     output: Path
     reason: str
-    of_config: bool = False
+    source: Path | None
 
 
 def note_origins(
@@ -89,10 +89,17 @@ def _commit_at_start() -> str | None:
 
 def _read_record(folder: Path) -> dict[str, dict]:
     """Return the entries of a folder; none where its record is missing or broken."""
+    path = (folder / RECORD).absolute()
     try:
-        content = json.loads(read_utf8(folder / RECORD))
+        status = path.stat()
+        return _read_once(path, status.st_ino, status.st_size, status.st_mtime_ns)
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+@lru_cache(maxsize=100)
+def _read_once(path: Path, number: int, size: int, changed_ns: int) -> dict[str, dict]:
+    content = json.loads(read_utf8(path))
     entries = content.items() if isinstance(content, dict) else ()
     return {
         name: entry
@@ -124,20 +131,6 @@ def find_origin(output: Path) -> Mapping[str, str] | None:
     """Return the sums of what a file was made of, by path; None where that is not recorded."""
     entry = _find_entry(output)
     return None if entry is None else entry["made_of"]
-
-
-def find_gone(output: Path) -> list[Path]:
-    """Return what a file was made of, by its record, and is no longer there."""
-    return [path for path, _ in _recorded_inputs(output, _find_entry(output, by_records=True))
-            if not path.is_file()]  # fmt: skip
-
-
-def _recorded_inputs(output: Path, entry: Mapping | None) -> list[tuple[Path, str]]:
-    folder = output.resolve().parent
-    return [
-        (Path(os.path.relpath(folder / name)), value)
-        for name, value in (entry or {"made_of": {}})["made_of"].items()
-    ]
 
 
 def find_changes(
@@ -174,12 +167,13 @@ def _walk(
         changed = [path for path in present if path.stat().st_mtime_ns > made]
     else:
         for text in _differing(entry.get("settings"), settings):
-            yield Change(output, f"{output} was made with {text}", of_config=True)
-        known = [pair for pair in _recorded_inputs(output, entry) if pair[0].is_file()]
-        present = [path for path, _ in known]
-        changed = [path for path, value in known if identify(path, by_records) != value]
+            yield Change(output, f"{output} was made with {text}", None)
+        folder, made_of = output.resolve().parent, entry["made_of"]
+        known = {Path(os.path.relpath(folder / name)): value for name, value in made_of.items()}
+        present = [path for path in known if path.is_file()]
+        changed = [path for path in present if identify(path, by_records) != known[path]]
     for path in changed:
-        yield Change(output, f"{path} was made anew since")
+        yield Change(output, f"{path} was made anew since", path)
     for path in present:
         yield from _walk(path, (), settings, by_records, walked)
 
