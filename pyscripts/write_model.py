@@ -14,15 +14,18 @@ import sys
 from pathlib import Path
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.folders import data_dir_of
+from deep_speaker.config.folders import SCORES, data_dir_of, score_prefix, vectors_file
+from deep_speaker.config.made import check_made
 from deep_speaker.config.phases import PHASES, TRAINED
 from deep_speaker.features.conditions import measure_conditions, write_conditions
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
-from deep_speaker.published.model_folder import PRECISIONS, write_model_folder
+from deep_speaker.published.model_folder import PRECISIONS, WEIGHTS, write_model_folder
 from deep_speaker.report.model_card import write_card
 from deep_speaker.scoring.decision_files import write_decisions
 from deep_speaker.scoring.decision_learning import learn_backend, learn_decisions
+from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, score_file
 from deep_speaker.system import command
+from deep_speaker.system.origins import note_origins
 
 
 def main() -> None:
@@ -42,8 +45,11 @@ def main() -> None:
     if checkpoint.phase != options.phase:
         raise ValueError(f"{path}: a checkpoint of {checkpoint.phase}, not of {options.phase}")
     experiment_dir = path.parents[1]
+    check_scores(experiment_dir, options.phase, data_dir_of(experiment_dir) / "train")
     write_model_folder(options.output, checkpoint, options.precision)
     write_learnt(options.output, checkpoint, experiment_dir)
+    if options.output.resolve().parent == experiment_dir.resolve():  # one that goes has no record
+        note_origins([options.output / WEIGHTS], [path])
     written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
     write_card(options.output, checkpoint, experiment_dir, options.precision, written_by)
     logging.info(
@@ -61,6 +67,14 @@ def write_learnt(folder: Path, checkpoint: Checkpoint, experiment_dir: Path) -> 
     write_decisions(folder, name, backend, decisions)
     if (train_dir / "utt_cmvn.scp").is_file():
         write_conditions(folder, measure_conditions(train_dir))
+
+
+def check_scores(experiment_dir: Path, phase: str, train_dir: Path) -> None:
+    """Refuse to learn from x-vectors or scores that are not of the present network."""
+    begin = score_file(score_prefix(experiment_dir, phase), Path(CALIBRATION_TRIALS), "").name
+    check_made(vectors_file(experiment_dir, phase, train_dir))
+    for path in sorted((experiment_dir / SCORES).glob(f"{begin}*")):
+        check_made(path)
 
 
 if __name__ == "__main__":
