@@ -6,9 +6,9 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.published.importing import import_weights
 from deep_speaker.system import command
-from deep_speaker.system.origins import note_origins
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     checkpoint = import_weights(options.model, read_experiment(options.config))
     save_checkpoint(options.output, checkpoint)
     # A file of its own from now on: what becomes of where it came from does not matter.
-    note_origins([options.output], [], {"weights": str(options.model)})
+    note_checkpoint(options.output, settings={"weights": str(options.model)})
 
 
 if __name__ == "__main__":

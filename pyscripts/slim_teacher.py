@@ -13,8 +13,8 @@ from deep_speaker.config.made import TRAINING_SECTIONS, sections_of
 from deep_speaker.features.origins import tables_heard
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.devices import choose_device
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.system import command
-from deep_speaker.system.origins import note_origins
 from deep_speaker.training.slimmed_start import slim_teacher
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     save_checkpoint(options.output, checkpoint)
     settings = sections_of(experiment, *TRAINING_SECTIONS, "distillation")
     settings["teachers"] = [options.targets.name]
-    note_origins([options.output], tables_heard(options.data_dir), settings)
+    note_checkpoint(options.output, tables_heard(options.data_dir), settings)
 
 
 if __name__ == "__main__":

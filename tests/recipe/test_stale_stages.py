@@ -134,6 +134,15 @@ def test_networks_older_than_their_data_are_warned_of_and_marked(
     assert all("Run stages 2 to 6 anew." in line for line in describe_stale(rows))
 
 
+def test_a_network_of_the_same_weights_is_the_same() -> None:
+    """As one that was trained anew by a config that differs in nothing of its own."""
+    path = MADE / "finetuning/best.pt"
+    fine_tune(changed("scoring", lda_dim=1))
+    assert load_checkpoint(path).experiment["scoring"]["lda_dim"] == 1
+    embed()
+    assert stale_rows() == {}
+
+
 def test_x_vectors_are_refused_of_a_network_of_another_config() -> None:
     with pytest.raises(ValueError, match=r"finetuning.epochs 1, not 2: run stage 3 anew with this"):
         embed(changed("finetuning", epochs=2), "finetuning")
@@ -198,7 +207,7 @@ def test_rows_by_another_config_are_marked() -> None:
 
 def test_rows_of_a_network_that_was_replaced_are_marked_though_its_x_vectors_went_with_it() -> None:
     """Pre-training by another loss, and stage 6: fine-tuning is of the network before."""
-    other = changed("pretraining", loss={"name": "am_softmax", "scale": 10, "margin_to": 0.1})
+    other = changed("pretraining", loss={"name": "softmax", "scale": 20})
     run(TRAIN, MADE / "pretraining", other)
     assert not (MADE / "pretraining/xvectors_test").exists()
     marked = {pair: {"pretraining": 4, "finetuning": 3}.get(pair[0]) for pair in ALL}

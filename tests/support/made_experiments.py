@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+import extract_embeddings
 from deep_speaker.config import Experiment
 from deep_speaker.embeddings.channel_floor import extract_statistics
-from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.features.origins import note_features
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.results.computation import compute_rows, files_behind, write_results
@@ -14,16 +16,16 @@ from deep_speaker.results.rows import ResultRow
 from deep_speaker.scoring.list_scoring import score_phase
 from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import Trial, write_trials
-from support.tiny_data import make_experiment, make_frames, write_features
-from support.training_runs import CPU, run
+from support.tiny_data import make_experiment, make_frames, write_experiment, write_features
+from support.training_runs import run
 
 TRAIN, TEST = Path("data/mine/train"), Path("data/mine/test")
 MADE = Path("exp/mine/tiny")
 PHASES = ["statistics", "pretraining", "finetuning"]
 SECTIONS = {
     "held_out": {"speaker_share": 0.5},
-    "pretraining": {"epochs": 1, "steps_per_epoch": 1, "speakers_per_batch": 3},
-    "finetuning": {"epochs": 1, "steps_per_epoch": 1},
+    "pretraining": {"epochs": 1, "steps_per_epoch": 2, "speakers_per_batch": 3},
+    "finetuning": {"epochs": 1, "steps_per_epoch": 2},
     "scoring": {"backends": ("cosine", "lda"), "lda_dim": 2},
 }
 EXPERIMENT = make_experiment(**SECTIONS)
@@ -62,10 +64,14 @@ def fine_tune(experiment: Experiment = EXPERIMENT) -> None:
 
 
 def embed(experiment: Experiment = EXPERIMENT, *phases: str) -> None:
-    for phase in phases or PHASES[1:]:
-        for folder in (TRAIN, TEST):
-            extractor = Extractor(MADE / phase / "best.pt", folder, experiment, CPU)
-            extract(extractor, MADE / phase / f"xvectors_{folder.name}", 1)
+    """Embed both sets by networks, by the command; and the floor, if no phase is named."""
+    config = write_experiment(Path("asked.yaml"), experiment)
+    first, *others = [(f"{MADE}/{name}/best.pt", f"{MADE}/{name}") for name in phases or PHASES[1:]]
+    also = [word for pair in others for word in ("--also", *pair)]
+    options = ["--config", str(config), *["--nj", "1", "--device", "cpu", "--precision", "float32"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["x", *options, *also, *first, str(TRAIN), str(TEST)])
+        extract_embeddings.main()
     if not phases:
         extract_statistics(TRAIN, TEST, MADE / "statistics", experiment, True)
 

@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.made import INPUT_SECTIONS, check_network, sections_of
+from deep_speaker.config.made import INPUT_SECTIONS, sections_of
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
@@ -101,7 +101,6 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     check_unseen(checkpoint, extractor.data_dir, utt2spk)
     held_out = find_held_out(checkpoint, utt2spk)
     check_same_split(held_out, extractor)
-    check_network(extractor.checkpoint, output.parent, extractor.experiment)
     if in_processes(extractor.device):
         results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
     else:

@@ -10,8 +10,8 @@ the keys of the config that decided it, and the commit of the recipe, where that
 folder may be moved with what it was made of. An entry holds of a file of that sum alone: what
 another program has written in its place has no record.
 
-A table that points into archives may have a "content": a sum over what it points to. What is made
-of it is made of that, whatever the archives are called and however they are cut.
+An entry may have a "content": a sum over what matters of a file, such as what a table points to,
+whatever the archives are called and however they are cut. What is made of it is made of that.
 
 One call notes an output (`note_origins`), another tells what has changed since (`find_changes`).
 `config.made` says what follows from it: which stage is to run anew.
@@ -60,7 +60,7 @@ def note_origins(
     Args:
         settings: those keys of the config, with their values, that decided the outputs; sections
             may hold some of their keys alone.
-        contents: sums over what outputs that are tables point to.
+        contents: sums over what matters of outputs, where that is not their bytes.
     """
     if not outputs:
         return
@@ -77,7 +77,7 @@ def note_origins(
         content = {"content": contents[path]} if path in contents else {}
         entries[path.name] = {"sum": content_sum(path)} | content | origin
     with replacing_file(folder / RECORD) as file:
-        json.dump(entries, file, indent=1, sort_keys=True)
+        json.dump(dict(sorted(entries.items())), file, indent=1)
         file.write("\n")
 
 
@@ -122,7 +122,7 @@ def _find_entry(output: Path, by_records: bool = False) -> dict | None:
 
 
 def identify(path: Path, by_records: bool = False) -> str:
-    """Return the sum of a file's content; of a noted table of archives, that of theirs."""
+    """Return the sum of a file, or of what matters of it, where that was noted."""
     entry = _find_entry(path, by_records) or {}
     return entry.get("content") or (by_records and entry.get("sum")) or content_sum(path)
 

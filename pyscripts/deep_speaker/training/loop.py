@@ -20,10 +20,11 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
     trained_with,
 )
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.networks.pace import Asked
 from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
 from deep_speaker.system.files import read_utf8, replace_directory
-from deep_speaker.system.origins import RECORD, keep_foreign, note_origins
+from deep_speaker.system.origins import RECORD, keep_foreign
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.pacing import settle_pace
@@ -103,7 +104,8 @@ def note_network(
     made_of = [*tables_heard(trainer.source.data_dir), *([initial] if initial else [])]
     settings = training_sections(trainer.experiment, PHASES[trainer.phase])
     settings |= {"teachers": [folder.name for folder in teachers]} if teachers else {}
-    note_origins([folder / "best.pt"], made_of, settings)
+    note_checkpoint(folder / "best.pt", made_of, settings)
+    note_checkpoint(folder / "initial.pt")
 
 
 def keep_others(output: Path, partial: Path) -> None:
