@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import write_model
 from deep_speaker.config import Experiment
 from deep_speaker.features.origins import note_features, sum_features
 from deep_speaker.features.source import FeatureSource
@@ -13,6 +14,8 @@ from deep_speaker.networks.checkpoints import load_checkpoint, save_checkpoint
 from deep_speaker.results.comparison import compare_experiments
 from deep_speaker.results.stale import describe_stale
 from deep_speaker.scoring.origins import check_vectors
+from deep_speaker.system.origins import note_origins
+from deep_speaker.voices.loading import load
 from support.made_experiments import (
     EXPERIMENT,
     MADE,
@@ -235,6 +238,36 @@ def test_tables_of_many_experiments_mark_what_was_scored_or_trained_since() -> N
     assert marked() == []
     run(TRAIN, MADE / "finetuning", changed("finetuning", epochs=2), "finetuning")
     assert {line.split("|")[2].strip() for line in marked()[:2]} == {"finetuning"}
+
+
+def test_a_model_is_of_one_network(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refused where decisions would be learnt by another's; told where it is older by now."""
+    words = ["write_model.py", str(MADE), "finetuning", str(MADE / "model")]
+    monkeypatch.setattr("sys.argv", words)
+    write_model.main()
+    load(MADE)
+    assert "is older" not in caplog.text
+    before = (MADE / "model/weights.safetensors").read_bytes()
+    run(TRAIN, MADE / "finetuning", changed("finetuning", epochs=2), "finetuning")
+    load(MADE)
+    told = "exp/mine/tiny/model is older, as exp/mine/tiny/finetuning/best.pt was made anew since"
+    assert told in caplog.text
+    embed(changed("finetuning", epochs=2))
+    replace_network("finetuning")
+    told = r"xvectors_train/xvector.ark is stale, as .*best.pt .*: run stage 4"
+    with pytest.raises(ValueError, match=told):
+        write_model.main()
+    embed(changed("finetuning", epochs=2))
+    scores = MADE / "scores/finetuning.calibration_trials.cosine"
+    scores.touch()
+    note_origins([scores], [MADE / "finetuning/best.pt"])
+    replace_network("finetuning")
+    shutil.rmtree(MADE / "finetuning/xvectors_train")  # as a new training does
+    with pytest.raises(ValueError, match=r"cosine is stale, as .*best.pt .*: run stages 4 to 5"):
+        write_model.main()
+    assert (MADE / "model/weights.safetensors").read_bytes() == before
 
 
 def test_an_experiment_without_records_goes_on_as_before() -> None:
