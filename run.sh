@@ -153,7 +153,7 @@ if run_stage 5 "$experiment" "Score the trials"; then
 fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
-  pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
+  pyscripts/compute_metrics.py --config "$config" "$data/test" "$experiment" "${phases[@]}"
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
   if [ -n "$judged_by" ]; then log "The model is that of $judged_by"

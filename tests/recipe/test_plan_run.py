@@ -236,7 +236,7 @@ def test_networks_trained_after_their_x_vectors_are_named(
     assert not caplog.records
     plan("--stage", "5")
     (record,) = caplog.records
-    assert record.getMessage().startswith("finetuning ")
+    assert record.getMessage().startswith("exp/mine/embedded/finetuning/xvectors_test/")
 
 
 DISTILLATION = ("--set", "distillation={loss: {name: distillation}}")

@@ -15,6 +15,7 @@ import numpy as np
 from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.features.normalisation import cmvn_sums
+from deep_speaker.features.origins import note_features
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table, read_table
@@ -47,6 +48,7 @@ def adopt_voice_activity(copies: Path, originals: Path, num_jobs: int) -> None:
     vad = read_table(originals / "vad.scp")
     own = read_table(copies / "vad.scp")
     write_scp(copies / "vad.scp", own | {key: vad[original] for key, original in pairs})
+    note_features(copies)
 
 
 def _write_adopted_sums(
@@ -86,6 +88,7 @@ def join_data_dirs(output: Path, train_dir: Path, copies: Path) -> None:
         shutil.copy(train_dir / "frame_shift", partial_folder)
         validate_data_dir(partial_folder)
         write_record(partial_folder, record)
+        note_features(partial_folder, [folder / "feats.scp" for folder in folders])
 
 
 def _has_table(folder: Path, name: str, folders: Sequence[Path]) -> bool:

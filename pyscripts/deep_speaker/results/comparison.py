@@ -16,6 +16,7 @@ from deep_speaker.metrics.registry import main_metric
 from deep_speaker.results.cells import figure_cells
 from deep_speaker.results.lists import TableLine, list_kind, list_names, table_lines
 from deep_speaker.results.rows import CONVENTIONS, ResultRow, read_results, value_of
+from deep_speaker.results.stale import describe_stale, mark_stale
 from deep_speaker.trials.lists import base_list
 
 
@@ -40,16 +41,23 @@ def compare_experiments(folder: Path, trials: str | None = None) -> str:
     Raises:
         ValueError: there are no results, or none of this list.
     """
+    found = read_all(folder)
     tables = [
         (name, f"## {corpus if name == 'trials' else f'{corpus}, {name}'}\n\n{table}\n")
-        for corpus, experiments in read_all(folder).items()
+        for corpus, experiments in found.items()
         for name, table in corpus_tables(experiments).items()
     ]
     chosen = [text for name, text in tables if trials is None or name == base_list(trials)]
     if not chosen:
         names = sorted({name for name, _ in tables})
         raise ValueError(f"no results of the list {trials!r}; there are: {', '.join(names)}")
-    return "\n".join([*chosen, *(f"- {line}" for line in CONVENTIONS)])
+    notes = [
+        f"{corpus}/{name}: {note}"
+        for corpus, experiments in found.items()
+        for name, rows in experiments.items()
+        for note in describe_stale(rows)
+    ]
+    return "\n".join([*chosen, *(f"- {line}" for line in [*notes, *CONVENTIONS])])
 
 
 def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
@@ -71,7 +79,7 @@ def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
             logging.warning(
                 "%s: of an older form, without intervals: %s, for this experiment", path, remedy
             )
-        found.setdefault(path.parent.parent.name, {})[path.parent.name] = rows
+        found.setdefault(path.parent.parent.name, {})[path.parent.name] = mark_stale(path, rows)
     if not found:
         raise ValueError(
             f"{folder}: {'no good' if paths else 'no'} <corpus>/<experiment>/results.json: "
