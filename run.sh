@@ -62,7 +62,8 @@ device=auto                  # of training and extraction: auto, cpu, cuda or cu
 precision=auto               # of training and extraction: bfloat16, float32, or by a trial
 threads=                     # of training on a CPU (default: one, or one per core, by a trial)
 ranks=1                      # processes that train together, with a GPU each where there are any
-resume=false                 # go on with an interrupted stage 2 or 3 after its last whole epoch
+resume=auto                  # interrupted stages 2, 3 go on; true: finished ones stay; false: anew
+checkpoint_minutes=10        # between the checkpoints within a long epoch
 control=true                 # also continue pre-training, to tell what fine-tuning adds
 data_seed=0                  # stage 0 of one corpus: voices, split of speakers, trials
 trials=all                   # stage 0 of one corpus: all pairs up to max-trials, or balanced
@@ -153,7 +154,7 @@ if run_stage 5 "$experiment" "Score the trials"; then
 fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
-  pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
+  pyscripts/compute_metrics.py --config "$config" "$data/test" "$experiment" "${phases[@]}"
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
   if [ -n "$judged_by" ]; then log "The model is that of $judged_by"

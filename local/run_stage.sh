@@ -10,7 +10,9 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
   log "Stage $1: $3"
   running=$1
   stage_began=$SECONDS
+  interrupted=false
   unfinished=$2/stage_$1.unfinished  # left by a stage that was interrupted: see config/unfinished.py
+  [ ! -e "$unfinished" ] || interrupted=true
   mkdir -p "$2"
   echo "begun at $(date '+%F %T')" > "$unfinished"
   export STAGE_LOG=$2/log/$1  # each command's output also goes to $STAGE_LOG.<command>.log
@@ -26,6 +28,10 @@ trains() {  # <phases>: whether the run trains any; says why not
   return 1
 }
 
+resumes() {  # whether a stage of training goes on with what is there
+  [[ $resume = true || ($resume = auto && $interrupted = true) ]]
+}
+
 end_stage() { rm -f "$unfinished"; }
 
 replace_file() {  # <path>: by what is piped in, once that is on the disk
@@ -38,7 +44,7 @@ keep_config() {  # beside the results it made
 
 finish_stage() {  # <stage> <folder>: note there how long it took, for the report
   local before=0
-  [[ $resume = false || $1 != [23] ]] ||
+  [[ $resume != true || $1 != [23] ]] ||
     before=$(sed -n "s/^stage_$1 //p" "$2/stage_seconds" 2>/dev/null || true)
   { grep -sv "^stage_$1 " "$2/stage_seconds" || true
     echo "stage_$1 $((SECONDS - stage_began + before))"; } | sort | replace_file "$2/stage_seconds"

@@ -1,6 +1,10 @@
 """Checkpoints: read as written, and clear refusals of anything else."""
 
+import errno
+import io
 import pickle
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ import pytest
 import torch
 
 from deep_speaker.losses.registry import build_loss
+from deep_speaker.networks import checkpoints
 from deep_speaker.networks.checkpoints import (
     Checkpoint,
     check_experiment,
@@ -95,6 +100,26 @@ def test_an_interrupted_write_leaves_the_previous_checkpoint(
     assert [found.name for found in tmp_path.iterdir()] == ["last.pt"]
 
 
+class FullDisk(io.BytesIO):
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > 10000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+def test_a_full_disk_is_told_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To torch, it is an unexpected position in a file."""
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, make_checkpoint(1))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=f"space.*: '{path}'") as told:
+        patch.setattr(checkpoints, "replacing_file", lambda *_: nullcontext(FullDisk()))
+        save_checkpoint(path, make_checkpoint(2))
+    assert told.value.errno == errno.ENOSPC
+    assert load_checkpoint(path).epochs == 1
+
+
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
 def test_a_truncated_checkpoint_is_refused(share: float, tmp_path: Path) -> None:
     path = tmp_path / "best.pt"
@@ -103,6 +128,37 @@ def test_a_truncated_checkpoint_is_refused(share: float, tmp_path: Path) -> None
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ValueError, match=r"/best\.pt: "):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("network", [1]),
+        ("network", {"trunk.0.0.weight": "1"}),
+        ("loss", {"weight": 3}),
+        ("speakers", "anna"),
+        ("epochs", "2"),
+        ("experiment", []),
+        ("optimiser", None),
+        ("phase", 2),
+        ("history", {}),
+    ],
+)
+def test_values_of_other_types_are_refused(key: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    torch.save(vars(make_checkpoint()) | {key: value}, path)
+    with pytest.raises(ValueError, match=r"/best\.pt: not a checkpoint of this project"):
+        load_checkpoint(path)
+
+
+def test_weights_of_another_network_than_the_checkpoint_s_own_are_refused(tmp_path: Path) -> None:
+    path, checkpoint = tmp_path / "best.pt", make_checkpoint()
+    name = next(iter(checkpoint.network))
+    for weights in ({}, checkpoint.network | {name: torch.zeros(3)}):
+        save_checkpoint(path, replace(checkpoint, network=weights))
+        with pytest.raises(ValueError, match=rf"/best\.pt: .*{name if weights else ''}") as caught:
+            load_network(path, TINY)
+        assert "\n" not in str(caught.value)
 
 
 class Malicious:

@@ -265,6 +265,21 @@ def test_a_trial_with_an_unknown_utterance_is_named(
     assert "nobody-007" in printed.splitlines()[-1]
 
 
+def test_what_was_made_by_another_config_is_refused_or_marked(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = copy_finished(finished, tmp_path)
+    with (tmp_path / "conf/embedded.yaml").open("a") as file:
+        file.write("extraction: {method: crops, num_crops: 2, crop_frames: 40}\n")
+    scored_by = (tmp_path / "exp/embedded/embedded/scores/config.yaml").read_text()
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "5", expect=1)
+    assert 'extraction.method "whole", not "crops": run stage 4 anew' in printed.splitlines()[-1]
+    assert (tmp_path / "exp/embedded/embedded/scores/config.yaml").read_text() == scored_by
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "6")
+    assert 'extraction.method "whole", not "crops": finetuning by ' in printed
+    assert printed.count("(stale)") >= len(BACKENDS) * len(PHASES[2:])
+
+
 def write_speakers(folder: Path, seed: int, num_speakers: int) -> None:
     """Folders of speakers, 5 utterances of noise each, of a colour of the speaker's own."""
     random = np.random.default_rng(seed)

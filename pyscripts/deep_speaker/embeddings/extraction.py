@@ -11,12 +11,14 @@ import torch
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import INPUT_SECTIONS, sections_of
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.embeddings.unit_length import average
 from deep_speaker.embeddings.xvectors import fill_xvectors, replacing_xvectors, write_crops
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
@@ -105,7 +107,9 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         network, reader = open_extractor(extractor)
         results = embed_in_batches(network, reader, utt2spk, extractor.device)
     bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
-    with replacing_xvectors(output, [extractor.checkpoint]) as partial:
+    made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
+    settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
+    with replacing_xvectors(output, made_of, settings) as partial:
         if "crop_distance" in extractor.experiment.scoring.backends:
             vectors = write_crops(partial, output, bar)
         else:

@@ -35,8 +35,12 @@ class PieceVectors:
             for key, vector in vectors.items():
                 writer.write(key, vector)
         self._entries |= writer.scp
+        # In this order: a stop in between leaves vectors that are made again, and none that pass
+        # for what was there before.
+        if self._origins.keys() & origins.keys():
+            self._origins = {k: v for k, v in self._origins.items() if k not in origins}
+            write_table(self.folder / ORIGINS, self._origins)
         self._origins |= origins
-        # In this order: a stop between the two leaves vectors that are made again.
         write_scp(self.folder / SCP, self._entries)
         write_table(self.folder / ORIGINS, self._origins)
 

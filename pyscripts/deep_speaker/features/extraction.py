@@ -11,6 +11,7 @@ from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, silence, voice_activity
+from deep_speaker.features.origins import note_features
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.lengths import Lengths, correct_tables
@@ -18,6 +19,7 @@ from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_ta
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.durability import sync_tree
 from deep_speaker.system.files import replacing_directory, replacing_file, replacing_files
+from deep_speaker.system.origins import RECORD
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -55,6 +57,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         sync_tree(partial_folder)  # if the disk is full for either, the old ones stay
         for table in tables:  # these point into the arks that are replaced now
             table.unlink(missing_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
         write_options(folder, experiment)
     lengths = Lengths()
     for shard in shards:
@@ -73,6 +76,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+    note_features(folder)
 
 
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:

@@ -1,5 +1,6 @@
 """The source of normalised voiced frames: the arks of stage 1, by whole utterance or by chunk."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import check_made
 from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
@@ -65,6 +67,17 @@ class FeatureSource:
         last = self.options.first_sample + int(voiced[section.stop - 1]) * shift + length
         return first / self.options.sampling_rate, last / self.options.sampling_rate
 
+    def digest(self) -> str:
+        """Hash what tells these frames from others: each utterance, its speaker, its sums.
+
+        The sums of its voiced frames and of their squares change with the frames.
+        """
+        digest = hashlib.sha256()
+        for utterance, speaker in self.utt2spk.items():
+            digest.update(f"{utterance} {speaker}\n".encode())
+            digest.update(self._cmvn.rows(utterance).tobytes())
+        return digest.hexdigest()[:16]
+
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
         mean, deviation = cmvn_mean_and_deviation(self._cmvn.rows(section.utterance))
@@ -114,7 +127,11 @@ def group_copies(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[s
 
 
 def check_features(data_dir: Path, experiment: Experiment) -> None:
-    """Refuse features that stage 1 computed with other options than the experiment's."""
+    """Refuse features that stage 1 computed with other options than the experiment's.
+
+    Or of another wav.scp than is there now.
+    """
+    check_made(data_dir / "feats.scp")
     for name, text in (
         front_ends.options_file(experiment.features),
         ("vad.conf", voice_activity.vad_options(experiment.voice_activity)),

@@ -1,8 +1,10 @@
 """Checkpoints: one file with weights and all else that a resumed run or an extraction needs."""
 
 import copy
+import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -23,7 +25,7 @@ from deep_speaker.system.files import replacing_file
 
 @dataclass
 class Checkpoint:
-    """The state at the end of an epoch.
+    """The state at the end of an epoch, or within one.
 
     Attributes:
         experiment: the experiment file's content.
@@ -31,6 +33,8 @@ class Checkpoint:
         epochs: the number of epochs done.
         history: the figures of each epoch, for the log and the report.
         pace: that of its training, by the names of `Pace`; None: not known.
+        position: within the epoch after these, by the names of `Position`; None: at its beginning.
+        data: a hash of what it was trained and judged on; None: not known.
     """
 
     experiment: dict[str, Any]
@@ -42,16 +46,39 @@ class Checkpoint:
     epochs: int
     history: list[dict[str, float]]
     pace: dict[str, Any] | None = None
+    position: dict[str, Any] | None = None
+    data: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what may come from a file; a TypeError, as of other keys."""
+        weights = [self.network, self.loss]
+        kinds = [(self.experiment, dict), (self.optimiser, dict), (self.phase, str),
+                 (self.epochs, int), *((each, dict) for each in weights),
+                 *((each, list) for each in (self.speakers, self.history))]  # fmt: skip
+        if not all(isinstance(value, kind) for value, kind in kinds):
+            raise TypeError("values of other types")
+        if not all(isinstance(value, torch.Tensor) for each in weights for value in each.values()):
+            raise TypeError("weights that are no tensors")
 
 
 # Those that every checkpoint has.
-KEYS = {field.name for field in fields(Checkpoint) if field.name != "pace"}
+KEYS = {field.name for field in fields(Checkpoint) if field.default is MISSING}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; until it is complete, the file stays the previous one."""
+    """Write a checkpoint; until it is complete, the file stays the previous one.
+
+    Raises:
+        OSError: it cannot be written, for example on a full disk.
+    """
     with replacing_file(path, "wb") as file:
-        torch.save(asdict(checkpoint), file)
+        try:
+            torch.save(asdict(checkpoint), file)
+        except RuntimeError as error:  # torch tells of its own file format what the system told it
+            if isinstance(error.__context__, OSError):
+                cause = error.__context__
+                raise OSError(cause.errno, cause.strerror, str(path)) from error
+            raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -64,12 +91,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         phase = PHASES.get(path.parent.name)
         raise ValueError((phase.stage if phase else Stage.PRETRAINING).missing(path))
     content = read_torch_file(path)
+    check_sums(path)
     try:
         return Checkpoint(**content)
     except TypeError as error:  # no dict, or one with other keys
         raise ValueError(
             f"{path}: not a checkpoint of this project: name another, or make it anew"
         ) from error
+
+
+def check_sums(path: Path) -> None:
+    """Refuse a checkpoint whose bytes have changed: it holds their sums, which torch ignores.
+
+    Raises:
+        ValueError: some do not agree.
+    """
+    damaged: str | None = "its form"
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"{path}: damaged ({damaged} has changed): name another, or make it anew")
 
 
 def trained_with(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -101,11 +142,22 @@ def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
 
 
 def load_network(path: Path, experiment: Experiment) -> EmbeddingNetwork:
-    """Return the network of a checkpoint, in evaluation mode."""
+    """Return the network of a checkpoint, in evaluation mode.
+
+    Raises:
+        ValueError: see `load_checkpoint`; or it is of another experiment, or damaged.
+    """
     checkpoint = load_checkpoint(path)
     check_experiment(checkpoint, experiment)
     network = build_network(experiment)
-    network.load_state_dict(checkpoint.network)
+    try:
+        network.load_state_dict(checkpoint.network)
+    except (RuntimeError, TypeError) as error:
+        problem = shorten(" ".join(str(error).split()), 200, placeholder=" ...")
+        raise ValueError(
+            f"{path}: not the weights of its own experiment, or damaged ({problem}): name another, "
+            "or make it anew"
+        ) from error
     return network.eval()
 
 

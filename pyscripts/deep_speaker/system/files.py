@@ -89,7 +89,7 @@ def scratch_directory(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends without an error."""
-    _restore(path)
+    settle_directory(path)
     with new_partial(path, folder=True) as partial, full_disk_told(path.parent):
         yield partial
         replace_directory(path, partial)
@@ -109,9 +109,11 @@ def replace_directory(path: Path, whole: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
-def _restore(path: Path) -> None:
-    """Give back what a run had that was killed between the two renamings."""
-    if not path.exists() and _previous(path).is_dir():
+def settle_directory(path: Path) -> None:
+    """Give back the old folder of a run that was killed between two renamings, or remove it."""
+    if path.exists():
+        shutil.rmtree(_previous(path), ignore_errors=True)
+    elif _previous(path).is_dir():
         _previous(path).rename(path)
 
 

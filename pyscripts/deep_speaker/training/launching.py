@@ -13,6 +13,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from deep_speaker.system.command import available_cores
 
+# By SIGTERM, before or after the rank could deal with it.
 ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
