@@ -161,6 +161,18 @@ def test_weights_of_another_network_than_the_checkpoint_s_own_are_refused(tmp_pa
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("place", "bit"), [(6, 64), (8, 1), (10, 8), (10, 64), (20, 8), (42, 1)])
+def test_a_damaged_list_of_contents_is_refused(place: int, bit: int, tmp_path: Path) -> None:
+    """Of the ZIP file that torch writes: version, flags, compression, size and place of a part."""
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, make_checkpoint())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + place] ^= bit
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"/best\.pt: "):
+        load_checkpoint(path)
+
+
 class Malicious:
     """Unpickled, it would leave a file behind."""
 
