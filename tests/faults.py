@@ -32,7 +32,9 @@ def main() -> None:
     counts: Counter[int] = Counter()
     ended = num_faults = 0
     with tempfile.TemporaryDirectory() as folder:
-        undisturbed = Undisturbed(Recipe(Path(folder), tiny=True), REPEATABLE_TINY)
+        recipe = Path(folder, "recipe")
+        recipe.mkdir()
+        undisturbed = Undisturbed(Recipe(recipe, tiny=True), REPEATABLE_TINY)
         print("seconds of stages:", *(f"{seconds:.1f}" for seconds in undisturbed.seconds))
         for number in range(1, options.kills + 1):
             kill = undisturbed.kill(rng)

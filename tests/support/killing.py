@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import os
 import random
 import shutil
@@ -14,12 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
 
+from deep_speaker.system.origins import RECORD
 from support.recipe import Recipe
 
 # What differs between two good runs: times, logs, and what is drawn with times in it.
-VOLATILE = ("log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json")
+VOLATILE = (
+    ".lock",
+    "log",
+    "tensorboard",
+    "stage_seconds",
+    "train.log",
+    "report.html",
+    "history.json",
+)
 REFUSED_S = 20  # the children of a killed run end within that, and with them its locks
 STAGES = range(7)
 
@@ -146,7 +155,8 @@ def find_partial(folder: Path) -> list[Path]:
 
 def is_volatile(path: Path) -> bool:
     """Tell whether a file may differ between good runs, or has no final name."""
-    return any(part in VOLATILE or "partial" in part for part in path.parts)
+    unnamed = ("partial", "unfinished")
+    return any(part in VOLATILE or any(word in part for word in unnamed) for part in path.parts)
 
 
 def digest(path: Path) -> str:
@@ -154,14 +164,14 @@ def digest(path: Path) -> str:
     content = path.read_bytes()
     if path.suffix == ".gz":  # its header holds the time
         content = gzip.decompress(content)
+    if path.name == RECORD:
+        entries = json.loads(content)
+        content = json.dumps({name: entries[name] for name in entries if name not in VOLATILE})
+        content = content.encode()
     if path.suffix == ".pt":
         state = torch.load(io.BytesIO(content), weights_only=True)
         parts = [state[name] for name in ("network", "loss", "optimiser", "epochs")]
         content = repr([flatten(part) for part in parts]).encode()
-    if path.suffix == ".safetensors":  # the order of its metadata is another each time
-        content = repr(
-            [(key, flatten(part)) for key, part in sorted(load(content).items())]
-        ).encode()
     return hashlib.sha256(content).hexdigest()
 
 
