@@ -166,8 +166,8 @@ def digest(path: Path) -> str:
         content = gzip.decompress(content)
     if path.name == RECORD:
         entries = json.loads(content)
-        content = json.dumps({name: entries[name] for name in entries if name not in VOLATILE})
-        content = content.encode()
+        entries = {name: entries[name] for name in entries if name not in VOLATILE}
+        content = json.dumps(entries).encode()
     if path.suffix == ".pt":
         state = torch.load(io.BytesIO(content), weights_only=True)
         parts = [state[name] for name in ("network", "loss", "optimiser", "epochs")]
