@@ -2,21 +2,21 @@
 
 import logging
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, voice_activity
-from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
+from deep_speaker.features.inputs import find_lengths, sum_inputs
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings
+from deep_speaker.features.work import compute_shards, open_shards
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.lengths import Lengths, correct_tables
 from deep_speaker.kaldi.tables import read_optional_table, write_table
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.files import replacing_directory, replacing_file
-from deep_speaker.system.processes import map_in_processes
+from deep_speaker.system.files import replacing_file
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -29,6 +29,9 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     utt_cmvn.scp holds the CMVN sums of each utterance's voiced frames, as Kaldi's
     compute-cmvn-stats computes them: rows (sum..., count) and (sum of squares..., 0).
 
+    Where an earlier run was interrupted, or had the same inputs and options, the shards that it has
+    made are kept.
+
     Utterances that cannot be decoded, are shorter than a frame, or have no voiced frame are listed
     in `bad_utterances`, and leave the directory's tables, trials and manifests. Where recordings
     hold more or less than the tables say, tables and manifests are corrected.
@@ -38,17 +41,15 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
             changed then.
     """
     recordings = read_recordings(folder)
-    num_jobs = min(num_jobs, len(recordings))
-    parts = [recordings[job::num_jobs] for job in range(num_jobs)]
-    with replacing_directory(folder / "fbank") as partial_folder:
-        write = partial(write_shard, partial_folder, folder / "fbank", experiment)
-        shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
-        unwanted = _report(folder, shards, recordings, experiment.voice_activity)
+    work = open_shards(folder, experiment)
+    found = work.find(sum_inputs(recordings, num_jobs))
+    shards = compute_shards(work, found, recordings, experiment, num_jobs)
+    unwanted = _report(folder, shards, recordings, experiment.voice_activity)
+    if work.changes(found):
         for scp in ARCHIVES.values():  # these point into the arks that are replaced now
             (folder / scp).unlink(missing_ok=True)
-    lengths = Lengths()
-    for shard in shards:
-        lengths.update(shard.lengths)
+    work.finish(found)
+    lengths = find_lengths(recordings, shards)
     log_corrections(folder, lengths, recordings)
     _write_tables(folder, shards, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
@@ -139,7 +140,10 @@ def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceAc
 
 def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:
     for name, scp in ARCHIVES.items():
-        entries = {key: entry for shard in shards for key, entry in shard.scps[name].items()}
+        place = (folder / "fbank").absolute()
+        entries = {
+            key: f"{place}/{entry}" for shard in shards for key, entry in shard.scps[name].items()
+        }
         write_scp(folder / scp, entries)
     num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}
     write_table(folder / "utt2num_frames", num_frames)
