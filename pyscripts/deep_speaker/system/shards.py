@@ -19,8 +19,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -101,7 +102,7 @@ class Shards(Generic[Made]):
         """Read a record; None if its shard is not whole, or not current."""
         try:
             int(path.stem)
-            record = Record.model_validate_json(path.read_bytes())
+            record = _read_record(path)
             made = TypeAdapter(self._kind).validate_python(record.made)
         except (OSError, ValueError):
             return None
@@ -151,6 +152,22 @@ class Shards(Generic[Made]):
         """Record a shard in another folder, where `files` have its content."""
         record = Record.model_validate_json((whole.place / whole.record).read_bytes())
         write_record(to, number, self._record(to, record.made_of, files, made))
+
+    def copy(
+        self, number: int, whole: Whole[Made], place: Path, files: Sequence[str], made: Made
+    ) -> None:
+        """Record a shard in another folder, where `files` hold what it has."""
+        made_of = _read_record(whole.place / whole.record).made_of
+        covered = {key: made_of[key] for key in whole.covers}
+        write_record(place, number, self._record(place, covered, files, made))
+
+    def begun(self) -> bool:
+        """Tell whether there are shards by the same options, as far as the first tells."""
+        for place in (self.partial, self.folder):
+            for path in islice((place / RECORDS).glob("*.json"), 1):
+                with suppress(OSError, ValueError):
+                    return _read_record(path).by == self._by
+        return False
 
     def changes(self, found: Mapping[int, Whole[Made]]) -> bool:
         """Tell whether the folder has not just the shards found, or lacks new ones."""
@@ -204,6 +221,10 @@ def write_record(place: Path, number: int, record: Record) -> None:
     """Write the record of a shard."""
     with replacing_file(place / RECORDS / f"{number}.json") as file:
         file.write(record.model_dump_json())
+
+
+def _read_record(path: Path) -> Record:
+    return Record.model_validate_json(path.read_bytes())
 
 
 def _state(path: Path) -> tuple[int, int, str]:
