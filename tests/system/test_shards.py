@@ -117,7 +117,6 @@ def test_the_sum_of_code_is_that_of_what_runs(
         return code_sum(["room"])
 
     plain = sum_of("def add(a, b):\n    return a + b\n")
-    assert (
-        sum_of('"""Sums."""\n\n\ndef add(a, b):\n    """Add."""\n    return a + b  # so\n') == plain
-    )
+    documented = '"""Sums."""\n\n\ndef add(a, b):\n    """Add."""\n    return a + b  # so\n'
+    assert sum_of(documented) == plain
     assert sum_of("def add(a, b):\n    return a - b\n") != plain
