@@ -92,6 +92,19 @@ def test_a_key_is_taken_from_one_shard(tmp_path: Path) -> None:
     assert list(work.find({"a": "1", "b": "2"})) == [1]
 
 
+def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
+    """Whoever wrote it: a data directory may be somebody else's."""
+    other = tmp_path / "precious"
+    other.write_text("precious")
+    for name in ("../precious", str(other), "a/../../precious"):
+        work = open_shards(tmp_path)
+        (work.partial / "a").mkdir(parents=True)
+        work.begin()
+        work.keep(1, {"a": ["1"]}, [name], Made({}))
+        assert work.find({"a": "1"}) == {}
+    assert other.read_text() == "precious"
+
+
 def test_a_link_is_a_copy_where_the_file_system_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

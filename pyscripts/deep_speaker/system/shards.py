@@ -111,6 +111,7 @@ class Shards(Generic[Made]):
             record.by != self._by
             or not covers
             or any(sums[key] not in record.made_of[key] for key in covers)
+            or any(Path(name).is_absolute() or ".." in Path(name).parts for name in record.files)
             or not all(_is_same(place / name, state) for name, state in record.files.items())
         ):
             return None
@@ -145,13 +146,6 @@ class Shards(Generic[Made]):
             files=states,
             made=TypeAdapter(self._kind).dump_python(made, mode="json"),
         )
-
-    def move(
-        self, whole: Whole[Made], number: int, to: Path, made: Made, files: Sequence[str]
-    ) -> None:
-        """Record a shard in another folder, where `files` have its content."""
-        record = Record.model_validate_json((whole.place / whole.record).read_bytes())
-        write_record(to, number, self._record(to, record.made_of, files, made))
 
     def copy(
         self, number: int, whole: Whole[Made], place: Path, files: Sequence[str], made: Made
