@@ -24,10 +24,14 @@ CLASSES = {
     "supervisions": (SupervisionSet, SupervisionSegment),
     "cuts": (CutSet, Cut),
 }
+USABLE = ("file", "command")  # types of sources that can stand in wav.scp
 
 
 class Source(NamedTuple):
-    """The source of a recording's audio, a `file` or a `command`; its duration in seconds."""
+    """The source of a recording's channel: the type by Lhotse's name, the duration in seconds.
+
+    `channel` is which of the source's channels it is, from 0.
+    """
 
     type: str
     entry: str
@@ -35,10 +39,11 @@ class Source(NamedTuple):
     sampling_rate: int
     num_samples: int
     num_channels: int
+    channel: int
 
 
 class Supervision(NamedTuple):
-    """Speech of one speaker between two times of a recording, in seconds."""
+    """Speech of one speaker between two times of a recording, in seconds, on a channel of it."""
 
     id: str
     recording: str
@@ -47,6 +52,7 @@ class Supervision(NamedTuple):
     end: float
     gender: str | None
     text: str | None
+    channel: int
 
 
 def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervision, Source]]:
@@ -78,8 +84,8 @@ def read_cuts(path: Path, scratch: Path) -> Iterator[tuple[Supervision, Source]]
                 )
             for item in cut.trimmed_supervisions:
                 where = f"{path}: supervision {item.id!r}"
-                source = take_source(where, cut.recording)
                 taken = take_supervision(where, item, cut.start + item.start, cut.recording_id)
+                source = choose_source(where, take_sources(where, cut.recording), taken)
                 values = json.dumps([cut.id, taken, source])
                 file.write(f"{json.dumps(item.id)}\t{values}\n")
     sort_lines(scratch)
@@ -109,14 +115,14 @@ def read_joined(
     """Yield supervisions with their recordings' sources, by sorting both by the recording's id."""
     with scratch.open("w", encoding="utf-8") as file:
         for item in read_manifest("recordings", recordings):
-            source = take_source(f"{recordings}: recording {item.id!r}", item)
-            file.write(f"{json.dumps(item.id)}\t0\t{json.dumps(source)}\n")
+            sources = take_sources(f"{recordings}: recording {item.id!r}", item)
+            file.write(f"{json.dumps(item.id)}\t0\t{json.dumps(sources)}\n")
         for item in read_manifest("supervisions", supervisions):
             where = f"{supervisions}: supervision {item.id!r}"
             taken = take_supervision(where, item, item.start, item.recording_id)
             file.write(f"{json.dumps(item.recording_id)}\t1\t{json.dumps(taken)}\n")
     sort_lines(scratch)
-    known = ""  # the id of `source`; as JSON, no id holds a tab or is empty
+    known = ""  # the id that `sources` belong to; as JSON, no id holds a tab or is empty
     with scratch.open(encoding="utf-8") as file:
         for line in file:
             key, kind, values = line.split("\t")
@@ -125,7 +131,8 @@ def read_joined(
                     raise ValueError(
                         f"{recordings}: recording {json.loads(key)!r} comes twice: keep one"
                     )
-                known, source = key, Source(*json.loads(values))
+                found = json.loads(values)
+                known, sources = key, {int(name): Source(*found[name]) for name in found}
                 continue
             supervision = Supervision(*json.loads(values))
             if key != known:
@@ -133,7 +140,8 @@ def read_joined(
                     f"{supervisions}: supervision {supervision.id!r} is of "
                     f"{supervision.recording!r}, which {recordings} lacks: add it"
                 )
-            yield supervision, source
+            where = f"{supervisions}: supervision {supervision.id!r}"
+            yield supervision, choose_source(where, sources, supervision)
     scratch.unlink()
 
 
@@ -158,41 +166,55 @@ def read_manifest(kind: str, path: Path) -> Iterator[Any]:
         yield item
 
 
-def take_source(where: str, recording: Recording) -> Source:
-    """Take the file or command of a recording that has its channel 0 first.
+def take_sources(where: str, recording: Recording) -> dict[int, Source]:
+    """Take the source of each channel of a recording, by Lhotse's number of the channel.
 
     Raises:
-        ValueError: there is none, or Lhotse would transform the audio.
+        ValueError: Lhotse would transform the audio.
     """
     if recording.transforms:
         raise ValueError(f"{where} is of transformed audio: save the audio, and manifests of it")
-    found = [source for source in recording.sources if source.channels[0] == 0]
-    if not found or found[0].type not in ("file", "command"):
-        kinds = ", ".join(f"{s.type} of channels {s.channels}" for s in recording.sources)
-        raise ValueError(
-            f"{where}: its audio is {kinds}, not a file or command with channel 0 first: save the "
-            "audio"
-        )
-    source = found[0]
-    entry = f"{source.source.strip()} |" if source.type == "command" else str(source.source)
-    rate, num_samples = recording.sampling_rate, recording.num_samples
-    return Source(source.type, entry, recording.duration, rate, num_samples, len(source.channels))
+    length = (recording.duration, recording.sampling_rate, recording.num_samples)
+    found: dict[int, Source] = {}
+    for source in recording.sources:
+        entry = str(source.source).strip() if source.type in USABLE else ""
+        if source.type == "command":
+            entry += " |"
+        for place, channel in enumerate(source.channels):
+            found[channel] = Source(source.type, entry, *length, len(source.channels), place)
+    return found
+
+
+def choose_source(where: str, sources: dict[int, Source], supervision: Supervision) -> Source:
+    """Return the source of a supervision's channel.
+
+    Raises:
+        ValueError: the recording lacks it, or it cannot stand in wav.scp.
+    """
+    channel = supervision.channel
+    source = sources.get(channel)
+    whose = f"{where} is of channel {channel} of recording {supervision.recording!r}"
+    if source is None:
+        raise ValueError(f"{whose}, which has {sorted(sources)}: correct one of them")
+    if source.type not in USABLE:
+        raise ValueError(f"{whose}, which is a {source.type}, not a file or command: save it")
+    if source.type == "command" and source.channel:
+        raise ValueError(f"{whose}: give a command that prints that channel alone, as a source")
+    return source
 
 
 def take_supervision(
     where: str, item: SupervisionSegment, start: float, recording: str
 ) -> Supervision:
-    """Take a supervision, which starts at `start` of its recording.
+    """Take a supervision, which starts at `start` of its recording, on the first of its channels.
 
     Raises:
-        ValueError: it has no speaker, or is of another channel than 0.
+        ValueError: it has no speaker.
     """
     if not item.speaker:
         raise ValueError(f"{where} has no speaker: name one for every utterance")
-    if item.channel not in (0, [0]):
-        raise ValueError(
-            f"{where} is of channel {item.channel}, and only channel 0 is read: save the others as "
-            "recordings of their own"
-        )
+    channel = item.channel if isinstance(item.channel, int) else item.channel[0]
     end = start + item.duration
-    return Supervision(item.id, recording, item.speaker, start, end, item.gender, item.text)
+    return Supervision(
+        item.id, recording, item.speaker, start, end, item.gender, item.text, channel
+    )

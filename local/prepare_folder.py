@@ -9,6 +9,11 @@ same-sex results. An utterance id is the speaker id, a dash, and the path below 
 folder, its parts joined by dashes; a file whose name begins with the speaker id and a dash keeps
 its name. Where two names would become one id, the second gets a number.
 
+Of several channels the first is heard, or the Nth with --channel N. With --channel each, each
+channel of a file is a recording: channel N of the files of <folder> is speaker <folder>_N. That
+fits calls whose sides are two people, the same two in all calls of a folder; both train, or both
+test. sex.tsv then has lines `<folder>_N m|f`.
+
 --unlabelled takes the files of --train-dir, anywhere below it, for speech of which nobody knows who
 speaks: each is a speaker of its own, named by its path. Distillation learns from such.
 """
@@ -42,6 +47,7 @@ def main() -> None:
         "folders of the test speakers",
     )
     preparation.add_share_option(parser)
+    preparation.add_channel_option(parser)
     parser.add_argument(
         "--closed-set",
         action="store_true",
@@ -55,26 +61,22 @@ def main() -> None:
     options = parser.parse_args()
     if options.unlabelled and not (options.train_dir and options.test_dir):
         raise ValueError("--unlabelled is for --train-dir, beside a --test-dir of known speakers")
+    read = partial(read_speakers, num_jobs=options.nj, channel=options.channel)
     train: Iterator[Utterance] | None
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         tree = preparation.AudioFolder(options.corpus_dir)
         [speakers] = list_speakers(tree)
         if options.closed_set:
+            choose = partial(choose_files, options.test_share, options.data_seed)
             train, test = (
-                read_speakers(
-                    tree,
-                    speakers,
-                    options.nj,
-                    partial(choose_files, options.test_share, options.data_seed, part),
-                )
-                for part in ("train", "test")
+                read(tree, speakers, choose=partial(choose, part)) for part in ("train", "test")
             )
         else:
             chosen = preparation.choose_test_speakers(
                 speakers, options.test_share, options.data_seed
             )
             train, test = (
-                read_speakers(tree, {key: speakers[key] for key in sorted(keys)}, options.nj)
+                read(tree, {key: speakers[key] for key in sorted(keys)})
                 for keys in (speakers.keys() - chosen, chosen)
             )
     elif options.test_dir and not (options.corpus_dir or options.closed_set):
@@ -83,12 +85,12 @@ def main() -> None:
         if options.train_dir and not options.unlabelled:
             train_tree = preparation.AudioFolder(options.train_dir)
             training, tested = list_speakers(train_tree, tree)
-            train = read_speakers(train_tree, training, options.nj)
+            train = read(train_tree, training)
         else:
             [tested] = list_speakers(tree)
             if options.unlabelled:
-                train = read_unlabelled(options.train_dir, options.nj)
-        test = read_speakers(tree, tested, options.nj)
+                train = read_unlabelled(options.train_dir, options.nj, options.channel)
+        test = read(tree, tested)
     else:
         raise ValueError(preparation.explain_folders("folder", ", with or without --closed-set"))
     preparation.write_corpus(options, train, test, closed_set=options.closed_set)
@@ -136,27 +138,33 @@ def read_speakers(
     tree: preparation.AudioFolder,
     speakers: dict[str, Path],
     num_jobs: int,
+    channel: int | str,
     choose: Callable[[str, list[Path]], list[Path]] = lambda _, paths: paths,
 ) -> Iterator[Utterance]:
-    """Yield the utterances of speakers' folders, of each those that `choose` takes."""
-    sexes = read_sexes(tree.root, [path.name for path in speakers.values()])
+    """Yield --channel of the utterances of speakers' folders, of each those that `choose` takes."""
+    first = name_side(channel, 0)
+    sexes = read_sexes(tree.root, [path.name + first for path in speakers.values()])
     waiting: dict[Path, tuple[str, str]] = {}  # ids of speaker and utterance, until it is read
     numbered: dict[str, str] = {}
 
     def find_audio() -> Iterator[Path]:
-        for speaker, folder in speakers.items():
+        for folder_id, folder in speakers.items():
             paths = list(tree.audio([folder]))
             names = {path: _name_below(folder, path) for path in paths}
-            ids = preparation.SafeIds(names.values(), partial(utterance_id, speaker))
-            for path in choose(speaker, paths):
-                waiting[path] = speaker, ids.of(names[path])
+            ids = preparation.SafeIds(names.values(), partial(utterance_id, folder_id))
+            for path in choose(folder_id, paths):
+                waiting[path] = folder_id, ids.of(names[path])
                 yield path
-            numbered.update((f"{speaker}/{name}", key) for name, key in ids.numbered().items())
+            numbered.update((f"{folder_id}/{name}", key) for name, key in ids.numbered().items())
 
-    for path, info in preparation.read_infos(find_audio(), num_jobs):
-        speaker, key = waiting.pop(path)
-        sex = sexes.get(normalize("NFC", speakers[speaker].name))
-        yield Utterance(key, speaker, wav_entry(path, info), info, sex)
+    for path, info, heard in preparation.read_channels(find_audio(), num_jobs, channel):
+        if path in waiting:  # its channels follow one another
+            folder_id, key = waiting.pop(path)
+        side = name_side(channel, heard)
+        speaker = folder_id + side
+        sex = sexes.get(normalize("NFC", speakers[folder_id].name) + side)
+        side_key = speaker + key.removeprefix(folder_id)
+        yield Utterance(side_key, speaker, wav_entry(path, info, heard), info, sex)
     tell_numbered("files", numbered)
 
 
@@ -165,7 +173,12 @@ def _name_below(folder: Path, path: Path) -> str:
     return str(path.relative_to(folder).with_suffix(""))
 
 
-def read_unlabelled(folder: Path, num_jobs: int) -> Iterator[Utterance]:
+def name_side(channel: int | str, heard: int) -> str:
+    """Return what follows a folder's name in the speaker id: `_N` with --channel each."""
+    return f"_{heard + 1}" if channel == preparation.EACH else ""
+
+
+def read_unlabelled(folder: Path, num_jobs: int, channel: int | str) -> Iterator[Utterance]:
     """Yield the audio files below a folder as utterances, each of a speaker of its own."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; expected **/*.wav, .flac, ... in it")
@@ -176,9 +189,9 @@ def read_unlabelled(folder: Path, num_jobs: int) -> Iterator[Utterance]:
     logging.info("%s: %d files, each taken as a speaker of its own", folder, len(paths))
     ids = preparation.SafeIds(_name_below(folder, path) for path in paths)
     tell_numbered("files", ids.numbered())
-    for path, info in preparation.read_infos(paths, num_jobs):
-        key = ids.of(_name_below(folder, path))
-        yield Utterance(key, key, wav_entry(path, info), info)
+    for path, info, heard in preparation.read_channels(paths, num_jobs, channel):
+        key = ids.of(_name_below(folder, path)) + name_side(channel, heard)
+        yield Utterance(key, key, wav_entry(path, info, heard), info)
 
 
 def choose_files(

@@ -7,6 +7,8 @@ Either --train-dir and --test-dir, folders of manifests `*recordings*` and `*sup
 patterns of what follows `recordings_` in the names.
 A supervision that covers its recording is the whole of it, another a segment. Its id gets the
 speaker as prefix, unless it has that; and its cut's id at the end where several cuts share it.
+It is heard on its channel, of several on the first of them; segments on another channel than 0, in
+Lhotse's count, lie in a recording `<id>-2`, `<id>-3`, ...
 Relative paths in manifests start at the current directory or, if there is no such file, at a folder
 around the manifests.
 
@@ -158,7 +160,9 @@ def make_finder(folder: Path) -> Callable[[Source], Audio]:
                 form = (source.sampling_rate, source.num_samples, source.num_channels)
                 return entry, AudioInfo(*form, "WAV", "PCM_16")
             info = read_info(Path(entry))
-            return wav_entry(Path(entry), info), info
+            if source.channel >= info.num_channels:
+                return f"no channel {source.channel + 1}: it has {info.num_channels}"
+            return wav_entry(Path(entry), info, source.channel), info
         except (ValueError, OSError) as error:
             return str(error)
 
@@ -175,7 +179,8 @@ def make_segment(item: Supervision, source: Source) -> Segment | None:
     """Make the segment of the recording; None if it is the whole."""
     if item.start <= 0 and item.end >= source.duration - COVERS:
         return None
-    return Segment(safe_key(item.recording), max(item.start, 0.0), item.end)
+    side = f"-{item.channel + 1}" if item.channel else ""
+    return Segment(safe_key(item.recording) + side, max(item.start, 0.0), item.end)
 
 
 def safe_key(text: str) -> str:

@@ -41,6 +41,25 @@ def test_who_is_enrolled_is_named(command: Command, model: Path, meeting: Path) 
     assert "ana" in {segment["speaker"] for segment in content["segments"]}
 
 
+def test_the_sides_of_a_call_are_heard_one_by_one(command: Command, model: Path) -> None:
+    one, two, pause = make_speech(1, 4.0), make_speech(2, 3.0), np.zeros(48000)
+    sides = [np.concatenate([one, pause]), np.concatenate([0 * one, two])]
+    write_audio(Path("call.wav"), np.stack(sides, axis=1))
+    words = ("track", "call.wav", "--cluster", "--model", model, "--threshold", "0.9", "--json")
+    spans = {}
+    for channel in (1, 2):
+        answer = command(*words, "--channel", str(channel))
+        content = json.loads(answer.out)
+        assert content["warnings"][0].startswith(f"channel {3 - channel} holds ")
+        assert "deep-speaker: warning: call.wav: channel " in answer.err
+        spans[channel] = [(each["start"], each["end"]) for each in content["segments"]]
+    assert 0 <= spans[1][0][0] < spans[1][-1][1] < 4.3
+    assert 3.7 < spans[2][0][0] < spans[2][-1][1] <= 7
+    refused = command(*words, "--channel", "3")
+    assert refused.status == 1
+    assert refused.err.startswith("deep-speaker: error: call.wav: no channel 3: it has 2")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -28,6 +28,28 @@ def test_the_exit_status_is_0_for_different_voices_too(command: Command, model: 
     assert answer.out.startswith("Different voices.\n")
 
 
+def test_another_channel_is_heard_on_request(command: Command, model: Path) -> None:
+    sides = np.stack([np.zeros(32000, np.float32), make_speech(1, 2.0)], axis=1)
+    write_audio(Path("call.wav"), sides)
+    refused = command("verify", "--model", model, "call.wav", "call.wav")
+    assert refused.status == 1
+    assert "but channel 2 holds 1." in refused.err
+    assert len(refused.err.splitlines()) == 1
+    vectors = []
+    for name, channel in (("a.wav", 1), ("call.wav", 2)):  # one voice
+        words = ("embed", "--model", model, "--output", "x.csv", "--channel", str(channel), name)
+        assert command(*words).status == 0
+        vectors.append(Path("x.csv").read_text().splitlines()[-1].split(",")[1:])
+    assert vectors[0] == vectors[1]
+    for asked in ("verify call.wav call.wav", "enrol ana call.wav", "identify call.wav"):
+        answer = command(*asked.split(), "--channel", "2", "--model", model)
+        assert (answer.status, answer.err) == (0, ""), asked
+    answer = command("identify", "--stream", "--channel", "2", "--model", model)
+    assert answer.err == (
+        "deep-speaker: error: --channel is for recordings: --stream takes one channel\n"
+    )
+
+
 def test_json_holds_all_of_it(command: Command, model: Path) -> None:
     words = ("verify", "--json", "--model", model, "--false-alarms", "0.3")
     content = json.loads(command(*words, "a.wav", "b.flac").out)

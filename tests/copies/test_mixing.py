@@ -1,5 +1,6 @@
 """How copies are mixed, against arithmetic on the samples."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from lhotse.cut import MixedCut
 
 from deep_speaker.config import AugmentedCopies
-from deep_speaker.copies.mixing import as_cut, cut_of_copy
+from deep_speaker.copies.mixing import as_cut, cut_of_copy, label
 from deep_speaker.copies.reading import load_cut
 from deep_speaker.copies.sources import Sources, generator_of, read_folder
 from deep_speaker.kaldi.audio import read_info
@@ -174,6 +175,34 @@ def test_a_cut_holds_the_first_channel_of_the_segment_at_the_rate(tmp_path: Path
     assert len(samples) == RATE / 2
     assert np.abs(samples).max() == pytest.approx(0.3, abs=0.02)
     assert np.abs(np.fft.rfft(samples)).argmax() == 250  # 500 Hz in half a second
+
+
+@pytest.mark.parametrize("kind", ["0.9", "reverberation", "noise", "music", "babble"])
+def test_copies_are_of_the_channel_that_is_heard(kind: str, tmp_path: Path) -> None:
+    """Of both the utterance and the others in its babble; labelled with that channel."""
+    sides = np.stack([make_speech(1, 0.6), make_speech(2, 0.6)], axis=1)
+    path = write_audio(tmp_path / "call.wav", sides)
+    call = Utterance("anna-1", "anna", wav_entry(path, read_info(path), 1), read_info(path))
+    alone = replace(make_source(tmp_path / "alone.wav", sides[:, 1]), id="anna-1", speaker="anna")
+    copies = []
+    for original in (call, alone):
+        found = []
+        for i in range(3):
+            other = np.stack([make_speech(5 + i), make_speech(9 + i)], axis=1)
+            path = write_audio(tmp_path / f"{i}.wav", other if original is call else other[:, 1])
+            info = read_info(path)
+            entry = wav_entry(path, info, original.channel)
+            found.append(Utterance(f"s{i}", f"s{i}", entry, info))
+        sources = Sources(found, found, found, {item.id: [item] for item in found})
+        if kind == "reverberation":
+            sources = Sources([make_source(tmp_path / "room.wav", make_speech(30)[:999])])
+        rng = generator_of(0, "x")
+        cut = cut_of_copy(original, kind, sources, AugmentedCopies(), RATE, rng)
+        copies.append(load_cut(cut))
+        labelled = label(cut, replace(original, id="copy"))
+        first = labelled.tracks[0].cut if isinstance(labelled, MixedCut) else labelled
+        assert first.channel == first.supervisions[0].channel == original.channel
+    np.testing.assert_array_equal(copies[0], copies[1])
 
 
 def test_what_only_a_command_decodes_is_read_through_it(tmp_path: Path) -> None:

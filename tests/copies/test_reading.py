@@ -8,6 +8,8 @@ import soundfile
 from lhotse import CutSet
 from lhotse.audio.backend import get_current_audio_backend
 
+from deep_speaker.copies.mixing import as_cut
+from deep_speaker.copies.reading import load_cut, with_commands
 from deep_speaker.copies.writing import write_copies
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import load_audio, read_entry_info, read_info
@@ -15,7 +17,7 @@ from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
-from support.odd_audio import cut_in_half, gsm, open_wav, unmeasured_flac
+from support.odd_audio import cut_in_half, forget_length, gsm, open_wav, unmeasured_flac
 from support.speech import RATE, make_speech, write_audio
 from support.tiny_data import make_experiment
 from support.wav_archives import write_wav_archive
@@ -63,6 +65,19 @@ def test_copies_are_as_long_as_their_originals(
     samples, _ = load_audio(read_table(copies / "wav.scp")["s0-0-noise"], RATE)
     clean, _ = load_audio(read_table(train_dir / "wav.scp")["s0-0"], RATE)
     assert np.corrcoef(samples, clean)[0, 1] > 0.5
+
+
+def test_the_channel_that_is_heard_is_mixed(tmp_path: Path) -> None:
+    """Of what Lhotse by itself would read through a command, too."""
+    sides = np.stack([make_speech(1, 1), make_speech(2, 1)], axis=1)
+    path = forget_length(write_audio(tmp_path / "a.flac", sides))
+    info = read_info(path)
+    assert not info.plain
+    cut = as_cut(Utterance("a-0", "a", wav_entry(path, info, 1), info), RATE)
+    assert load_cut(cut) == pytest.approx(sides[:, 1], abs=1e-4)
+    (source,) = with_commands(cut.to_dict())["recording"]["sources"]
+    assert source["type"] == "command"
+    assert "pan=" not in source["source"]  # it prints both, of which the cut names one
 
 
 def test_lhotse_itself_mixes_them_anew_through_commands(train_dir: Path) -> None:

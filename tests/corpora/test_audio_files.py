@@ -153,4 +153,4 @@ def test_a_name_of_another_encoding_is_a_bad_file(
     soundfile.write(tmp_path / "x.wav", make_speech(0), 16000)
     (tmp_path / "x.wav").rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")))
     assert list(read_infos(AudioFolder(tmp_path).audio([tmp_path]), 1)) == []
-    assert "its name is not UTF-8" in caplog.text
+    assert r"/caf\udce9.wav: its name is not UTF-8" in caplog.text

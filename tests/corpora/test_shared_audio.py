@@ -9,7 +9,7 @@ import pytest
 
 from deep_speaker.corpora.shared_audio import check_shared_audio
 from deep_speaker.kaldi.utterances import Segment, Utterance
-from deep_speaker.kaldi.wav_entries import AudioInfo
+from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 
 INFO = AudioInfo(16000, 48000, 1, "WAV", "PCM_16")  # 3 s
 
@@ -79,6 +79,27 @@ def test_links_and_commands_lead_to_the_same_audio(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"/a\.flac .*'a-0' .*'b-0'"):
         check_shared_audio([first], [second])
     check_shared_audio([first], [replace(second, entry=f"{tmp_path}/b.flac")])
+
+
+def test_two_channels_of_a_file_are_two_recordings(tmp_path: Path) -> None:
+    """However the file is named; one channel that trains and tests is refused like a file."""
+    path = tmp_path / "call.wav"
+    path.touch()
+    (tmp_path / "link.wav").symlink_to(path)
+    info = replace(INFO, num_channels=2)
+    left, right = (make("a", entry=wav_entry(path, info, channel)) for channel in (0, 1))
+    other_left, other_right = (
+        make("b", entry=wav_entry(tmp_path / "link.wav", info, channel)) for channel in (0, 1)
+    )
+    check_shared_audio([left], [other_right])
+    check_shared_audio([left, other_right], [])
+    for sets in (([left], [other_left]), ([left, other_left], [])):
+        with pytest.raises(ValueError, match=r"/call\.wav is in the training set as 'a-0' "):
+            check_shared_audio(*sets)
+    for sets in (([right], [other_right]), ([right, other_right], [])):
+        told = r"/call\.wav \(channel 2\) is in the training set as 'a-0' "
+        with pytest.raises(ValueError, match=told):
+            check_shared_audio(*sets)
 
 
 def test_pairs_are_counted_as_by_comparing_all(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,7 +54,7 @@ def test_good_files_of_every_kind_are_processed_and_bad_ones_leave_everything(
     assert "3 of 80 utterances are bad" in caplog.text
     assert "1 of 80 utterances are silent" in caplog.text
     for notice in ("8000 .*16000 Hz.* 4000 Hz", "96000 .*16000 Hz$", "2 channels"):
-        assert re.search(f"{folder}: 1 of 80 files .*{notice}", caplog.text, re.MULTILINE)
+        assert re.search(f"{folder}: 1 of 80 recordings .*{notice}", caplog.text, re.MULTILINE)
 
     good = before.keys() - BAD.keys()
     for name in TABLES:

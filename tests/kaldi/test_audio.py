@@ -1,5 +1,6 @@
 """Audio files and commands: the headers and samples that Kaldi would see."""
 
+import io
 import os
 import shlex
 import shutil
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from deep_speaker.kaldi.audio import load_audio, read_entry_info, read_info
+from deep_speaker.kaldi.audio import load_audio, read_entry_info, read_info, run_command
 from deep_speaker.kaldi.wav_entries import wav_entry
 from support.speech import RATE, make_speech, write_audio
 
@@ -141,6 +142,31 @@ def test_what_libsndfile_cannot_read_is_decoded_by_ffmpeg(wav: Path) -> None:
     path.write_bytes(b"no audio")
     with pytest.raises(ValueError, match=r"^'ffmpeg .*Invalid data"):
         read_info(path)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "m4a"])
+def test_a_channel_s_entry_prints_it_to_kaldi_as_16_bit_mono(wav: Path, form: str) -> None:
+    """What ffmpeg prints, by a shell, is what is decoded here without one."""
+    path = wav.with_name(f"call.{form}")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", wav, path], check=True)
+    info = read_info(path)
+    first, second = (wav_entry(path, info, channel) for channel in (0, 1))
+    printed = run_command(second)
+    with soundfile.SoundFile(io.BytesIO(printed)) as file:
+        assert (file.channels, file.subtype, file.format) == (1, "PCM_16", "WAV")
+        expected = file.read(dtype="float32") * 32768
+    samples, found = load_audio(second, RATE)
+    assert found == info == read_entry_info(second)
+    assert len(samples) == len(expected) == info.num_samples
+    np.testing.assert_allclose(samples, expected, atol=1)
+    assert np.abs(samples - load_audio(first, RATE)[0]).max() > 1000
+
+
+def test_a_channel_that_is_not_there_is_told(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.wav", make_speech(0))
+    with pytest.raises(ValueError, match=r"^no channel 3: it has 1$"):
+        load_audio(wav_entry(path, read_info(path), 2), RATE)
 
 
 def test_without_ffmpeg_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from deep_speaker.kaldi.wav_entries import (
     SNDFILE_SUFFIXES,
     UNREAD_SUFFIXES,
     AudioInfo,
+    channel_of_entry,
     file_of_entry,
     state_of_entry,
     wav_entry,
@@ -49,14 +50,15 @@ def test_what_kaldi_reads_itself_stands_as_a_path_and_all_else_as_a_command(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("info", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")])
+@pytest.mark.parametrize("channel", [0, 1, 11])
 def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
-    tmp_path: Path, name: str, info: tuple[str, str]
+    tmp_path: Path, name: str, info: tuple[str, str], channel: int
 ) -> None:
     path = tmp_path / name
-    entry = wav_entry(path, AudioInfo(16000, 1, 1, *info))
+    entry = wav_entry(path, AudioInfo(16000, 1, 12, *info), channel)
     if info[0] == "WAV":
         name = name.replace("flac", "wav")
-    assert file_of_entry(entry) == path
+    assert (file_of_entry(entry), channel_of_entry(entry)) == (path, channel)
     if entry.endswith("|"):
         program = entry.split()[0]
         bin_folder = tmp_path / "bin"
@@ -72,6 +74,7 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
             text=True,
         )
         assert str(path) in run.stdout.splitlines()
+        assert (f"pan=mono|c0=c{channel}" in run.stdout.splitlines()) == (channel > 0)
         assert not run.stderr
         assert [item.name for item in tmp_path.iterdir()] == ["bin"]
 
@@ -83,6 +86,10 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
         ("flac -c -d -s  /speech/é.flac|", "/speech/é.flac"),
         ("flac -c -d -s '/my speech/a.flac' |", "/my speech/a.flac"),
         ("ffmpeg -v error -i a.m4a -f wav -acodec pcm_s16le - |", "a.m4a"),
+        ("ffmpeg -v error -i a.wav -af 'pan=mono|c0=c1' -f wav -acodec pcm_s16le - |", "a.wav"),
+        ("ffmpeg -v error -i a.wav -af pan=mono|c0=c1 -f wav -acodec pcm_s16le - |", None),
+        ("ffmpeg -v error -i a.wav -af 'pan=mono|c0=c1+c2' -f wav -acodec pcm_s16le - |", None),
+        ("ffmpeg -v error -i a.wav -af volume=2 -f wav -acodec pcm_s16le - |", None),
         ("sph2pipe -f wav -p a.sph |", None),
         ("flac -c -d -s a.flac; touch hacked |", None),
         ("flac -c -d -s a.flac;touch |", None),
@@ -97,6 +104,7 @@ def test_an_entry_leads_back_to_its_file_for_us_and_for_a_shell(
 )
 def test_only_what_a_shell_would_do_the_same_with_is_a_file(entry: str, path: str | None) -> None:
     assert file_of_entry(entry) == (path and Path(path))
+    assert channel_of_entry(entry) == (path == "a.wav")
 
 
 def test_the_suffixes_searched_for_are_of_all_forms_that_libsndfile_knows_by_a_header() -> None:

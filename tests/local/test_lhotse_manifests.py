@@ -46,11 +46,19 @@ def test_supervisions_in_place_of_recordings_are_one_line(
     ("recording", "supervision", "told"),
     [
         ({}, {"speaker": None}, "supervision '000' .*speaker"),
-        ({}, {"channel": 1}, "supervision '000' .*channel 1, .*channel 0"),
-        ({}, {"channel": [0, 1]}, r"supervision '000' .*channel \[0, 1\], .*channel 0"),
+        ({}, {"channel": 1}, r"supervision '000' .*channel 1 of .*'test-clean-0-0'.* has \[0\]"),
+        (
+            {"sources": [AudioSource("command", [0, 1], "cat a.wav")]},
+            {"channel": 1},
+            "supervision '000' .*channel 1 of .*'test-clean-0-0': give a command",
+        ),
         ({}, {"recording_id": "x"}, "supervision '000' .*'x', .*recordings_test-clean"),
-        ({"sources": [AudioSource("url", [0], "http://x/a.wav")]}, {}, "'test-clean-0-0'.* url of"),
-        ({"sources": [AudioSource("file", [1], "a.wav")]}, {}, r"'test-clean-0-0'.* file .*\[1\]"),
+        (
+            {"sources": [AudioSource("url", [0], "http://x/a.wav")]},
+            {},
+            "'test-clean-0-0'.* is a url,",
+        ),
+        ({"sources": [AudioSource("file", [1], "a.wav")]}, {}, r"'test-clean-0-0'.* has \[1\]:"),
         ({"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}]}, {}, "'test-clean-0-0' "),
     ],
 )

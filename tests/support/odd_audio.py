@@ -12,7 +12,11 @@ SECONDS = 2.0
 
 def unmeasured_flac(path: Path, seconds: float = SECONDS) -> Path:
     """FLAC without the number of its samples, as streaming encoders write it."""
-    write_audio(path, make_speech(3, seconds))
+    return forget_length(write_audio(path, make_speech(3, seconds)))
+
+
+def forget_length(path: Path) -> Path:
+    """Remove the number of samples from the header of FLAC."""
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0
     content[22:26] = bytes(4)

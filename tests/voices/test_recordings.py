@@ -69,6 +69,37 @@ def test_what_holds_no_voice_is_refused_by_name(kind: str, tmp_path: Path) -> No
         read_recording(SILENT[kind], RATE, RATE)
 
 
+LATER = np.concatenate([np.zeros(2 * RATE, np.float32), SPEECH])
+EARLIER = np.concatenate([SPEECH, np.zeros(2 * RATE, np.float32)])
+
+
+def test_a_silent_first_channel_is_refused_with_the_one_that_speaks(tmp_path: Path) -> None:
+    stereo = np.stack([np.zeros_like(SPEECH), SPEECH], axis=1)
+    path = write_audio(tmp_path / "a.wav", stereo)
+    told = r"no voice in its 2\.0 s .*, but channel 2 holds 1\.\d s of speech .*--channel 2, or "
+    for audio, rate in ((path, None), (stereo, RATE)):
+        with pytest.raises(ValueError, match=told):
+            read_recording(audio, RATE, rate)
+        recording = read_recording(audio, RATE, rate, channel=1)
+        np.testing.assert_allclose(recording.samples, SPEECH * 32768, atol=1)
+        assert recording.warnings == []
+        with pytest.raises(ValueError, match="no channel "):
+            read_recording(audio, RATE, rate, channel=2)
+
+
+def test_the_other_side_of_a_call_is_told_of_and_one_voice_on_both_channels_is_not(
+    tmp_path: Path,
+) -> None:
+    call = np.stack([EARLIER, LATER], axis=1)
+    for channel in (0, 1):
+        (warning,) = read_recording(call, RATE, RATE, channel=channel).warnings
+        assert warning.startswith(f"channel {2 - channel} holds ")
+        assert f"--channel {2 - channel}" in warning
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(len(EARLIER))
+    for both in ([EARLIER, 0.6 * EARLIER + noise], [EARLIER, np.roll(EARLIER, 160)]):
+        assert read_recording(np.stack(both, axis=1), RATE, RATE).warnings == []
+
+
 def test_what_is_too_short_is_refused_by_name(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "short.wav", SPEECH[: RATE // 2])
     with pytest.raises(ValueError, match=r"short.wav: 0.5 s long: give .* at least 1 s"):

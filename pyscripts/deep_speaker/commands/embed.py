@@ -14,7 +14,12 @@ import sys
 from pathlib import Path
 
 from deep_speaker.commands.hearing import hear_each
-from deep_speaker.commands.options import add_json_option, add_model_option, model_of
+from deep_speaker.commands.options import (
+    add_channel_option,
+    add_json_option,
+    add_model_option,
+    model_of,
+)
 from deep_speaker.commands.wording import print_json
 from deep_speaker.voices.vector_files import WRITERS, unique_keys
 
@@ -25,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=output_file, required=True, help=f"file to write: {', '.join(WRITERS)}"
     )
+    add_channel_option(parser)
     add_model_option(parser)
     add_json_option(parser)
 
@@ -42,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     files = list(dict.fromkeys(options.files))
     keys = dict(zip(files, unique_keys(files), strict=True))
     vectors, refused = {}, {}
-    for file, voice in hear_each(model, files):
+    for file, voice in hear_each(model, files, options.channel):
         if isinstance(voice, str):
             refused[str(file)] = voice
         else:

@@ -20,6 +20,7 @@ import numpy as np
 from deep_speaker.commands.hearing import hear, with_progress
 from deep_speaker.commands.options import (
     PROGRAM,
+    add_channel_option,
     add_json_option,
     add_model_option,
     add_speakers_option,
@@ -39,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--keep-audio", action="store_true", help="copy the recordings beside the speaker's file"
     )
     add_speakers_option(parser)
+    add_channel_option(parser)
     add_model_option(parser)
     add_json_option(parser)
 
@@ -48,7 +50,9 @@ def run(options: argparse.Namespace) -> None:
     name = clean_name(options.name)
     model = model_of(options)
     store = store_of(options, model)
-    vectors = np.stack([hear(model, file).vector for file in with_progress(options.files)])
+    vectors = np.stack(
+        [hear(model, file, options.channel).vector for file in with_progress(options.files)]
+    )
     is_new = store.add(name, vectors, [file.name for file in options.files])
     if options.keep_audio:
         for file in options.files:

@@ -11,23 +11,25 @@ from deep_speaker.voices.voice_model import Voice, VoiceModel
 PATIENCE = 2.0  # seconds without a progress bar
 
 
-def hear(model: VoiceModel, file: Path) -> Voice:
-    """Embed a recording, and print what is to be warned of.
+def hear(model: VoiceModel, file: Path, channel: int) -> Voice:
+    """Embed a channel of a recording, from 0, and print what is to be warned of.
 
     Raises:
         ValueError: it is refused.
     """
-    voice = model.hear(file)
+    voice = model.hear(file, channel=channel)
     for warning in voice.recording.warnings:
         print(f"{PROGRAM}: warning: {file}: {warning}", file=sys.stderr)
     return voice
 
 
-def hear_each(model: VoiceModel, files: Sequence[Path]) -> Iterator[tuple[Path, Voice | str]]:
+def hear_each(
+    model: VoiceModel, files: Sequence[Path], channel: int
+) -> Iterator[tuple[Path, Voice | str]]:
     """Yield each recording embedded; of one that is refused, why, which is printed too."""
     for file in with_progress(files):
         try:
-            yield file, hear(model, file)
+            yield file, hear(model, file, channel)
         except EXPECTED_ERRORS as error:
             print(f"{PROGRAM}: error: {describe_error(error)}", file=sys.stderr)
             yield file, describe_error(error)

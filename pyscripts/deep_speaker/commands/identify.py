@@ -27,6 +27,7 @@ import numpy as np
 
 from deep_speaker.commands.hearing import hear_each
 from deep_speaker.commands.options import (
+    add_channel_option,
     add_decision_options,
     add_json_option,
     add_model_option,
@@ -55,6 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", action="store_true", help="listen to standard input instead")
     add_speakers_option(parser)
     add_decision_options(parser)
+    add_channel_option(parser)
     add_model_option(parser)
     add_json_option(parser)
 
@@ -63,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
     """Identify recordings, or a stream, and print the answers."""
     if bool(options.files) == options.stream:
         raise ValueError("no recordings: name some, or take --stream, and not both")
+    if options.stream and options.channel:
+        raise ValueError("--channel is for recordings: --stream takes one channel")
     model = model_of(options)
     speakers = store_of(options, model).speakers()
     answer = partial(identify, model, speakers, criterion=criterion_of(options))
@@ -76,7 +80,7 @@ def answer_files(model: VoiceModel, answer: Answer, options: argparse.Namespace)
     """Print who speaks in each file."""
     content: list[dict[str, Any]] = []
     found = None
-    for file, voice in hear_each(model, options.files):
+    for file, voice in hear_each(model, options.files, options.channel):
         if isinstance(voice, str):
             content.append({"file": str(file), "refused": voice})
             continue

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from deep_speaker.scoring.decision_table import EVEN
+from deep_speaker.system.command import positive_int
 from deep_speaker.voices.decisions import Criterion
 from deep_speaker.voices.loading import load
 from deep_speaker.voices.speaker_store import SpeakerStore
@@ -20,6 +21,17 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a folder of models/, a finished exp/<name>/<experiment>, or an ONNX file of "
         "`deep-speaker export` (default: the model that ships)",
+    )
+
+
+def add_channel_option(parser: argparse.ArgumentParser) -> None:
+    """Add --channel, from 1, as sox counts; `options.channel` counts from 0."""
+    parser.add_argument(
+        "--channel",
+        type=lambda text: positive_int(text) - 1,
+        default=0,
+        metavar="N",
+        help="which channel of recordings to hear, from 1 (default: 1)",
     )
 
 

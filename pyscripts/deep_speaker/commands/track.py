@@ -10,11 +10,14 @@ recording. Of several people who speak at once, one is named.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deep_speaker.commands.options import (
+    PROGRAM,
     SPEAKERS,
+    add_channel_option,
     add_decision_options,
     add_json_option,
     add_model_option,
@@ -38,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write into")
     add_speakers_option(parser)
     add_decision_options(parser)
+    add_channel_option(parser)
     add_model_option(parser)
     add_json_option(parser)
 
@@ -52,11 +56,15 @@ def run(options: argparse.Namespace) -> None:
     if options.speakers.is_dir() or options.speakers != SPEAKERS or not options.cluster:
         store = store_of(options, model)
         enrolled = {speaker.name: speaker.vectors for speaker in store.speakers()}
-    found = track(model, options.file, enrolled, options.cluster, criterion_of(options))
+    criterion = criterion_of(options)
+    found = track(model, options.file, enrolled, options.cluster, criterion, options.channel)
+    for warning in found.warnings:
+        print(f"{PROGRAM}: warning: {options.file}: {warning}", file=sys.stderr)
     if options.json:
         segments = [segment._asdict() for segment in found.segments]
         about = {"file": str(options.file), "model": model.name, "seconds": found.seconds}
-        print_json(about | {"threshold": found.threshold, "segments": segments})
+        more = {"warnings": found.warnings, "threshold": found.threshold, "segments": segments}
+        print_json(about | more)
     else:
         print_segments(found)
     if options.output is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deep_speaker.commands.hearing import hear
 from deep_speaker.commands.options import (
+    add_channel_option,
     add_decision_options,
     add_json_option,
     add_model_option,
@@ -31,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("one", type=Path, help="a recording, at least 1 s of speech")
     parser.add_argument("other", type=Path, help="another one")
     add_decision_options(parser)
+    add_channel_option(parser)
     add_model_option(parser)
     add_json_option(parser)
 
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     """Compare two recordings and print the answer."""
     model = model_of(options)
     files = [options.one, options.other]
-    voices = [hear(model, file) for file in files]
+    voices = [hear(model, file, options.channel) for file in files]
     score = model.score([voices[0].vector[None]], voices[1].vector[None])[0, 0]
     decision = model.decide(float(score), criterion_of(options))
     if options.json:

@@ -127,18 +127,21 @@ MIXERS: dict[str, Mixer] = {
 
 def label(cut: Cut, copy: Utterance) -> Cut:
     """Give a cut the id of its copy, with speaker and text as a supervision."""
+    speech = cut if isinstance(cut, MonoCut) else cut.tracks[0].cut
     segment = SupervisionSegment(
-        copy.id, copy.id, 0, copy.duration, 0, copy.text, speaker=copy.speaker, gender=copy.sex
-    )
-    if isinstance(cut, MonoCut):
+        copy.id, copy.id, 0, copy.duration, speech.channel, copy.text,
+        speaker=copy.speaker, gender=copy.sex,
+    )  # fmt: skip
+    if speech is cut:
         return fastcopy(cut, id=copy.id, supervisions=[segment])
     first = fastcopy(cut.tracks[0], cut=fastcopy(cut.tracks[0].cut, supervisions=[segment]))
     return fastcopy(cut, id=copy.id, tracks=[first, *cut.tracks[1:]])
 
 
 def as_cut(utterance: Utterance, sampling_rate: int) -> MonoCut:
-    """Return the first channel of an utterance, or of its segment, as a cut of Lhotse."""
+    """Return an utterance, the channel of it that is heard, as a cut of Lhotse."""
     start = utterance.segment.start if utterance.segment else 0
     end = min(start + utterance.duration, utterance.info.duration)  # some segments reach past it
-    cut = MonoCut(utterance.id, start, end - start, 0, recording=as_read_here(utterance))
+    recording = as_read_here(utterance)
+    cut = MonoCut(utterance.id, start, end - start, utterance.channel, recording=recording)
     return cut if utterance.info.sampling_rate == sampling_rate else cut.resample(sampling_rate)

@@ -26,7 +26,7 @@ from deep_speaker.kaldi.data_dir import iterate_segments
 from deep_speaker.kaldi.lengths import Lengths
 from deep_speaker.kaldi.tables import iterate_table, read_table
 from deep_speaker.kaldi.utterances import Utterance
-from deep_speaker.kaldi.wav_entries import file_of_entry
+from deep_speaker.kaldi.wav_entries import channel_of_entry, file_of_entry
 
 # Front ends' names in feature manifests.
 TYPES = {
@@ -93,7 +93,7 @@ def _iterate_recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
 
 
 def as_recording(utterance: Utterance) -> Recording:
-    """Describe the whole recording of an utterance to Lhotse.
+    """Describe the whole recording of an utterance to Lhotse, with all its channels.
 
     What libsndfile cannot read as a file is read through a command, by a shell.
     """
@@ -122,7 +122,7 @@ def _as_supervision(utterance: Utterance) -> SupervisionSegment:
         recording_id=utterance.recording,
         start=utterance.segment.start if utterance.segment else 0,
         duration=utterance.duration,
-        channel=0,
+        channel=utterance.channel,
         text=utterance.text,
         speaker=utterance.speaker,
         gender=utterance.sex,
@@ -145,6 +145,8 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     segments = (
         dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
     )
+    entries = iterate_table(data_dir / "wav.scp")
+    channels = {recording: channel_of_entry(entry) for recording, entry in entries}
     features = (
         Features(
             type=TYPES[config.front_end],
@@ -158,7 +160,7 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
             storage_path=entry,
             storage_key=key,
             recording_id=segments[key].recording if key in segments else key,
-            channels=0,
+            channels=channels[segments[key].recording if key in segments else key],
         )
         for key, entry in iterate_table(data_dir / "feats.scp")
     )

@@ -68,10 +68,13 @@ class SafeIds:
         return {name: key for name, key in self._ids.items() if key != self._make(name)}
 
 
-def read_infos(paths: Iterable[Path], num_jobs: int) -> Iterator[tuple[Path, AudioInfo]]:
+def read_infos(
+    paths: Iterable[Path], num_jobs: int, fewest_channels: int = 1
+) -> Iterator[tuple[Path, AudioInfo]]:
     """Yield audio files and their headers, in order; bad files are logged and left out.
 
-    Paths are read only a little ahead of the headers: a long list need not be held.
+    So are files of fewer channels. Paths are read only a little ahead of the headers: a long list
+    need not be held.
 
     Raises:
         ValueError: at the end: too many files are bad; see `check_bad_items`.
@@ -83,7 +86,10 @@ def read_infos(paths: Iterable[Path], num_jobs: int) -> Iterator[tuple[Path, Aud
         except UnicodeEncodeError:
             return path, "its name is not UTF-8: rename it"
         try:
-            return path, read_info(path)
+            info = read_info(path)
+            if info.num_channels < fewest_channels:
+                return path, f"no channel {fewest_channels}: it has {info.num_channels}"
+            return path, info
         except (ValueError, OSError) as error:
             return path, str(error)
 

@@ -124,14 +124,19 @@ def _is_same(first: Span, second: Span) -> bool:
 
 
 def _name_audio(item: Utterance) -> str:
-    """Return the same text for the same recording: its file and byte without links, or command."""
+    """Return the same text for the same recording: its file and byte without links, or command.
+
+    Two channels of a file are two recordings: the two sides of a call, say.
+    """
     archived = archive_of_entry(item.entry)
     path = archived[0] if archived else file_of_entry(item.entry)
     if path is None:
         return item.entry
     path = _resolve(path.parent) / path.name
     path = path.resolve() if path.is_symlink() else path
-    return f"{path}:{archived[1]}" if archived else str(path)
+    if archived:
+        return f"{path}:{archived[1]}"
+    return f"{path} (channel {item.channel + 1})" if item.channel else str(path)
 
 
 @lru_cache(maxsize=1024)  # files of a folder come together

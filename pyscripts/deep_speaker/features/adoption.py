@@ -9,10 +9,11 @@ import numpy as np
 
 from deep_speaker.config import Experiment, KaldiFilterbank
 from deep_speaker.corpora import manifests
-from deep_speaker.features.extraction import SILENT, remove_utterances, write_options
+from deep_speaker.features.extraction import remove_utterances, write_options
 from deep_speaker.features.kaldi_conf import check_conf
 from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.shards import Shard
+from deep_speaker.features.silence import SILENT
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table, read_optional_table, write_table
 from deep_speaker.system.files import read_utf8, replacing_directory, replacing_file
@@ -134,7 +135,7 @@ def _write_shard(
         voiced = _read_voiced(vad, key, len(frames)) if vad else np.ones(len(frames), np.float32)
         shard.num_frames[key] = len(frames)
         if not voiced.any():
-            shard.silent.append(key)
+            shard.silent[key] = ()  # there is no audio to look for speech on another channel
         writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
         if vad is None:
             writers["vad"].write(key, voiced)

@@ -4,10 +4,10 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from deep_speaker.config import AnyVoiceActivity, Experiment, Trimming
+from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
-from deep_speaker.features import front_ends, voice_activity
+from deep_speaker.features import front_ends, silence, voice_activity
 from deep_speaker.features.inputs import find_lengths, sum_inputs
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings
 from deep_speaker.features.work import compute_shards, open_shards
@@ -19,8 +19,6 @@ from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import replacing_file
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
-
-SILENT = "silent: no voiced frame"
 
 
 def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
@@ -81,20 +79,22 @@ def _report(
     """Log the notices; list, log and return the utterances to remove."""
     notices = sum((shard.notices for shard in shards), Counter[str]())
     for notice, count in sorted(notices.items()):
-        logging.info("%s: %d of %d files %s", folder, count, len(recordings), notice)
+        logging.info("%s: %d of %d recordings %s", folder, count, len(recordings), notice)
     bad = dict(sorted(item for shard in shards for item in shard.bad.items()))
-    silent = dict.fromkeys((key for shard in shards for key in shard.silent), SILENT)
+    found = dict(sorted(item for shard in shards for item in shard.silent.items()))
+    silent = silence.leave_out_taken(found, recordings)
     listed = folder / "bad_utterances"
     # Utterances that an earlier run removed are no longer in the tables, and stay listed.
     keys = {key for recording in recordings for key, _ in recording.utterances}
     earlier = {k: reason for k, reason in read_optional_table(listed).items() if k not in keys}
     if earlier or bad or silent:
-        write_table(listed, earlier | bad | silent)
+        reasons = {key: silence.describe(channels) for key, channels in silent.items()}
+        write_table(listed, earlier | bad | reasons)
     else:
         listed.unlink(missing_ok=True)
     remedy = f"mend or remove the files listed in {listed}, then {Stage.PREPARATION.again}"
     check_bad_items(bad, len(keys), "utterances", remedy)
-    _check_silent(folder, len(silent), len(keys), options)
+    silence.check_silent(folder, silent, len(keys), options)
     if (folder / "segments").is_file():  # an interrupted removal may have stopped behind these
         return bad.keys() | silent.keys() | earlier.keys()
     return bad.keys() | silent.keys()
@@ -114,28 +114,6 @@ def log_corrections(folder: Path, lengths: Lengths, recordings: list[Recording])
     if lengths.cut:
         cut = len(lengths.cut)
         logging.info("%s: %d segments end after their recording, and are cut", folder, cut)
-
-
-def _check_silent(folder: Path, num_silent: int, total: int, options: AnyVoiceActivity) -> None:
-    """Log how many utterances are silent; refuse a majority, which is no chance."""
-    if 2 * num_silent > total:
-        if isinstance(options, Trimming):  # it goes by ranks: a higher level changes none
-            remedy = (
-                "they are digital silence, at one level for long (clipped, or too faint for "
-                "their bits), or a few samples long: remove the files listed in "
-                f"{folder}/bad_utterances, then {Stage.PREPARATION.again}"
-            )
-        else:
-            remedy = (
-                "raise the level of the recordings, or lower energy_threshold or energy_mean_scale "
-                "of voice_activity in the config"
-            )
-        raise ValueError(f"{folder}: {num_silent} of {total} utterances are silent: {remedy}")
-    if num_silent:
-        logging.warning(
-            "%s: %d of %d utterances are silent and left out, see bad_utterances",
-            folder, num_silent, total,
-        )  # fmt: skip
 
 
 def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:

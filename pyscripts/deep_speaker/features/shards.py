@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,15 +49,16 @@ class Shard:
         scps: entries by name of `ARCHIVES`, then by utterance; here without the arks' folder.
         num_frames: by utterance.
         bad: reasons by utterance.
-        silent: utterances without a voiced frame.
-        notices: numbers of files by what is worth knowing about their form.
+        silent: utterances without a voiced frame, each with the other channels of its recording
+            that have some, from 1.
+        notices: numbers of recordings by what is worth knowing about their form.
         decoded: samples and sampling rate, by recording.
     """
 
     scps: dict[str, dict[str, str]] = field(default_factory=dict)
     num_frames: dict[str, int] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
-    silent: list[str] = field(default_factory=list)
+    silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
     decoded: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -121,25 +122,28 @@ def _write_recording(
         shard.bad.update((key, str(error)) for key, _ in recording.utterances)
         return
     rate = experiment.features.sampling_rate
+    silent = []
     with file:
+        shard.notices.update(_notices(file, rate))
         for key, segment in recording.utterances:
             try:
-                samples = _read_utterance(file, recording, segment, rate)
-                frames, voiced = analyse(samples, experiment)
+                frames, voiced = analyse(
+                    _read_utterance(file, recording, segment, rate), experiment
+                )
             except ValueError as error:
                 shard.bad[key] = str(error)
                 continue
             if not voiced.any():
-                shard.silent.append(key)
+                silent.append((key, segment))
                 continue
             shard.num_frames[key] = len(frames)
             writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
             writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
-        if any(key in shard.num_frames for key, _ in recording.utterances):
-            shard.notices.update(_notices(file, rate))
-            if file.claimed < UNKNOWN:
-                shard.decoded[recording.id] = (file.claimed, file.samplerate)
+        used = any(key in shard.num_frames for key, _ in recording.utterances)
+        if used and file.claimed < UNKNOWN:
+            shard.decoded[recording.id] = (file.claimed, file.samplerate)
+        shard.silent.update(_find_voiced_channels(file, recording, silent, experiment))
 
 
 def _read_utterance(
@@ -161,6 +165,30 @@ def is_whole(recording: Recording, segment: Segment | None) -> bool:
     if segment is None or segment.start:
         return False
     return f"{segment.end:.6f}" == f"{recording.seconds or 0:.6f}"
+
+
+def _find_voiced_channels(
+    file: AudioFile,
+    recording: Recording,
+    silent: Sequence[tuple[str, Segment | None]],
+    experiment: Experiment,
+) -> dict[str, tuple[int, ...]]:
+    """Find, for silent utterances of an open recording, the other channels with a voiced frame."""
+    found: dict[str, list[int]] = {key: [] for key, _ in silent}
+    heard = file.channel
+    for channel in range(file.channels if silent else 0):
+        if channel == heard:
+            continue
+        file.channel = channel
+        for key, segment in silent:
+            with suppress(ValueError):  # a fault of another channel is none of this utterance's
+                samples = _read_utterance(
+                    file, recording, segment, experiment.features.sampling_rate
+                )
+                if analyse(samples, experiment)[1].any():
+                    found[key].append(channel + 1)
+    file.channel = heard
+    return {key: tuple(channels) for key, channels in found.items()}
 
 
 def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
@@ -190,5 +218,7 @@ def _notices(file: AudioFile, sampling_rate: int) -> list[str]:
         if file.samplerate < sampling_rate:
             notices[-1] += f" (with nothing above {file.samplerate // 2} Hz)"
     if file.channels > 1:
-        notices.append(f"have {file.channels} channels, the first is used, as Kaldi does")
+        used = f"channel {file.channel + 1}" if file.channel else "the first"
+        by_default = "" if file.channel else ", as Kaldi does"
+        notices.append(f"have {file.channels} channels, {used} is used{by_default}")
     return notices

@@ -42,7 +42,8 @@ def compute_shards(
     How recordings are cut into shards depends on nothing but the tables: after an interruption, the
     missing ones get the same recordings and the same numbers again.
     """
-    parts = _cut_missing(found, recordings)
+    new, again = _cut_missing(found, recordings)
+    parts = new + again
     kept = [_keep_covered(whole) for whole in found.values()]
     if kept:
         total = len(kept) + len(parts)
@@ -51,11 +52,13 @@ def compute_shards(
         return kept
     work.begin()
     jobs = zip(free_numbers(found), parts, strict=False)
-    made = []
+    made: list[Shard] = []
     total = sum(len(recording.utterances) for part in parts for recording in part)
     with tqdm(total=total, desc="features", unit="utt", disable=None, leave=False) as bar:
         write = partial(make_shard, work, experiment)
         for shard in map_in_processes(write, jobs, min(num_jobs, len(parts))):
+            if len(made) >= len(new):
+                shard.notices.clear()  # the shard that they were bad in tells of their form
             made.append(shard)
             bar.update(len(shard.num_frames) + len(shard.bad) + len(shard.silent))
     return kept + made
@@ -70,7 +73,7 @@ def _keep_covered(whole: Whole[Shard]) -> Shard:
             for name, entries in made.scps.items()
         },
         num_frames={key: count for key, count in made.num_frames.items() if key in covers},
-        silent=[key for key in made.silent if key in covers],
+        silent={key: channels for key, channels in made.silent.items() if key in covers},
         notices=made.notices,
         decoded=made.decoded,
     )
@@ -78,17 +81,18 @@ def _keep_covered(whole: Whole[Shard]) -> Shard:
 
 def _cut_missing(
     found: dict[int, Whole[Shard]], recordings: Sequence[Recording]
-) -> list[list[Recording]]:
-    """Cut what the shards found do not cover; bad utterances, to be tried again, come last."""
+) -> tuple[list[list[Recording]], list[list[Recording]]]:
+    """Cut what the shards found do not cover: the new, and the bad, which are tried again."""
     covered = {key for whole in found.values() for key in whole.covers}
     bad = {key for whole in found.values() for key in whole.made.bad} - covered
     size = choose_size(recordings)
     wanted = {key for recording in recordings for key, _ in recording.utterances} - covered
-    parts = []
-    for keys in (wanted - bad, wanted & bad):
-        left = [some for recording in recordings if (some := _restrict(recording, keys)).utterances]
-        parts += [left[i : i + size] for i in range(0, len(left), size)]
-    return parts
+    return _cut(recordings, wanted - bad, size), _cut(recordings, wanted & bad, size)
+
+
+def _cut(recordings: Sequence[Recording], keys: set[str], size: int) -> list[list[Recording]]:
+    left = [some for recording in recordings if (some := _restrict(recording, keys)).utterances]
+    return [left[i : i + size] for i in range(0, len(left), size)]
 
 
 def _restrict(recording: Recording, keys: set[str]) -> Recording:

@@ -17,6 +17,7 @@ from deep_speaker.kaldi.wav_entries import (
     FFMPEG_SUFFIXES,
     AudioInfo,
     archive_of_entry,
+    channel_of_entry,
     ffmpeg_entry,
     file_of_entry,
 )
@@ -53,14 +54,16 @@ def read_entry_info(entry: str) -> AudioInfo:
 
 
 def open_audio(entry: str) -> AudioFile:
-    """Open a file, audio in an archive, or a command's output, which is then held in memory.
+    """Open a file, audio in an archive, or a command's output, at the channel of the entry.
+
+    Output of a command is held in memory.
 
     Raises:
         ValueError: the audio cannot be decoded, or the command fails.
     """
     path = file_of_entry(entry)
     if path is not None:
-        return open_file(path)
+        return open_file(path, channel_of_entry(entry))
     archived = archive_of_entry(entry)
     if not archived:
         return AudioFile(run_command(entry))
@@ -70,11 +73,11 @@ def open_audio(entry: str) -> AudioFile:
         raise ValueError(explain(error)) from error
 
 
-def open_file(path: Path) -> AudioFile:
-    """Open a file; see `open_audio`."""
+def open_file(path: Path, channel: int = 0) -> AudioFile:
+    """Open a file at a channel of it, from 0; see `open_audio`."""
     if path.suffix.lower() in FFMPEG_SUFFIXES:
-        return AudioFile(run_command(ffmpeg_entry(str(path))))
-    return AudioFile(path)
+        return AudioFile(run_command(ffmpeg_entry(str(path))), channel)
+    return AudioFile(path, channel)
 
 
 def run_command(entry: str) -> bytes:
@@ -102,9 +105,10 @@ def run_command(entry: str) -> bytes:
 def load_audio(
     entry: str, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> tuple[np.ndarray, AudioInfo]:
-    """Read the first channel, on the scale of 16-bit integers, at `sampling_rate`.
+    """Read the entry's channel, on the scale of 16-bit integers, at `sampling_rate`.
 
-    As Kaldi does with `--channel=-1 --allow-downsample --allow-upsample`.
+    That is the first, if the entry chooses none: as Kaldi does with `--channel=-1
+    --allow-downsample --allow-upsample`.
 
     Args:
         start, end: seconds of a segment; see `segment_bounds`.
@@ -122,7 +126,7 @@ def load_audio(
 def read_samples(
     file: AudioFile, sampling_rate: int, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """Read an open file, or a segment of it, as `load_audio` does.
+    """Read the channel of an open file, or a segment of it, as `load_audio` does.
 
     Args:
         start, end: seconds; see `segment_bounds`.
@@ -130,8 +134,10 @@ def read_samples(
     Raises:
         ValueError: there are no such samples, or they cannot be decoded.
     """
+    if file.channel >= file.channels:
+        raise ValueError(f"no channel {file.channel + 1}: it has {file.channels}")
     first, last = segment_bounds(file.samplerate, file.claimed, start, end)
-    samples = file.read(first, last)[:, 0]
+    samples = file.read(first, last)[:, file.channel]
     if len(samples) < last - first:  # the file ends before its header says
         if file.frames:
             segment_bounds(file.samplerate, file.frames, start, end)

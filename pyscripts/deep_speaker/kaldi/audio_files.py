@@ -17,12 +17,14 @@ class AudioFile:
 
     Attributes:
         samplerate, channels: as in soundfile.
+        channel: which of them `audio.read_samples` takes, from 0.
         claimed: samples; as in the header (`UNKNOWN` where that tells none) until decoding shows
             another length.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, channel: int = 0) -> None:
         self._source = source
+        self.channel = channel
         self._open()
         self.samplerate: int = self._sound.samplerate
         self.channels: int = self._sound.channels

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deep_speaker.kaldi.tables import read_optional_table, read_table
-from deep_speaker.kaldi.wav_entries import AudioInfo
+from deep_speaker.kaldi.wav_entries import AudioInfo, channel_of_entry
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Utterance:
     def recording(self) -> str:
         """The recording's id."""
         return self.segment.recording if self.segment else self.id
+
+    @property
+    def channel(self) -> int:
+        """Which of the recording's channels is heard, from 0."""
+        return channel_of_entry(self.entry)
 
 
 def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:

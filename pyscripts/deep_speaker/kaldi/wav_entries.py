@@ -1,8 +1,9 @@
 """Entries of wav.scp: paths, commands that print WAV and end in `|`, and places in archives.
 
-`wav_entry` writes the entry of a file; `file_of_entry` finds the file behind such an entry, so that
-audio can be decoded here without the shell that Kaldi would run. `x.ark:123` is audio in an archive
-from byte 123 on.
+`wav_entry` writes the entry of a channel of a file; `file_of_entry` and `channel_of_entry` find the
+file and the channel behind such an entry, so that audio can be decoded here without the shell that
+Kaldi would run. Code counts channels from 0; what people read and write, from 1, as sox does.
+`x.ark:123` is audio in an archive from byte 123 on, of which the first channel is heard.
 """
 
 import re
@@ -32,6 +33,8 @@ FLAC_COMMAND = ["flac", "-c", "-d", "-s"]
 FFMPEG_COMMAND = ["ffmpeg", "-v", "error", "-i"]
 FFMPEG_OUTPUT = ["-f", "wav", "-acodec", "pcm_s16le", "-"]
 ARCHIVED = re.compile(r"(.+):([0-9]+)")
+FFMPEG_CHANNEL = ["-af", "pan=mono|c0=c{}"]  # before the output: one channel alone, from 0
+FFMPEG_ENDING = re.compile(rf"(-af pan=mono\|c0=c(?P<channel>\d+) )?{' '.join(FFMPEG_OUTPUT)}")
 SHELL_SYNTAX = re.compile(r"""[]$`*?[{}~<>;&()|#!'"\\\n]""")
 
 
@@ -57,12 +60,15 @@ class AudioInfo:
         return self.num_samples / self.sampling_rate
 
 
-def wav_entry(path: Path, info: AudioInfo) -> str:
-    """Return the entry of wav.scp by which Kaldi's programs read `path`.
+def wav_entry(path: Path, info: AudioInfo, channel: int = 0) -> str:
+    """Return the entry of wav.scp by which Kaldi's programs read a channel of `path`.
 
-    Kaldi itself reads only 16-bit WAV; a FLAC or other file becomes a command that prints that.
+    Kaldi itself reads only 16-bit WAV, of which it takes the first channel; another channel, a FLAC
+    or other file becomes a command that prints such.
     """
     absolute = str(path.absolute())
+    if channel:
+        return ffmpeg_entry(absolute, channel)
     if path.suffix.lower() in FFMPEG_SUFFIXES:  # its info may be that of what ffmpeg prints
         return ffmpeg_entry(absolute)
     if info.format in ("WAV", "WAVEX") and info.subtype == "PCM_16":
@@ -72,9 +78,10 @@ def wav_entry(path: Path, info: AudioInfo) -> str:
     return ffmpeg_entry(absolute)
 
 
-def ffmpeg_entry(path: str) -> str:
-    """Return the command that decodes a file by ffmpeg."""
-    return shlex.join([*FFMPEG_COMMAND, path, *FFMPEG_OUTPUT]) + " |"
+def ffmpeg_entry(path: str, channel: int = 0) -> str:
+    """Return the command that decodes a file by ffmpeg: all channels, or one after the first."""
+    chosen = [word.format(channel) for word in FFMPEG_CHANNEL] if channel else []
+    return shlex.join([*FFMPEG_COMMAND, path, *chosen, *FFMPEG_OUTPUT]) + " |"
 
 
 def archive_of_entry(entry: str) -> tuple[Path, int] | None:
@@ -99,22 +106,38 @@ def file_of_entry(entry: str) -> Path | None:
     '/speech/a.flac'
     >>> file_of_entry("sph2pipe -f wav /speech/a.sph |")
     """
+    return _parse(entry)[0]
+
+
+def channel_of_entry(entry: str) -> int:
+    """Return which channel of what `file_of_entry` finds, or else of its output, an entry means.
+
+    >>> channel_of_entry(ffmpeg_entry("/speech/call.wav", 1))
+    1
+    """
+    return _parse(entry)[1] if FFMPEG_CHANNEL[0] in entry else 0  # to parse takes long
+
+
+def _parse(entry: str) -> tuple[Path | None, int]:
+    """Return the file and the channel behind an entry; None and 0 of a command of others."""
     if not entry.endswith("|"):
-        return None if archive_of_entry(entry) else Path(entry)
+        return (None if archive_of_entry(entry) else Path(entry)), 0
     command = entry.removesuffix("|").strip()
     if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
-        return None  # the rest would find that out too, slowly
+        return None, 0  # the rest would find that out too, slowly
     try:
         words = shlex.split(command)
     except ValueError:  # a quotation without an end: let the shell complain
-        return None
+        return None, 0
     if SHELL_SYNTAX.search(command) and command != shlex.join(words):
-        return None  # a shell may expand it to another path
-    for before, after in ((FLAC_COMMAND, []), (FFMPEG_COMMAND, FFMPEG_OUTPUT)):
-        place = len(before)
-        if words[:place] == before and words[place + 1 :] == after and words[place:]:
-            return Path(words[place])
-    return None
+        return None, 0  # a shell may expand it to another path
+    if words[:-1] == FLAC_COMMAND:
+        return Path(words[-1]), 0
+    place = len(FFMPEG_COMMAND)
+    chosen = FFMPEG_ENDING.fullmatch(" ".join(words[place + 1 :]))
+    if words[:place] == FFMPEG_COMMAND and chosen:
+        return Path(words[place]), int(chosen["channel"] or 0)
+    return None, 0
 
 
 def state_of_entry(entry: str) -> object:

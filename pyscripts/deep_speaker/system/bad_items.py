@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 MAX_BAD_SHARE = 0.05
@@ -16,13 +17,19 @@ def check_bad_items(
     Raises:
         ValueError: more than one of `total`, and more than `MAX_BAD_SHARE`, are bad.
     """
-    for item, reason in list(bad.items())[:NUM_LOGGED]:
-        logging.warning("%s: %s", item, reason)
+    named = [(_printable(item), reason) for item, reason in islice(bad.items(), NUM_LOGGED)]
+    for name, reason in named:
+        logging.warning("%s: %s", name, reason)
     if len(bad) > max(1, MAX_BAD_SHARE * total):
-        first, reason = next(iter(bad.items()))
+        first, reason = named[0]
         raise ValueError(
             f"{len(bad)} of {total} {kind} are bad, more than {MAX_BAD_SHARE:.0%}: {remedy}; first "
             f"{first}: {reason}"
         )
     if bad:
         logging.warning("%d of %d %s are bad and left out", len(bad), total, kind)
+
+
+def _printable(item: object) -> str:
+    """Return a name as UTF-8 can hold it: a file's may be of another encoding."""
+    return str(item).encode(errors="backslashreplace").decode()

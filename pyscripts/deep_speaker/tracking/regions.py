@@ -36,9 +36,13 @@ def find_regions(file: AudioFile, rate: int) -> list[Region]:
     Raises:
         ValueError: it cannot be decoded.
     """
+    return smooth(mark_file(file, rate), file.frames / file.samplerate)
+
+
+def mark_file(file: AudioFile, rate: int) -> np.ndarray:
+    """Mark the frames of an open recording's channel that may be speech; see `detect_speech`."""
     levels = [frame_levels(block, rate) for block in read_blocks(file, rate)]
-    voiced = mark_speech(np.concatenate(levels)) if levels else np.zeros(0, dtype=bool)
-    return smooth(voiced, file.frames / file.samplerate)
+    return mark_speech(np.concatenate(levels)) if levels else np.zeros(0, dtype=bool)
 
 
 def read_blocks(file: AudioFile, rate: int) -> Iterator[np.ndarray]:

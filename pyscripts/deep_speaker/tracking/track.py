@@ -1,6 +1,6 @@
 """A track: who speaks when in a recording."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,12 +35,14 @@ class Track:
         seconds: its length.
         threshold: the score from which on a window speaks for somebody.
         segments: in order, without overlap.
+        warnings: what is to be known of it.
     """
 
     audio: Path
     seconds: float
     threshold: float
     segments: list[Segment]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def speakers(self) -> dict[str, float]:

@@ -80,13 +80,13 @@ class VoiceModel:
 
     def hear(
         self, audio: str | Path | np.ndarray, rate: int | None = None,
-        shortest: float = SHORTEST_SPEECH,
+        shortest: float = SHORTEST_SPEECH, channel: int = 0,
     ) -> Voice:  # fmt: skip
         """Read a recording, with warnings where it is unlike the training, and embed it.
 
         See `read_recording`.
         """
-        recording = read_recording(audio, self.sampling_rate, rate, shortest)
+        recording = read_recording(audio, self.sampling_rate, rate, shortest, channel)
         vector = self.embedder(recording.samples)
         self._compare_conditions(recording)
         return Voice(recording, vector)
@@ -105,9 +105,11 @@ class VoiceModel:
                 f"{distance:.1f}, the farthest there {self.conditions.farthest:.1f})"
             )
 
-    def embed(self, audio: str | Path | np.ndarray, rate: int | None = None) -> np.ndarray:
+    def embed(
+        self, audio: str | Path | np.ndarray, rate: int | None = None, channel: int = 0
+    ) -> np.ndarray:
         """Return the embedding of a recording: unit length, shape (dim,); see `read_recording`."""
-        return self.hear(audio, rate).vector
+        return self.hear(audio, rate, channel=channel).vector
 
     def score(self, enrolled: Sequence[np.ndarray], tests: np.ndarray) -> np.ndarray:
         """Score every enrolled speaker with every test vector: shape (enrolled, tests).
