@@ -50,10 +50,37 @@ find_python() {
   return 1
 }
 
+# Succeed when .venv holds every required package; the development tools may be in it too.
+is_built() {
+  [ -e .venv/installed ] && .venv/bin/python -c '' 2>/dev/null &&
+    ! list_requirements | grep -qvxFf .venv/installed
+}
+
+# Wait for others that build .venv: with the interpreter $1, lock the file that is open as $2 until
+# it is closed, which the system does for what is killed.
+lock_environment() {
+  "$1" -c '
+import fcntl, os, sys
+descriptor = int(sys.argv[1])
+try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
+    print(f"path.sh: .venv is being built by {holder}: waiting for it", file=sys.stderr)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+except OSError:
+    pass  # a file system without locks
+os.ftruncate(descriptor, 0)
+os.pwrite(descriptor, f"process {os.getppid()} on {os.uname().nodename}".encode(), 0)
+' "$2"
+}
+
 # Build .venv whole: .venv/installed, written last, tells a finished one from a half-finished one.
 build_environment() {
   local python
   python=$(find_python) || return 1
+  lock_environment "$python" 9 || return 1
+  is_built && return
   if [ ! -e .venv/installed ] || ! .venv/bin/python -c '' 2>/dev/null; then
     echo "path.sh: building .venv with $python (once; minutes, more where torch comes with CUDA)" >&2
     rm -rf .venv
@@ -87,10 +114,7 @@ use_environment() {
     export PATH="$active/bin:$PATH"
     return
   fi
-  # A .venv that holds more than is asked for (the development tools) serves as well.
-  if [ ! -e .venv/installed ] || ! .venv/bin/python -c '' 2>/dev/null || list_requirements | grep -qvxFf .venv/installed; then
-    build_environment || return 1
-  fi
+  is_built || build_environment 9<> .venv.lock || return 1
   export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
 }
 

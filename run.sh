@@ -38,6 +38,7 @@
 
 set -euo pipefail
 cd "$(dirname "$0")"
+command_line=("$@")
 
 corpus=embedded              # prepared by local/prepare_<corpus>.py; or several: a,b,c
 name=                        # of data/<name> and exp/<name> (default: the corpus; of several a+b+c)
@@ -61,7 +62,8 @@ device=auto                  # of training and extraction: auto, cpu, cuda or cu
 precision=auto               # of training and extraction: bfloat16, float32, or by a trial
 threads=                     # of training on a CPU (default: one, or one per core, by a trial)
 ranks=1                      # processes that train together, with a GPU each where there are any
-resume=false                 # go on with an interrupted stage 2 or 3 after its last whole epoch
+resume=auto                  # interrupted stages 2, 3 go on; true: finished ones stay; false: anew
+checkpoint_minutes=10        # between the checkpoints within a long epoch
 control=true                 # also continue pre-training, to tell what fine-tuning adds
 data_seed=0                  # stage 0 of one corpus: voices, split of speakers, trials
 trials=all                   # stage 0 of one corpus: all pairs up to max-trials, or balanced
@@ -70,11 +72,15 @@ prepare_options=             # stage 0: further options of local/prepare_<corpus
 
 . local/parse_options.sh
 . local/check_options.sh
-. ./path.sh
+if [ "${RUN_PROCESS:-}" != "$PPID" ]; then  # from the top again, below what can end all of it
+  . ./path.sh
+  exec pyscripts/supervise_run.py "$BASH" "./$(basename "$0")" "${command_line[@]}"
+fi
 
 . local/run_stage.sh
 . local/train_network.sh
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
+. local/lock_folders.sh
 . local/plan_run.sh
 data_dirs=("${parts[@]/#/$data/}")
 
@@ -106,6 +112,7 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
+(( stage > 1 || stop_stage < 2 )) || lock_folder read "$data"  # others may train on it, too
 if run_stage 2 "$experiment" "Pre-train the network" && trains "$trained_in_2"; then
   for phase in $trained_in_2; do train_network "$phase"; done
   keep_config
@@ -151,6 +158,7 @@ if run_stage 6 "$experiment" "Compute error rates"; then
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
   if [ -n "$judged_by" ]; then log "The model is that of $judged_by"
   else pyscripts/write_model.py --precision float32 "$experiment" "$last" "$experiment/model"; fi
+  end_stage
 fi
 
 log "Done, in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -11,6 +11,7 @@ fail() { echo "run.sh: $*" >&2; exit 1; }
   fail "--threads $threads: expected a whole number of at least 1"
 [[ $precision =~ ^(auto|bfloat16|float32)$ ]] ||
   fail "--precision $precision: expected auto, bfloat16 or float32"
+[[ $resume =~ ^(auto|true|false)$ ]] || fail "--resume $resume: expected auto, true or false"
 word='[^-./,[:space:]][^/,[:space:]]*'
 if [[ $corpus = *,* ]]; then
   [[ $corpus =~ ^$word(,$word)+$ ]] || fail "--corpus $corpus: expected names with commas between"

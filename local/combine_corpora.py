@@ -8,6 +8,7 @@ that a row of the results is comparable with that of the corpus alone.
 
 import argparse
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from deep_speaker.kaldi.data_dir import read_utterances
 from deep_speaker.kaldi.tables import iterate_table, read_table, write_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.system import command
+from deep_speaker.system.locks import locked
 from deep_speaker.trials.importing import read_known_trials
 from deep_speaker.trials.lists import Trial, find_trial_lists
 from deep_speaker.trials.models import read_models
@@ -30,6 +32,15 @@ def main() -> None:
     parser.add_argument("corpora", nargs="+", type=Path, help="data/<corpus>, as stage 0 made them")
     command.add_jobs_option(parser)
     options = parser.parse_args()
+    with ExitStack() as stack:
+        stack.enter_context(locked(options.output))
+        for corpus in options.corpora:
+            stack.enter_context(locked(corpus, to_write=False))
+        combine(options)
+
+
+def combine(options: argparse.Namespace) -> None:
+    """Join the data directories of corpora."""
     folders = check_folders(options.output, options.corpora)
     check_speakers(folders)
     train, test = (read_sets(folders, part, options.nj) for part in ("train", "test"))

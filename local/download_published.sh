@@ -63,12 +63,14 @@ fetch() {  # into the folder `work`
 }
 
 unpack() {  # <wheel>: its member, to `work`
-  "$python" -c 'import shutil, sys, zipfile
+  "$python" -c 'import os, shutil, sys, zipfile
 wheel, member, output = sys.argv[1:]
 try:
     with zipfile.ZipFile(wheel) as archive, archive.open(member) as source:
         with open(output, "wb") as file:
             shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
 except Exception as error:  # a damaged archive can raise nearly anything
     sys.exit(" ".join(str(error).split()) or type(error).__name__)
 ' "$1" "$member" "$work/unpacked" 2> "$work/log" ||

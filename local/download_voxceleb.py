@@ -21,6 +21,7 @@ from zipfile import BadZipFile, ZipFile
 
 from deep_speaker.system import command
 from deep_speaker.system.files import replacing_directory, replacing_file
+from deep_speaker.system.locks import locked
 from voxceleb.conversion import convert_tree
 from voxceleb.downloads import CHUNK, check_file, fetch, make_opener, read_md5sums
 from voxceleb.lists import PROTOCOLS
@@ -39,7 +40,12 @@ LISTS_URLS = (
 
 def main() -> None:
     options = parse_options()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    with locked(options.folder):
+        work(options)
+
+
+def work(options: argparse.Namespace) -> None:
+    """Do what is asked for, step by step."""
     md5sums = read_md5sums(MD5SUMS)
     if options.lists:
         fetch_lists(options.folder / "meta", md5sums)

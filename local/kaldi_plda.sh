@@ -96,6 +96,7 @@ score() {  # <x-vectors> <trial list> [<tables of models, then speakers>]
       "$(grep -om1 'Key .*' "$scores/log/$phase.$list.$backend.log")"
     eer=$(logged "$list.$backend.eer" compute_eer "$2" $backend)
     min_dcf=$(logged "$list.$backend.min_dcf" compute_min_dcf.py --p-target 0.01 $backend "$2")
+    sync $backend
     mv $backend "$scores/$phase.$list.$backend"
     rm -f "$scores/$phase.$list.$backend.llr"  # of scores before these
     echo "$phase $list $backend: EER $eer %, minDCF $min_dcf (p-target 0.01)"
@@ -137,6 +138,7 @@ if [ -f "$calibration" ]; then score "$train" "$calibration"
 else rm -f "$scores/$phase.calibration_trials".kaldi_{plda,cosine}; fi
 rm -f of_utterances/*
 for list in "${lists[@]}"; do score "$test" "$data/test/$list" "$data"/test/*spk2utt; done
+sync mean.vec transform.mat plda
 mv mean.vec transform.mat plda "$train"
 [ "$calibrate" = true ] || exit 0
 [ -n "$(ls of_utterances)" ] || fail "--calibrate true: $trials: no list of utterances to calibrate"

@@ -21,8 +21,12 @@ for setting in "${set[@]}"; do options+=(--set "$setting"); done
 [ -z "$initial_model" ] || options+=(--initial-model "$initial_model")
 [ "$control" = true ] || options+=(--no-control)
 [ "${parts[0]}" = train ] || options+=(--no-training-speakers)
+lock_folder wait exp  # so that of two runs that begin at once, the one that plans last goes on
 plan=$(pyscripts/plan_run.py "${options[@]}")
 while IFS='=' read -r variable value; do printf -v "$variable" %s "$value"; done <<< "$plan"
+lock_folder write "$experiment"
+unlock_folder exp
+[ -z "$judged_by" ] || { lock_folder read "$judged_by"; lock_folder read "${fitted_on%/*}"; }
 read -ra phases <<< "${phases[0]}"
 [ "$train_set" = train_augmented ] || [ -z "$noise_dir$rir_dir" ] ||
   fail "--noise-dir, --rir-dir: $config has no augmented_copies (conf/overrides/rooms_and_noise.yaml)"

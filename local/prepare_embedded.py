@@ -15,6 +15,7 @@ from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.locks import locked
 from embedded.corpus import speaker_id, synthesise_corpus
 from embedded.voices import draw_voice
 
@@ -34,6 +35,12 @@ def main() -> None:
             "expected at least 2 utterances per speaker, 2 test and 4 training speakers, got "
             f"{options.num_utterances}, {options.num_test_speakers}, {options.num_train_speakers}"
         )
+    with locked(options.output):
+        prepare(options)
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Speak the corpus, and write its manifests, data directories and trials."""
     audio = command.resolved_path(str(options.output / "wav"))
     num_speakers = options.num_train_speakers + options.num_test_speakers
     with replacing_directory(audio) as partial:

@@ -21,6 +21,7 @@ from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.system import command
 from deep_speaker.system.files import scratch_directory
+from deep_speaker.system.locks import locked
 from deep_speaker.trials.lists import list_trial_files
 from deep_speaker.trials.models import read_models
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -85,7 +86,8 @@ def write_split(options: argparse.Namespace) -> None:
     speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
     tested = preparation.choose_test_speakers(speakers, options.test_share, options.data_seed)
     logging.info("%s is split: %d of its speakers test", folder, len(tested))
-    with scratch_directory(options.output / "splitting.partial") as scratch:
+    place = options.output / "splitting.partial"
+    with locked(options.output), scratch_directory(place) as scratch:
         everything = SortedUtterances(scratch / "all", read_data_dir(folder, options.nj))
         preparation.write_corpus(
             options,

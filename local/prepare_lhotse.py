@@ -31,6 +31,7 @@ from deep_speaker.kaldi.wav_entries import AudioInfo, wav_entry
 from deep_speaker.system import command
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import scratch_directory
+from deep_speaker.system.locks import locked
 from deep_speaker.system.processes import map_in_threads
 from lhotse_manifests import CLASSES, Source, Supervision, read_part
 from relative_paths import make_locator
@@ -66,7 +67,8 @@ def main() -> None:
     else:
         raise ValueError(preparation.explain_folders("lhotse"))
     ids = preparation.SafeIds()
-    with scratch_directory(options.output / "joining.partial") as scratch:
+    place = options.output / "joining.partial"
+    with locked(options.output), scratch_directory(place) as scratch:
         sets = {
             name: read_parts(find_parts(folder, patterns), folder, scratch / name, ids, options.nj)
             for name, (folder, patterns) in chosen.items()

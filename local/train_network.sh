@@ -6,19 +6,17 @@ train_network() {  # <phase>
   local from=${1}_from options=() targets
   log "$1 starts from ${!from:-random weights}"
   [ -z "${!from}" ] || options+=(--initial-checkpoint "${!from}")
-  [ "$resume" = false ] || options+=(--resume)
+  ! resumes || options+=(--resume)
   if [ "$1" = distillation ]; then
     # shellcheck disable=SC2086  # a list of files
     targets=$(pyscripts/embed_by_teacher.py --config "$config" --device "$device" "${jobs[@]}" \
       --precision "$precision" "$data/$train_set" "exp/$name/teachers" $teacher)
     options+=(--targets)
-    if [ -n "$slims_teacher" ] && [[ $resume = false || ! -e $initial_checkpoint ]]; then
-      pyscripts/slim_teacher.py --config "$config" --device "$device" "$teacher" \
-        "$data/$train_set" "$targets" "$initial_checkpoint"
-    fi
+    [ -z "$slims_teacher" ] || pyscripts/slim_teacher.py --config "$config" --device "$device" \
+      "$teacher" "$data/$train_set" "$targets" "$initial_checkpoint"
     mapfile -t -O "${#options[@]}" options <<< "$targets"
   fi
   pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
-    --precision "$precision" ${threads:+--threads "$threads"} \
+    --precision "$precision" --checkpoint-minutes "$checkpoint_minutes" ${threads:+--threads "$threads"} \
     "$data/$train_set" "$experiment/$1" "${options[@]}"
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from deep_speaker.config import read_experiment
 from deep_speaker.copies.writing import write_copies
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="data directory to write")
     command.add_jobs_option(parser)
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
     folders = (options.noise_dir, options.rir_dir)
     experiment = read_experiment(options.config)
     write_copies(options.train_dir, options.output, experiment, folders, options.nj)

@@ -11,6 +11,7 @@ from pathlib import Path
 from deep_speaker.config import read_experiment
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -19,6 +20,8 @@ def main() -> None:
     parser.add_argument("data_dirs", type=Path, nargs="+", help="Kaldi data directories")
     command.add_jobs_option(parser)
     options = parser.parse_args()
+    for data_dir in options.data_dirs:
+        hold(data_dir.absolute().parent)
     experiment = read_experiment(options.config)
     for data_dir in options.data_dirs:
         compute_data_dir(data_dir, experiment, options.nj)

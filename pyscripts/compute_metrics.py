@@ -17,6 +17,7 @@ from deep_speaker.results.text_table import write_tables
 from deep_speaker.results.unjudged import describe_unjudged
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>, with scores/")
     parser.add_argument("phases", nargs="+", help="in the order of the table")
     options = parser.parse_args()
+    hold(options.experiment_dir)
     scores = options.experiment_dir / SCORES
     rows = compute_rows(options.data_dir, scores, options.phases)
     results, tables = options.experiment_dir / RESULTS, options.experiment_dir / TABLES

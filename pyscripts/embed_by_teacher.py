@@ -13,6 +13,7 @@ from deep_speaker.embeddings.teachers import embed_training_set
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder to write a folder of each teacher into")
     parser.add_argument("teachers", type=Path, nargs="+", help="checkpoints, such as .../best.pt")
     options = parser.parse_args()
+    hold(options.output, wait=True)  # of all experiments of a training set
+    hold(options.data_dir.absolute().parent, to_write=False)
     experiment, device = read_experiment(options.config), choose_device(options.device)
     for teacher in options.teachers:
         folder = embed_training_set(

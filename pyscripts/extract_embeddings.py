@@ -14,6 +14,7 @@ from deep_speaker.embeddings.extraction import Extractor, choose_precision, extr
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -44,6 +45,10 @@ def main() -> None:
     )
     parser.add_argument("data_dirs", type=Path, nargs="+", help="data directories with features")
     options = parser.parse_args()
+    for output in [options.output, *(folder for _, folder in options.also)]:
+        hold(output.absolute().parent)
+    for data_dir in options.data_dirs:
+        hold(data_dir.absolute().parent, to_write=False)
     experiment, device = read_experiment(options.config), choose_device(options.device)
     extractors = {}
     for checkpoint, output in [(options.checkpoint, options.output), *options.also]:

@@ -12,6 +12,7 @@ from deep_speaker.config import read_experiment
 from deep_speaker.config.phases import PHASES
 from deep_speaker.embeddings.channel_floor import extract_statistics
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
     parser.add_argument("test_dir", type=Path, help="data/<corpus>/test, with features")
     parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>")
     options = parser.parse_args()
+    hold(options.experiment_dir)
+    hold(options.train_dir.absolute().parent, to_write=False)
     experiment = read_experiment(options.config)
     for phase in PHASES.values():
         if phase.keeps_mean is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deep_speaker.scoring.fusion import fuse_scores
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="prefix to write: <folder>/scores/<phase>")
     parser.add_argument("prefixes", type=Path, nargs="+", help="one to read of each system")
     options = parser.parse_args()
+    hold(options.output.absolute().parents[1])
     fuse_scores(options.test_dir, options.prefixes, options.output, options.method, options.backend)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deep_speaker.embeddings.fusion import fuse_xvectors
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
         help="x-vector directories to fuse, one of each system",
     )
     options = parser.parse_args()
+    hold(options.output.absolute().parents[1])
     fuse_xvectors(options.data_dir, options.xvector_dirs, options.output, options.method)
 
 

@@ -8,6 +8,7 @@ from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.published.importing import import_weights
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     )
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()
+    hold(options.output.absolute().parents[1])
     checkpoint = import_weights(options.model, read_experiment(options.config))
     save_checkpoint(options.output, checkpoint)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deep_speaker.copies.joining import adopt_voice_activity, join_data_dirs
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="data directory to write")
     command.add_jobs_option(parser)
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
     adopt_voice_activity(options.copies, options.train_dir, options.nj)
     join_data_dirs(options.output, options.train_dir, options.copies)
 

@@ -36,7 +36,9 @@ from deep_speaker.config.phases import (
     trained_phases,
 )
 from deep_speaker.config.stages import Stage
+from deep_speaker.config.unfinished import check_finished
 from deep_speaker.system import command
+from deep_speaker.system.locks import locked
 
 
 def main() -> None:
@@ -52,13 +54,15 @@ def plan_experiment(options: argparse.Namespace) -> dict[str, object]:
     data = Path("data") / options.name
     experiment_dir = Path("exp") / options.name / name_experiment(*layers, options.initial_model)
     config = experiment_dir / RESOLVED
-    experiment = write_experiment(config, *layers)
+    with locked(experiment_dir):
+        experiment = write_experiment(config, *layers)
     slims = experiment.slims_teacher and not options.initial_model
     has_initial = bool(options.initial_model) or slims
     check_finetuning(options, experiment, experiment_dir)
     directly = finetunes_directly(options, experiment, experiment_dir)
     trained = choose_trained(options, experiment, experiment_dir, directly)
     check_teacher(options, trained, slims)
+    check_finished(options.stage, data, experiment_dir, trained)
     has_speakers = not options.no_training_speakers
     train_set = "train_augmented" if experiment.augmented_copies else "train"
     if options.stage >= Stage.SCORES:
@@ -82,7 +86,9 @@ def plan_judging(options: argparse.Namespace) -> dict[str, object]:
     """Return the values where other speech is judged by an experiment that is there."""
     data, source = Path("data") / options.name, options.experiment
     experiment_dir = Path("exp") / options.name / source.resolve().name
-    train_dir, trained = borrow(source, experiment_dir)
+    with locked(experiment_dir), locked(source, to_write=False):
+        train_dir, trained = borrow(source, experiment_dir)
+    check_finished(options.stage, data, experiment_dir, trained)
     has_initial = "initial_model" in trained
     trained = [phase for phase in trained if phase != "initial_model"]
     if options.stage >= Stage.SCORES:

@@ -25,6 +25,7 @@ from deep_speaker.scoring.left_out import describe_left_out
 from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase, score_unfitted
 from deep_speaker.scoring.other_plda import OtherPlda
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -46,6 +47,8 @@ def main() -> None:
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
     parser.add_argument("phases", nargs="+", type=phase_name, help="phases to score")
     options = parser.parse_args()
+    hold(options.experiment_dir)
+    hold(options.test_dir.absolute().parent, to_write=False)
     experiment = read_experiment(options.config)
     left_out = None
     if not options.train_dir.exists():

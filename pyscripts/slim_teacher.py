@@ -6,13 +6,15 @@ of the training speakers; for `distillation.starts_from: teacher`.
 """
 
 import argparse
+import logging
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.system import command
-from deep_speaker.training.slimmed_start import slim_teacher
+from deep_speaker.system.locks import hold
+from deep_speaker.training.slimmed_start import is_slimmed, slim_teacher
 
 
 def main() -> None:
@@ -24,8 +26,13 @@ def main() -> None:
     parser.add_argument("targets", type=Path, help="folder that embed_by_teacher.py has printed")
     parser.add_argument("output", type=Path, help="checkpoint to write, for example .../best.pt")
     options = parser.parse_args()
+    hold(options.output.absolute().parents[1])
+    experiment = read_experiment(options.config)
+    if is_slimmed(options.output, experiment, options.data_dir, options.targets):
+        logging.info("%s is there, slimmed from the same", options.output)
+        return
     checkpoint = slim_teacher(
-        read_experiment(options.config),
+        experiment,
         options.teacher,
         options.data_dir,
         options.targets,

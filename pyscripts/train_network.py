@@ -15,8 +15,10 @@ from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device, keep_memory
 from deep_speaker.networks.pace import Asked, add_precision_option
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 from deep_speaker.training import ranks
 from deep_speaker.training.loop import train
+from deep_speaker.training.recorder import CHECKPOINT_MINUTES
 
 
 def main() -> None:
@@ -32,13 +34,19 @@ def main() -> None:
         metavar="FOLDER",
         help="what embed_by_teacher.py has written, of each teacher of distillation",
     )
-    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     add_precision_option(parser)
     parser.add_argument(
         "--threads",
         type=command.positive_int,
         help="of each process, on a CPU (default: one or one per core, what is faster in a trial)",
+    )
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=CHECKPOINT_MINUTES,
+        help="between the checkpoints of a long epoch (default: %(default)g)",
     )
     parser.add_argument("data_dir", type=Path, help="data/<corpus>/train, with features")
     parser.add_argument("output", type=Path, help="folder of the checkpoints and logs")
@@ -49,6 +57,8 @@ def main() -> None:
         help="processes that train together, each on a part of every batch and a GPU of its own",
     )
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
+    hold(options.data_dir.absolute().parent, to_write=False)
     device = choose_device(options.device)
     if options.ranks > 1 and not ranks.is_launched():
         from deep_speaker.training.launching import (
@@ -68,6 +78,7 @@ def main() -> None:
             device,
             Asked(options.precision, options.threads),
             options.targets,
+            options.checkpoint_minutes,
         )
 
 

@@ -10,6 +10,7 @@ written anew.
 import argparse
 import logging
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from deep_speaker.report.model_card import write_card
 from deep_speaker.scoring.decision_files import write_decisions
 from deep_speaker.scoring.decision_learning import learn_backend, learn_decisions
 from deep_speaker.system import command
+from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -35,6 +38,7 @@ def main() -> None:
     parser.add_argument("phase", choices=["initial_model", *TRAINED], help="that made its weights")
     parser.add_argument("output", type=Path, help="folder to write, models/<name>")
     options = parser.parse_args()
+    hold(options.output.absolute().parent)
     path = options.source
     if path.is_dir():
         path = path / str(PHASES[options.phase].checkpoint)
@@ -42,10 +46,14 @@ def main() -> None:
     if checkpoint.phase != options.phase:
         raise ValueError(f"{path}: a checkpoint of {checkpoint.phase}, not of {options.phase}")
     experiment_dir = path.parents[1]
-    write_model_folder(options.output, checkpoint, options.precision)
-    write_learnt(options.output, checkpoint, experiment_dir)
     written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
-    write_card(options.output, checkpoint, experiment_dir, options.precision, written_by)
+    with replacing_directory(options.output) as folder:
+        if options.output.is_dir():  # what a person put there stays
+            shutil.copytree(options.output, folder, dirs_exist_ok=True)
+        write_model_folder(folder, checkpoint, options.precision)
+        write_learnt(folder, checkpoint, experiment_dir)
+        place = options.output
+        write_card(folder, place, checkpoint, experiment_dir, options.precision, written_by)
     logging.info(
         "written to %s; deep-speaker verify --model %s a.wav b.wav asks it",
         options.output, options.output,

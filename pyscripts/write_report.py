@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deep_speaker.report.page import write_report
 from deep_speaker.system import command
+from deep_speaker.system.locks import hold
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>, scored")
     parser.add_argument("phases", nargs="+", help="in the order of the tables")
     options = parser.parse_args()
+    hold(options.experiment_dir)
     path = write_report(options.data_dir, options.experiment_dir, options.phases)
     logging.info("written to %s", path)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.system.bad_items import check_bad_items
+from deep_speaker.system.durability import sync
 from deep_speaker.system.files import replacing_file
+from deep_speaker.system.partials import new_partial
 from deep_speaker.system.processes import map_in_threads
 
 BROKEN_FILES = "broken_files"
@@ -56,13 +58,14 @@ def convert_tree(folder: Path, num_jobs: int) -> None:
 
 def _convert(path: Path) -> tuple[Path, str]:
     """Convert one file to 16-bit WAV of one channel at 16 kHz; return it and why it failed."""
-    partial = path.with_suffix(".wav.partial")
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path)]
     form = ["-vn", "-ac", "1", "-ar", "16000", "-acodec", "pcm_s16le", "-f", "wav"]
-    result = subprocess.run([*command, *form, str(partial)], capture_output=True, check=False)
-    if result.returncode == 0:
-        partial.replace(path.with_suffix(".wav"))
-        return path, ""
-    partial.unlink(missing_ok=True)
+    target = path.with_suffix(".wav")
+    with new_partial(target) as partial:
+        result = subprocess.run([*command, *form, str(partial)], capture_output=True, check=False)
+        if result.returncode == 0:
+            sync(partial)
+            partial.replace(target)
+            return path, ""
     complaints = result.stderr.decode(errors="replace").split("\n")
     return path, next(filter(None, map(str.strip, reversed(complaints))), "ffmpeg fails")

@@ -19,6 +19,8 @@ from urllib.request import (
     build_opener,
 )
 
+from deep_speaker.system.durability import sync
+
 NUM_ATTEMPTS = 5
 PAUSE = 5.0  # seconds before the second attempt; twice as long before each further one
 TIMEOUT = 60.0  # seconds without a byte
@@ -59,6 +61,7 @@ def fetch(urls: Sequence[str], target: Path, md5: str | None, opener: OpenerDire
     except ValueError:
         partial.unlink()
         raise
+    sync(partial)
     partial.replace(target)
     logging.info(
         "%s: %d bytes%s", target, target.stat().st_size, ", MD5 as expected" if md5 else ""

@@ -6,9 +6,15 @@ training, results, report, voices, export, tracking, page, commands. Each one's 
 where to start reading.
 """
 
+import sys
 from typing import Any
 
+from deep_speaker.system.stopping import be_quiet_in_imports
+
 __all__ = ["load"]
+
+# The first of this package that a command imports, long before it is ready to take signals.
+be_quiet_in_imports(getattr(sys.modules["__main__"], "__file__", None) or "")
 
 
 def __getattr__(name: str) -> Any:

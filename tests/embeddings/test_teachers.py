@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import embed_by_teacher
-from deep_speaker.embeddings import teachers
+from deep_speaker.embeddings import piece_vectors, teachers
 from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.piece_vectors import PieceVectors
 from deep_speaker.embeddings.teachers import embed_training_set, open_teacher
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import load_audio
@@ -134,6 +135,26 @@ def test_what_is_there_and_current_is_kept(
     after = read_by_kaldiio(folder / "xvector.scp")
     changed = {key for key in before if not np.array_equal(before[key], after[key])}
     assert changed == {key for key in before if key.startswith("s1-")}
+
+
+def test_a_vector_whose_writing_was_stopped_does_not_pass_for_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where what it is made of changes, and changes back."""
+    PieceVectors(tmp_path).add({"a": np.zeros(2), "b": np.zeros(2)}, {"a": "old", "b": "old"})
+    write = piece_vectors.write_scp
+
+    def stopped(path: Path, entries: dict[str, str]) -> None:
+        write(path, entries)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(piece_vectors, "write_scp", stopped)
+        PieceVectors(tmp_path).add({"a": np.ones(2)}, {"a": "new"})
+    kept = PieceVectors(tmp_path)
+    assert kept.has("b", "old")
+    assert not kept.has("a", "old")
+    assert not kept.has("a", "new")
 
 
 @pytest.mark.usefixtures("no_processes")

@@ -51,10 +51,42 @@ def test_an_interruption_leaves_the_previous_state(
     assert without_shards(folder) == before
 
 
+def test_a_full_disk_in_the_tables_leaves_the_previous_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    before = without_shards(folder)
+    full = failing(extraction.table_lines, 3, OSError)
+    monkeypatch.setattr(extraction, "table_lines", full)
+    with pytest.raises(OSError, match="injected"):
+        compute_data_dir(folder, EXPERIMENT, 3)
+    assert without_shards(folder) == before
+
+
+@pytest.mark.parametrize("name", extraction.TABLES)
+def test_an_interruption_between_the_tables_leaves_no_feats_scp(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    compute_data_dir(folder, EXPERIMENT, 2)
+    replace = Path.replace
+
+    def stop_at(path: Path, target: Path) -> Path:
+        if target == folder / name:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            compute_data_dir(folder, EXPERIMENT, 3)
+    assert not (folder / "feats.scp").exists()  # what every reader of the others looks for
+    compute_data_dir(folder, EXPERIMENT, 3)
+    assert kaldi_checks.validate(folder) == "valid"
+
+
 STEPS: list[tuple[Any, str, int]] = [
-    (extraction, "write_scp", 1),
-    (extraction, "write_scp", 2),
-    (extraction, "write_table", 2),
+    (extraction, "table_lines", 2),
+    (extraction, "write_options", 1),
     (data_dir, "write_table", 2),
     (removal, "write_trials", 1),
     (removal, "write_trials", 2),

@@ -111,7 +111,10 @@ def test_a_run_goes_on_where_one_was_interrupted(
             with pytest.raises(MemoryError):
                 compute_data_dir(folder, EXPERIMENT, 1)
     assert not (folder / "feats.scp").exists()
-    whole = [int(path.stem) for path in (work.open_shards(folder, EXPERIMENT).partial).glob("*/*")]
+    whole = [
+        int(path.stem)
+        for path in work.open_shards(folder, EXPERIMENT).partial.glob("shards/*.json")
+    ]
     computed()
     with caplog.at_level(logging.INFO):
         compute_data_dir(folder, EXPERIMENT, 3)

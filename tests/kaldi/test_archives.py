@@ -192,3 +192,20 @@ def test_a_chunk_takes_only_its_bytes(tmp_path: Path) -> None:
     while isinstance(base, np.ndarray):
         base = base.base
     assert isinstance(getattr(base, "obj", base), mmap.mmap)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_whoever_reads_what_is_no_number_first_names_it(tmp_path: Path, value: float) -> None:
+    """With the stage that made the table; the rows before it are read."""
+    broken = EXACT["float_matrix"].copy()
+    broken[5, 3] = value
+    write(tmp_path, {"good": EXACT["float_matrix"], "bad": broken})
+    for name, stage in (("feats", 1), ("xvector", 4)):
+        (tmp_path / "a.scp").rename(tmp_path / f"{name}.scp")
+        table = ArchiveTable(tmp_path / f"{name}.scp")
+        table.rows("good")
+        assert len(table.rows("bad", 0, 5)) == 5
+        told = rf"{name}\.scp: 'bad' has values .* \(NaN or infinite\): run stage {stage} anew"
+        with pytest.raises(ValueError, match=told):
+            table.rows("bad")
+        (tmp_path / f"{name}.scp").rename(tmp_path / "a.scp")

@@ -1,6 +1,9 @@
 """Checkpoints: read as written, and clear refusals of anything else."""
 
+import errno
+import io
 import pickle
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 import torch
 
 from deep_speaker.losses.registry import build_loss
+from deep_speaker.networks import checkpoints
 from deep_speaker.networks.checkpoints import (
     Checkpoint,
     check_experiment,
@@ -93,6 +97,26 @@ def test_an_interrupted_write_leaves_the_previous_checkpoint(
         save_checkpoint(path, make_checkpoint(2))
     assert load_checkpoint(path).epochs == 1
     assert [found.name for found in tmp_path.iterdir()] == ["last.pt"]
+
+
+class FullDisk(io.BytesIO):
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > 10000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+def test_a_full_disk_is_told_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To torch, it is an unexpected position in a file."""
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, make_checkpoint(1))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=f"space.*: '{path}'") as told:
+        patch.setattr(checkpoints, "replacing_file", lambda *_: nullcontext(FullDisk()))
+        save_checkpoint(path, make_checkpoint(2))
+    assert told.value.errno == errno.ENOSPC
+    assert load_checkpoint(path).epochs == 1
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])

@@ -1,8 +1,10 @@
 """path.sh: which environment it takes, and how it builds one (of no packages: no network)."""
 
 import os
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def test_builds_an_environment_once(folder: Path) -> None:
     assert second.stdout == first.stdout
     assert second.stderr == ""
     assert (folder / ".venv" / "kept").exists()
+
+
+def test_two_that_build_an_environment_at_once_take_turns(folder: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(lambda _: source(folder), range(2))
+    assert first.stdout == second.stdout == f"{folder}/.venv/bin/python\nC\n"
+    printed = first.stderr + second.stderr
+    assert printed.count("building .venv with") == 1
+    assert re.search(r"path\.sh: \.venv is being built by process \d+ on .*: waiting", printed)
 
 
 def test_a_half_finished_environment_is_built_anew(folder: Path) -> None:

@@ -12,6 +12,8 @@ from deep_speaker.system.files import (
     read_utf8,
     replacing_directory,
     replacing_file,
+    replacing_files,
+    replacing_path,
     scratch_directory,
 )
 
@@ -122,6 +124,68 @@ def test_an_error_names_the_file_of_another_encoding_and_the_byte(tmp_path: Path
     (tmp_path / "b.txt").write_text("Zoë\n", encoding="latin-1")
     with pytest.raises(ValueError, match=r"/b\.txt: .*UTF-8 .* 2\)$"):
         read_utf8(tmp_path / "b.txt")
+
+
+def test_two_that_write_one_thing_do_not_meet(tmp_path: Path) -> None:
+    """The last to end is the one that stays; nobody removes what another is writing."""
+    path = tmp_path / "table"
+    with replacing_file(path) as first:
+        first.write("first\n")
+        with replacing_file(path) as second:
+            second.write("second\n")
+        assert path.read_text() == "second\n"
+    assert path.read_text() == "first\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_what_nobody_writes_is_removed_and_only_of_the_same_name(tmp_path: Path) -> None:
+    for name in ("table.12-0a1b2c.partial", "table.12-0a1b2c.partial.gz"):
+        (tmp_path / name).touch()
+    kept = {"table.partial", "table.12.partial", "tables.12-0a1b2c.partial", "pretraining.partial"}
+    for name in kept:
+        (tmp_path / name).mkdir()
+    with replacing_path(tmp_path / "table") as partial:
+        assert {path.name for path in tmp_path.iterdir()} == kept | {partial.name}
+
+
+def test_files_that_belong_together_take_their_names_when_all_are_whole(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("second", "first")]
+    for path in paths:
+        path.write_text("old")
+    with pytest.raises(ValueError), replacing_files(*paths) as files:
+        files[0].write("new")
+        raise ValueError
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    with replacing_files(*paths) as files:
+        for file, path in zip(files, paths, strict=True):
+            file.write(path.name)
+        assert [path.read_text() for path in paths] == ["old", "old"]
+    assert [path.read_text() for path in paths] == ["second", "first"]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_a_stop_between_the_two_renamings_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fbank"
+    path.mkdir()
+    (path / "old").touch()
+    rename = Path.rename
+
+    def stop_at(source: Path, target: Path) -> Path:
+        if target == path:
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stop_at)
+        with pytest.raises(KeyboardInterrupt), replacing_directory(path):
+            pass
+    assert not path.exists()
+    with pytest.raises(ValueError), replacing_directory(path):
+        raise ValueError  # of the next run, too
+    assert [item.name for item in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Shards of any work: whole, current, in one place or the other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from deep_speaker.system import code
 from deep_speaker.system.code import code_sum
-from deep_speaker.system.shards import Shards, free_numbers, link
+from deep_speaker.system.shards import Shards, Whole, free_numbers, link
 
 
 @dataclass
@@ -27,6 +28,11 @@ def keep(work: Shards[Made], number: int, **sums: str) -> None:
     work.keep(number, {key: [value] for key, value in sums.items()}, [name], made)
 
 
+def finish(work: Shards[Made], found: Mapping[int, Whole[Made]]) -> None:
+    work.gather(found)
+    work.finish(found)
+
+
 def test_shards_are_found_while_they_are_written_and_when_the_folder_has_them(
     tmp_path: Path,
 ) -> None:
@@ -44,7 +50,7 @@ def test_shards_are_found_while_they_are_written_and_when_the_folder_has_them(
     numbers = free_numbers(found)
     assert [next(numbers) for _ in range(3)] == [2, 4, 5]
     assert work.changes(found)
-    work.finish(found)
+    finish(work, found)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     again = open_shards(tmp_path).find(sums)
     assert {number: whole.made for number, whole in again.items()} == {
@@ -58,7 +64,7 @@ def test_a_folder_keeps_its_shards_beside_new_ones_and_loses_others(tmp_path: Pa
     work = open_shards(tmp_path)
     keep(work, 1, a="1")
     keep(work, 2, b="2")
-    work.finish(work.find({"a": "1", "b": "2"}))
+    finish(work, work.find({"a": "1", "b": "2"}))
     inode = (tmp_path / "out/numbers.1.txt").stat().st_ino
     sums = {"a": "1", "b": "changed", "c": "3"}
     found = work.find(sums)
@@ -69,7 +75,7 @@ def test_a_folder_keeps_its_shards_beside_new_ones_and_loses_others(tmp_path: Pa
     found = work.find(sums)
     assert list(found) == [1, 2]
     assert not (work.partial / "numbers.3.txt").exists()
-    work.finish(found)
+    finish(work, found)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "numbers.1.txt", "numbers.2.txt", "shards"
     ]  # fmt: skip

@@ -123,9 +123,12 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
 def test_resuming_by_other_teachers_is_refused(
     data_dir: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run(data_dir, tmp_path / "run", teacher)
     other = write_targets(tmp_path / "b", data_dir, STUDENT)
-    with pytest.raises(ValueError, match="/run was begun by other teachers: start anew without"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 1)
+        run(data_dir, tmp_path / "run", teacher)
+    told = r"/run\.partial was begun by other teachers: start anew without"
+    with pytest.raises(ValueError, match=told):
         run(data_dir, tmp_path / "run", teacher, other, resume=True)
 
 

@@ -64,17 +64,42 @@ def test_a_killed_rank_is_told_with_its_signal(tmp_path: Path) -> None:
     assert printed.splitlines()[-1] == line
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ranks_end_with_the_command(number: signal.Signals, tmp_path: Path) -> None:
-    process = start(tmp_path, "sleep")
-    paths = [tmp_path / f"{rank}.pid" for rank in range(2)]
+def await_ranks(folder: Path) -> list[int]:
+    """Return the processes of the ranks, once both have started."""
+    paths = [folder / f"{rank}.pid" for rank in range(2)]
     deadline = time.monotonic() + 60
     while not all(path.is_file() and path.read_text() for path in paths):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    return [int(path.read_text()) for path in paths]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ranks_end_with_the_command(number: signal.Signals, tmp_path: Path) -> None:
+    process = start(tmp_path, "sleep")
+    ranks = await_ranks(tmp_path)
     process.send_signal(number)
     _, printed = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert "Traceback" not in printed
-    for path in paths:
-        assert not Path("/proc", path.read_text()).exists()
+    for rank in ranks:
+        assert not Path(f"/proc/{rank}").exists()
+
+
+def test_ranks_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
+    process = start(tmp_path, "sleep")
+    ranks = await_ranks(tmp_path)
+    process.kill()
+    deadline = time.monotonic() + 20  # of the sixty that they would sleep
+    while any(Path(f"/proc/{rank}").exists() for rank in ranks):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.communicate(timeout=30)
+
+
+def test_a_rank_killed_from_outside_is_told_though_the_other_ends_in_order(tmp_path: Path) -> None:
+    process = start(tmp_path, "sleep")
+    os.kill(await_ranks(tmp_path)[1], signal.SIGKILL)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert "rank 1 was killed by SIGKILL (9)" in printed.splitlines()[-1]

@@ -29,6 +29,19 @@ def test_a_line_comes_every_half_minute_and_none_in_a_short_epoch(
     assert caplog.messages == [f"pretraining epoch 2/5: {line}" for line in lines]
 
 
+def test_a_resumed_epoch_tells_its_own_pace(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    caplog.set_level("INFO")
+    shown = StepProgress("pretraining epoch 2/5", 10, done=6)
+    for step in (7, 8):
+        now += 20
+        shown.show(float(step))
+    assert caplog.messages == ["pretraining epoch 2/5: step 8 of 10, loss 8, 0.05 steps/s"]
+
+
 def test_ranks_after_the_first_are_silent(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

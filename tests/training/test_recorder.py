@@ -34,8 +34,8 @@ def test_the_mean_of_the_last_weights_competes_with_the_best(
     states = []
     train_epoch = Trainer.train_epoch
 
-    def noted(self: Trainer, epoch: int, errors: list[float]) -> dict[str, float]:
-        figures = train_epoch(self, epoch, errors)
+    def noted(self: Trainer, epoch: int, *rest: Any) -> dict[str, float]:
+        figures = train_epoch(self, epoch, *rest)
         states.append(self.checkpoint(epoch, []).network)
         return figures
 

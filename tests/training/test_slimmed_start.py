@@ -10,14 +10,15 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from deep_speaker.config import Experiment
 from deep_speaker.features.source import FeatureSource
-from deep_speaker.networks.checkpoints import Checkpoint
+from deep_speaker.networks.checkpoints import Checkpoint, save_checkpoint
 from deep_speaker.networks.registry import build_network
 from deep_speaker.training import slimmed_start
 from deep_speaker.training.setup import build_trainer
-from deep_speaker.training.slimmed_start import fit_embedding, pool, slim_teacher
+from deep_speaker.training.slimmed_start import fit_embedding, is_slimmed, pool, slim_teacher
 from deep_speaker.training.targets import Targets
 from support.teachers import make_student, write_targets, write_teacher
-from support.training_runs import CPU
+from support.tiny_data import make_frames, write_features
+from support.training_runs import CPU, TINY
 
 NETWORK: dict[str, Any] = {
     "name": "ecapa_tdnn",
@@ -158,6 +159,21 @@ def test_another_compression_of_the_arks_is_no_other_front_end(
 ) -> None:
     found = make_teacher(features={"compression": "two_byte"})
     slim_teacher(STUDENT, write_teacher(tmp_path / "best.pt", found), data_dir, targets, CPU)
+
+
+def test_what_is_slimmed_from_the_same_is_not_slimmed_again(
+    data_dir: Path, targets: Path, slimmed: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "initial_model/best.pt"
+    assert not is_slimmed(path, STUDENT, data_dir, targets)
+    save_checkpoint(path, slimmed)
+    assert is_slimmed(path, STUDENT, data_dir, targets)
+    assert not is_slimmed(path, make_ecapa("teacher", seed=1), data_dir, targets)
+    assert not is_slimmed(path, STUDENT, data_dir, targets.with_name("b"))
+    frames = make_frames(seed=1)
+    assert not is_slimmed(path, STUDENT, write_features(tmp_path / "d", frames, TINY), targets)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert not is_slimmed(path, STUDENT, data_dir, targets)
 
 
 def test_only_ecapa_tdnn_starts_from_its_teacher() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deep_speaker.commands.options import PROGRAM
-from deep_speaker.system.command import EXPECTED_ERRORS, describe_error
+from deep_speaker.system.errors import EXPECTED_ERRORS, describe_error
 from deep_speaker.voices.voice_model import Voice, VoiceModel
 
 PATIENCE = 2.0  # seconds without a progress bar

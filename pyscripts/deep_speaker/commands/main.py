@@ -18,7 +18,7 @@ from deep_speaker.commands import (
     verify,
 )
 from deep_speaker.commands.options import PROGRAM
-from deep_speaker.system.command import end_in_one_line
+from deep_speaker.system.command import ending_in_one_line
 
 DESCRIPTION = """Tell voices apart: whether two recordings have one voice, and whose voice it is.
 
@@ -47,7 +47,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run a command line; None: that of this process."""
     logging.basicConfig(format=f"{PROGRAM}: %(message)s")
     options = build_parser().parse_args(words)
-    end_in_one_line(lambda: run(options), PROGRAM)
+    with ending_in_one_line(PROGRAM):
+        run(options)
 
 
 def run(options: argparse.Namespace) -> None:

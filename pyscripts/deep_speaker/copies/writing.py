@@ -36,8 +36,8 @@ from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.command import describe_error
-from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.errors import describe_error
+from deep_speaker.system.files import replacing_directory, replacing_path
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.sorting import sort_lines
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -113,7 +113,8 @@ def write_copies(
         write_record(partial_folder, make_record(experiment))
         validate_data_dir(partial_folder)
         write_manifests(output, copies)
-        (partial_folder / "cuts.jsonl.gz").replace(manifest_path(output, "cuts"))
+        with replacing_path(manifest_path(output, "cuts")) as manifest:
+            (partial_folder / "cuts.jsonl.gz").replace(manifest)
         (partial_folder / "copies").unlink()
         plan.sources.unlink()
 

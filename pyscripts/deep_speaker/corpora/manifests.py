@@ -27,6 +27,7 @@ from deep_speaker.kaldi.lengths import Lengths
 from deep_speaker.kaldi.tables import iterate_table, read_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import channel_of_entry, file_of_entry
+from deep_speaker.system.files import replacing_path
 
 # Front ends' names in feature manifests.
 TYPES = {
@@ -70,15 +71,9 @@ def _write_manifest(
     items: Iterable[Recording | SupervisionSegment | Features | Cut],
     path: Path,
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial_{path.name}")  # Lhotse goes by the suffix
-    try:
-        with kind.open_writer(partial) as writer:
-            for item in items:
-                writer.write(item)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing_path(path, suffix=".jsonl.gz") as partial, kind.open_writer(partial) as writer:
+        for item in items:
+            writer.write(item)
 
 
 def _iterate_recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:

@@ -15,6 +15,7 @@ from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.system.files import replacing_directory, scratch_directory
+from deep_speaker.system.locks import locked
 from deep_speaker.trials.gathering import add_own_lists, gather_lists, write_lists
 from deep_speaker.trials.lists import Trial
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -48,7 +49,10 @@ def write_corpus(
         check_no_train(options.output)
     for name in ("corpus_dir", "train_dir", "test_dir"):
         check_source(options.output, getattr(options, name, None))
-    with sorted_sets(options.output, train, test) as (train_set, test_set):
+    with (
+        locked(options.output),
+        sorted_sets(options.output, train, test) as (train_set, test_set),
+    ):
         own_trials = bool(trial_lists or options.trial_lists)
         check_sets(options.output, train_set, test_set, closed_set, own_trials)
         utt2spk = {item.id: item.speaker for item in test_set}
@@ -56,7 +60,7 @@ def write_corpus(
             options, utt2spk, trial_lists or {}, models or {}, one_kind=train is None
         )
         write_sets(options.output, train_set, test_set, lists, known)
-    write_table(options.output / "stage_0_options", describe_options(options))
+        write_table(options.output / "stage_0_options", describe_options(options))
 
 
 @contextmanager

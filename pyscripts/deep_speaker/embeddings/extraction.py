@@ -32,6 +32,7 @@ from deep_speaker.networks.devices import has_bfloat16
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
+from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.origins import content_sum
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.shards import Shards
@@ -155,7 +156,8 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         count = sum(map(len, parts))
         results = embed_parts(extractor, parts, num_jobs)
         bar = tqdm(results, total=count, unit="utt", disable=None, leave=False)
-        write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
+        with full_disk_told(output.parent):
+            write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
         found = work.find(sums)
     with replacing_xvectors(output, [extractor.checkpoint]) as partial:
         join_shards(work, found, partial, utt2spk, held_out)

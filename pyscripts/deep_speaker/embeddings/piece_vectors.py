@@ -7,7 +7,7 @@ import numpy as np
 
 from deep_speaker.kaldi.archives import ArchiveWriter, write_scp
 from deep_speaker.kaldi.tables import read_optional_table, write_table
-from deep_speaker.system.files import replacing_file
+from deep_speaker.system.files import replacing_file, replacing_path
 
 SCP = "xvector.scp"
 ORIGINS = "made_of"  # a table: of each key, a hash of what its vector was made of
@@ -31,14 +31,16 @@ class PieceVectors:
         """Add vectors (dim,), in place of what their keys had, with the hashes of their origins."""
         number = 1 + len(list(self.folder.glob("xvector.*.ark")))
         ark = self.folder / f"xvector.{number}.ark"
-        partial = ark.with_name(f"{ark.name}.partial")
-        with ArchiveWriter(partial, ark) as writer:
+        with replacing_path(ark) as partial, ArchiveWriter(partial, ark) as writer:
             for key, vector in vectors.items():
                 writer.write(key, vector)
-        partial.replace(ark)
         self._entries |= writer.scp
+        # In this order: a stop in between leaves vectors that are made again, and none that pass
+        # for what was there before.
+        if self._origins.keys() & origins.keys():
+            self._origins = {k: v for k, v in self._origins.items() if k not in origins}
+            write_table(self.folder / ORIGINS, self._origins)
         self._origins |= origins
-        # In this order: a stop between the two leaves vectors that are made again.
         write_scp(self.folder / SCP, self._entries)
         write_table(self.folder / ORIGINS, self._origins)
 

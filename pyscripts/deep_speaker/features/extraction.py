@@ -2,7 +2,9 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
@@ -12,13 +14,15 @@ from deep_speaker.features.inputs import find_lengths, sum_inputs
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings
 from deep_speaker.features.work import compute_shards, open_shards
 from deep_speaker.kaldi import data_dir
-from deep_speaker.kaldi.archives import write_scp
 from deep_speaker.kaldi.lengths import Lengths, correct_tables
-from deep_speaker.kaldi.tables import read_optional_table, write_table
+from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_table
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.files import replacing_file
+from deep_speaker.system.files import replacing_file, replacing_files
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
+
+# In the order in which they take their names: without the last, stage 1 has not ended.
+TABLES = ("utt2num_frames", "vad.scp", "utt_cmvn.scp", "feats.scp")
 
 
 def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
@@ -43,13 +47,16 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     found = work.find(sum_inputs(recordings, num_jobs))
     shards = compute_shards(work, found, recordings, experiment, num_jobs)
     unwanted = _report(folder, shards, recordings, experiment.voice_activity)
-    if work.changes(found):
-        for scp in ARCHIVES.values():  # these point into the arks that are replaced now
-            (folder / scp).unlink(missing_ok=True)
-    work.finish(found)
+    tables = [folder / name for name in TABLES]
+    with replacing_files(*tables) as files:
+        _write_tables(folder, files, shards)
+        work.gather(found)  # if the disk is full for either, the old ones stay
+        for table in tables:  # these point into the arks that are replaced now
+            table.unlink(missing_ok=True)
+        work.finish(found)
+        write_options(folder, experiment)
     lengths = find_lengths(recordings, shards)
     log_corrections(folder, lengths, recordings)
-    _write_tables(folder, shards, experiment)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
         "%s: features of %d utterances, %.2f h",
@@ -116,22 +123,26 @@ def log_corrections(folder: Path, lengths: Lengths, recordings: list[Recording])
         logging.info("%s: %d segments end after their recording, and are cut", folder, cut)
 
 
-def _write_tables(folder: Path, shards: list[Shard], experiment: Experiment) -> None:
-    for name, scp in ARCHIVES.items():
-        place = (folder / "fbank").absolute()
-        entries = {
+def _write_tables(folder: Path, files: Sequence[IO[str]], shards: list[Shard]) -> None:
+    """Write the tables of all shards into the files of `TABLES`; a full disk ends it here."""
+    place = (folder / "fbank").absolute()
+    tables: dict[str, Mapping[str, object]] = {
+        scp: {
             key: f"{place}/{entry}" for shard in shards for key, entry in shard.scps[name].items()
         }
-        write_scp(folder / scp, entries)
+        for name, scp in ARCHIVES.items()
+    }
     num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}
-    write_table(folder / "utt2num_frames", num_frames)
-    with replacing_file(folder / "frame_shift") as file:
-        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
-    write_options(folder, experiment)
+    tables["utt2num_frames"] = num_frames
+    for name, file in zip(TABLES, files, strict=True):
+        file.writelines(table_lines(tables[name]))
+        file.flush()
 
 
 def write_options(folder: Path, experiment: Experiment) -> None:
-    """Write conf/ of a data directory: vad.conf, and the file of this front end alone."""
+    """Write frame_shift and conf/ of a data directory: vad.conf, and the front end's file alone."""
+    with replacing_file(folder / "frame_shift") as file:
+        file.write(f"{experiment.features.frame_shift_ms / 1000:g}\n")
     name, text = front_ends.options_file(experiment.features)
     for other in front_ends.OPTION_FILES:
         if other != name:

@@ -1,5 +1,6 @@
 """The source of normalised voiced frames: the arks of stage 1, by whole utterance or by chunk."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +65,17 @@ class FeatureSource:
         first = self.options.first_sample + int(voiced[section.start]) * shift
         last = self.options.first_sample + int(voiced[section.stop - 1]) * shift + length
         return first / self.options.sampling_rate, last / self.options.sampling_rate
+
+    def digest(self) -> str:
+        """Hash what tells these frames from others: each utterance, its speaker, its sums.
+
+        The sums of its voiced frames and of their squares change with the frames.
+        """
+        digest = hashlib.sha256()
+        for utterance, speaker in self.utt2spk.items():
+            digest.update(f"{utterance} {speaker}\n".encode())
+            digest.update(self._cmvn.rows(utterance).tobytes())
+        return digest.hexdigest()[:16]
 
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""

@@ -11,6 +11,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.features.inputs import accepted_sums
 from deep_speaker.features.shards import Recording, Shard, ark_names, write_shard
 from deep_speaker.system.code import code_sum
+from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.shards import Shards, Whole, free_numbers
 
@@ -115,10 +116,11 @@ def make_shard(
     number, recordings = job
     names = list(ark_names(number).values())
     try:
-        shard = write_shard(work.partial, experiment, number, recordings)
-        if shard.num_frames:
-            work.keep(number, accepted_sums(recordings, shard), names, shard)
-            return shard
+        with full_disk_told(work.partial):
+            shard = write_shard(work.partial, experiment, number, recordings)
+            if shard.num_frames:
+                work.keep(number, accepted_sums(recordings, shard), names, shard)
+                return shard
     except BaseException:
         remove_arks(work.partial, names)  # a full disk needs the space
         raise

@@ -13,6 +13,7 @@ from types import TracebackType
 import numpy as np
 from kaldiio.matio import write_array
 
+from deep_speaker.config.stages import MAKERS, Stage
 from deep_speaker.kaldi.matrix_forms import TO_BINARY, Header, cut_range, read_header, read_values
 from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
@@ -127,15 +128,22 @@ class ArchiveTable:
         """Read rows `start` to `stop` of a matrix, or of a vector, as float32 or float64.
 
         Raises:
-            ValueError: the archive is missing, cut short, or of a form not read here.
+            ValueError: the archive is missing, cut short, or of a form not read here, or it holds
+                what is not a number: whoever reads it first names the key.
         """
         entry = self._entries[key]
         try:
-            return read_values(*self._maps.find(entry), start, stop)
+            values = read_values(*self._maps.find(entry), start, stop)
         except OSError as error:
             raise ValueError(f"{self.scp}: cannot read {entry!r}: {error}") from error
         except ValueError as error:
             raise ValueError(f"{entry} ({key}): {error}") from error
+        if not np.isfinite(values).all():  # a few microseconds for a chunk
+            raise ValueError(
+                f"{self.scp}: {key!r} has values that are not finite (NaN or infinite): "
+                f"{MAKERS.get(self.scp.name, Stage.PREPARATION).again}"
+            )
+        return values
 
 
 def write_vectors(path: Path, final_path: Path, vectors: Mapping[str, np.ndarray]) -> None:

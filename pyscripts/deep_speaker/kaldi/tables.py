@@ -67,7 +67,12 @@ def read_table(path: Path) -> dict[str, str]:
 def write_table(path: Path, table: Mapping[str, object]) -> None:
     """Write a table sorted by key."""
     with replacing_file(path) as file:
-        file.writelines(f"{key} {table[key]}\n" for key in sorted(table))
+        file.writelines(table_lines(table))
+
+
+def table_lines(table: Mapping[str, object]) -> Iterator[str]:
+    """Yield the lines of a table, sorted by key."""
+    return (f"{key} {table[key]}\n" for key in sorted(table))
 
 
 def read_optional_table(path: Path) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Checkpoints: one file with weights and all else that a resumed run or an extraction needs."""
 
 import copy
+import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -23,7 +25,7 @@ from deep_speaker.system.files import replacing_file
 
 @dataclass
 class Checkpoint:
-    """The state at the end of an epoch.
+    """The state at the end of an epoch, or within one.
 
     Attributes:
         experiment: the experiment file's content.
@@ -31,6 +33,8 @@ class Checkpoint:
         epochs: the number of epochs done.
         history: the figures of each epoch, for the log and the report.
         pace: that of its training, by the names of `Pace`; None: not known.
+        position: within the epoch after these, by the names of `Position`; None: at its beginning.
+        data: a hash of what it was trained and judged on; None: not known.
     """
 
     experiment: dict[str, Any]
@@ -42,16 +46,28 @@ class Checkpoint:
     epochs: int
     history: list[dict[str, float]]
     pace: dict[str, Any] | None = None
+    position: dict[str, Any] | None = None
+    data: str | None = None
 
 
 # Those that every checkpoint has.
-KEYS = {field.name for field in fields(Checkpoint) if field.name != "pace"}
+KEYS = {field.name for field in fields(Checkpoint) if field.default is MISSING}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; until it is complete, the file stays the previous one."""
+    """Write a checkpoint; until it is complete, the file stays the previous one.
+
+    Raises:
+        OSError: it cannot be written, for example on a full disk.
+    """
     with replacing_file(path, "wb") as file:
-        torch.save(asdict(checkpoint), file)
+        try:
+            torch.save(asdict(checkpoint), file)
+        except RuntimeError as error:  # torch tells of its own file format what the system told it
+            if isinstance(error.__context__, OSError):
+                cause = error.__context__
+                raise OSError(cause.errno, cause.strerror, str(path)) from error
+            raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -64,12 +80,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         phase = PHASES.get(path.parent.name)
         raise ValueError((phase.stage if phase else Stage.PRETRAINING).missing(path))
     content = read_torch_file(path)
+    check_sums(path)
     try:
         return Checkpoint(**content)
     except TypeError as error:  # no dict, or one with other keys
         raise ValueError(
             f"{path}: not a checkpoint of this project: name another, or make it anew"
         ) from error
+
+
+def check_sums(path: Path) -> None:
+    """Refuse a checkpoint whose bytes have changed: it holds their sums, which torch ignores.
+
+    Raises:
+        ValueError: some do not agree.
+    """
+    damaged: str | None = "its form"
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"{path}: damaged ({damaged} has changed): name another, or make it anew")
 
 
 def trained_with(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from markupsafe import escape
 from deep_speaker.page.hearing import LONGEST_SECONDS, MOST_MEGABYTES, say_seconds
 from deep_speaker.page.rendering import render
 from deep_speaker.page.uploads import Uploads
-from deep_speaker.system.command import EXPECTED_ERRORS, describe_error
+from deep_speaker.system.errors import EXPECTED_ERRORS, describe_error
 
 NOTHING = "() => ''"  # JavaScript: an old answer would stand beside a new question
 SHOWN_SECONDS = 20  # of a refusal

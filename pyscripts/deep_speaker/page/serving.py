@@ -3,10 +3,7 @@
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from deep_speaker.page.hearing import MOST_MEGABYTES
@@ -33,7 +30,7 @@ def serve(model: VoiceModel, speakers: Path, port: int) -> None:
     """
     _ = model.scoring  # what is damaged is found now, not by the first visitor
     store = SpeakerStore(speakers, model.id, model.name)
-    with tempfile.TemporaryDirectory(prefix="deep-speaker-") as folder, stopped_in_order():
+    with tempfile.TemporaryDirectory(prefix="deep-speaker-") as folder:
         os.environ.update(NO_TELEMETRY | {"GRADIO_TEMP_DIR": folder})
         bypass_proxies()
         page = launch(model, store, port)
@@ -86,17 +83,3 @@ def bypass_proxies() -> None:
     """Keep Gradio's look at its own server, when it starts, from going through a proxy."""
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), ADDRESS]))
-
-
-@contextmanager
-def stopped_in_order() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that it can delete what it holds."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

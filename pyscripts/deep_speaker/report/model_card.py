@@ -36,11 +36,17 @@ FALSE_ALARMS = (0.01, 0.001)  # wanted rates, of which the card gives the thresh
 
 
 def write_card(
-    folder: Path, checkpoint: Checkpoint, experiment_dir: Path, precision: str, command: str
+    folder: Path,
+    place: Path,
+    checkpoint: Checkpoint,
+    experiment_dir: Path,
+    precision: str,
+    command: str,
 ) -> None:
     """Write the card into a model folder that has its weights; what a person wrote there stays.
 
     Args:
+        place: where the folder will lie.
         experiment_dir: exp/<name>/<experiment>, by whose results the model is judged; its training
             set is data/<name>/train.
         command: that writes the folder.
@@ -48,8 +54,8 @@ def write_card(
     experiment = Experiment.model_validate(trained_with(checkpoint))
     results = experiment_dir / RESULTS
     context = {
-        "name": folder.resolve().name,
-        "folder": folder,
+        "name": place.resolve().name,
+        "folder": place,
         "network": experiment.network.name,
         "num_parameters": num_parameters(experiment),
         "embedding_dim": experiment.network.embedding_dim,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ from deep_speaker.scoring.scorers import (
     fit_backends,
     unfitted_backends,
 )
-from deep_speaker.system.files import replacing_file
+from deep_speaker.system.files import replacing_files
 from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import TrialBlock, find_trial_lists, iterate_trials
 from deep_speaker.trials.table import find_rows
@@ -162,11 +161,9 @@ def score_list(
     Warn about trials that test an utterance by which they enrol: their scores are too good.
     """
     num_own = 0
-    with ExitStack() as stack:
-        files = {
-            name: stack.enter_context(replacing_file(score_file(prefix, trial_list, name)))
-            for name in scorers
-        }
+    paths = [score_file(prefix, trial_list, name) for name in scorers]
+    with replacing_files(*paths) as opened:
+        files = dict(zip(scorers, opened, strict=True))
         for block in iterate_trials(trial_list):
             enroll, test = find_keys(block, keys, trial_list)
             num_own += int(keys.has_member(enroll, test).sum())

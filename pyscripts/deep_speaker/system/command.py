@@ -4,16 +4,18 @@ import argparse
 import logging
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-# What a user's files, options or machine can cause. Anything else is a bug: a traceback.
-EXPECTED_ERRORS = (ValueError, OSError)
+from deep_speaker.system.errors import describe_error, is_expected
+from deep_speaker.system.stopping import Stopped, end_at_once, stop_in_order
+
 # Set by run.sh to <folder>/log/<stage>: a command's output also goes to <that>.<command>.log.
 LOG_VARIABLE = "STAGE_LOG"
 
@@ -29,7 +31,8 @@ class Tee:
 
     def write(self, text: str) -> int:
         if "\r" not in text:
-            self._log.write(text)
+            with suppress(OSError):  # of a full disk; the stream itself says so
+                self._log.write(text)
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> object:
@@ -48,47 +51,57 @@ def logged(program: str) -> Iterator[None]:
     began = time.monotonic()
     with ExitStack() as stack:
         # By lines, to the end of the file: commands of a stage and their workers may share it.
-        log = stack.enter_context(path.open("a", 1, "utf-8", "backslashreplace"))
+        log = path.open("a", 1, "utf-8", "backslashreplace")
+        stack.callback(close_quietly, log)
         stack.enter_context(redirect_stdout(Tee(sys.stdout, log)))  # type: ignore[type-var]
         stack.enter_context(redirect_stderr(Tee(sys.stderr, log)))  # type: ignore[type-var]
-        print("# Started at", time.strftime("%F %T"), file=log)
+        with suppress(OSError):
+            print("# Started at", time.strftime("%F %T"), file=log)
         try:
             yield
         except Exception:
-            traceback.print_exc(file=log)
+            with suppress(OSError):
+                traceback.print_exc(file=log)
             raise
         finally:
-            print(f"# Ended after {time.monotonic() - began:.0f} s", file=log)
+            with suppress(OSError):
+                print(f"# Ended after {time.monotonic() - began:.0f} s", file=log)
+
+
+def close_quietly(log: IO[str]) -> None:
+    """Close a log, which may be on a full disk."""
+    with suppress(OSError):
+        log.close()
 
 
 def run(main: Callable[[], None]) -> None:
-    """Log this command line, call `main`, and turn an expected error into one line and exit 1."""
+    """Log this command line, call `main`, and end it as `ending_in_one_line` does."""
     program = Path(sys.argv[0]).name
-    with logged(program):
-        _run(main, program)
-
-
-def _run(main: Callable[[], None], program: str) -> None:
-    logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
-    print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
-    end_in_one_line(main, program)
-
-
-def end_in_one_line(main: Callable[[], None], program: str) -> None:
-    """Call `main`, and turn an expected error into one line and exit 1."""
-    try:
+    # Twice: for the log itself, which may be refused, and so that an error is in it.
+    with ending_in_one_line(program), logged(program), ending_in_one_line(program):
+        logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
+        print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
         main()
-    except EXPECTED_ERRORS as error:
+
+
+@contextmanager
+def ending_in_one_line(program: str) -> Iterator[None]:
+    """Turn an expected error into one line and exit 1, a signal into one and 128 + its number."""
+    logging.raiseExceptions = False  # a log on a full disk is no reason to end, nor for tracebacks
+    try:
+        stop_in_order()
+        yield
+    except Exception as error:
+        if not is_expected(error):
+            raise
         print(f"{program}: error: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted; the previous result, if any, is kept", file=sys.stderr)
-        sys.exit(130)
-
-
-def describe_error(error: BaseException) -> str:
-    """Return an error as one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        end_at_once()
+        how = "interrupted" if number == signal.SIGINT else f"stopped by {error}"
+        print(f"{program}: {how}; the previous result, if any, is kept", file=sys.stderr)
+        sys.exit(128 + number)
 
 
 def positive_int(text: str) -> int:

@@ -2,9 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from deep_speaker.system.durability import full_disk_told, sync, sync_tree
+from deep_speaker.system.partials import new_partial
 
 RECIPE = Path(__file__).resolve().parents[3]  # the folder of run.sh
 
@@ -22,17 +25,50 @@ def read_utf8(path: Path) -> str:
 
 
 @contextmanager
+def replacing_path(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield an empty file that takes the place of `path` when the block ends without an error.
+
+    For libraries that open files themselves.
+
+    Args:
+        suffix: of its name, where they go by that.
+    """
+    with new_partial(path, suffix=suffix) as partial, full_disk_told(path.parent):
+        yield partial
+        sync(partial)
+        partial.replace(path)
+        sync(path.parent)
+
+
+@contextmanager
 def replacing_file(path: Path, mode: str = "w") -> Iterator[IO]:
     """Open `path` for writing; it takes its name only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    encoding = None if "b" in mode else "utf-8"
-    try:
-        with partial.open(mode, encoding=encoding) as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing_path(path) as partial, _open(partial, mode) as file:
+        yield file
+
+
+@contextmanager
+def replacing_files(*paths: Path) -> Iterator[list[IO[str]]]:
+    """Open files for writing that belong together; none takes its name before all are whole.
+
+    They take their names in the order given, so the last one tells that all of them are there.
+    """
+    with ExitStack() as stack:
+        for folder in {path.parent for path in paths}:
+            stack.enter_context(full_disk_told(folder))
+        partials = [stack.enter_context(new_partial(path)) for path in paths]
+        with ExitStack() as opened:
+            yield [opened.enter_context(_open(partial, "w")) for partial in partials]
+        for partial in partials:
+            sync(partial)
+        for partial, path in zip(partials, paths, strict=True):
+            partial.replace(path)
+        for folder in {path.parent for path in paths}:
+            sync(folder)
+
+
+def _open(path: Path, mode: str) -> IO:
+    return path.open(mode, encoding=None if "b" in mode else "utf-8")
 
 
 @contextmanager
@@ -53,23 +89,33 @@ def scratch_directory(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends without an error."""
-    partial = path.with_name(path.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    settle_directory(path)
+    with new_partial(path, folder=True) as partial, full_disk_told(path.parent):
         yield partial
         replace_directory(path, partial)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def replace_directory(path: Path, whole: Path) -> None:
     """Rename the folder `whole` to `path`, and remove the old `path`; of a link, the link alone."""
-    previous = path.with_name(path.name + ".previous")
+    sync_tree(whole)
+    previous = _previous(path)
     shutil.rmtree(previous, ignore_errors=True)
     if path.is_symlink():
         path.unlink()
     elif path.exists():
         path.rename(previous)
     whole.rename(path)
+    sync(path.parent)
     shutil.rmtree(previous, ignore_errors=True)
+
+
+def settle_directory(path: Path) -> None:
+    """Give back the old folder of a run that was killed between two renamings, or remove it."""
+    if path.exists():
+        shutil.rmtree(_previous(path), ignore_errors=True)
+    elif _previous(path).is_dir():
+        _previous(path).rename(path)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")

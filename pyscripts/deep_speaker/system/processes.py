@@ -1,7 +1,6 @@
 """Work in parallel: processes of one thread each, threads for files, and a thread ahead."""
 
 import multiprocessing
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+from deep_speaker.system.stopping import end_at_once, end_with_parent
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
@@ -32,7 +33,8 @@ def map_in_processes(
         OSError: a worker was killed.
     """
     pending: deque[Future[Output]] = deque()
-    with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=use_one_thread) as pool:
+    others = multiprocessing.active_children()
+    with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=begin_worker) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
@@ -44,6 +46,10 @@ def map_in_processes(
             raise OSError(
                 "a worker process was killed, perhaps for lack of memory: run fewer with --nj"
             ) from error
+        except BaseException:  # nobody wants what they are at, which may take hours
+            for worker in set(multiprocessing.active_children()).difference(others):
+                worker.kill()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -83,9 +89,17 @@ def ahead(items: Iterator[Item], num_ahead: int) -> Iterator[Item]:
             pool.shutdown(cancel_futures=True)
 
 
+def begin_worker() -> None:
+    """Make a worker end with its parent and by signals, without a word: the parent speaks."""
+    end_at_once()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    end_with_parent(parent.sentinel)
+    use_one_thread()
+
+
 def use_one_thread() -> None:
     """Keep a worker on one thread: processes times threads must not exceed the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once; the parent speaks
     threadpool_limits(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)

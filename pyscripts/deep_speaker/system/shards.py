@@ -27,7 +27,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from deep_speaker.system.files import replace_directory, replacing_file
+from deep_speaker.system.durability import sync, sync_tree
+from deep_speaker.system.files import replace_directory, replacing_file, settle_directory
 from deep_speaker.system.origins import content_sum
 
 Made = TypeVar("Made")
@@ -86,6 +87,7 @@ class Shards(Generic[Made]):
         Args:
             sums: of the inputs, by key: of all that is wanted now.
         """
+        settle_directory(self.folder)
         found: dict[int, Whole[Made]] = {}
         covered: set[str] = set()
         for place in (self.partial, self.folder):
@@ -133,7 +135,7 @@ class Shards(Generic[Made]):
     ) -> None:
         """Record a shard whose files are written; from now on it is whole."""
         for name in files:
-            _sync(self.partial / name)
+            sync(self.partial / name)
         write_record(self.partial, number, self._record(self.partial, made_of, files, made))
 
     def _record(
@@ -169,17 +171,22 @@ class Shards(Generic[Made]):
         there = {f"{RECORDS}/{path.name}" for path in (self.folder / RECORDS).glob("*.json")}
         return kept != there or any((self.partial / RECORDS).glob("*.json"))
 
-    def finish(self, found: Mapping[int, Whole[Made]]) -> None:
-        """Give the folder the shards found in it, and all that are new, in place of what it had."""
+    def gather(self, found: Mapping[int, Whole[Made]]) -> None:
+        """Put the shards found in the folder beside the new ones, if anything changes."""
         if not self.changes(found):
-            self.drop()
             return
         self.begin()
         for whole in found.values():
             if whole.place == self.folder:
                 for name in (*whole.files, whole.record):
                     link(self.folder / name, self.partial / name)
-        replace_directory(self.folder, self.partial)
+        sync_tree(self.partial)
+
+    def finish(self, found: Mapping[int, Whole[Made]]) -> None:
+        """Give the folder what is gathered, in place of what it had."""
+        if self.changes(found):
+            replace_directory(self.folder, self.partial)
+        self.drop()
 
     def drop(self) -> None:
         """Remove what is written, which is elsewhere now."""
@@ -234,8 +241,3 @@ def _is_same(path: Path, state: tuple[int, int, str]) -> bool:
     if status.st_size != state[0]:
         return False
     return status.st_mtime_ns == state[1] or content_sum(path) == state[2]
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -1,6 +1,7 @@
 """Batches of chunks for the network, made by a thread while it trains."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +24,15 @@ class Batch(NamedTuple):
     """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,).
 
     In distillation also the teacher's embeddings, shape (batch, teacher's dim).
+
+    Attributes:
+        utterances: those that the chunks of all ranks come from, to be named where they do harm.
     """
 
     chunks: Tensor
     labels: Tensor
     targets: Tensor | None = None
+    utterances: Sequence[str] = ()
 
 
 def make_batches(
@@ -37,6 +42,7 @@ def make_batches(
     experiment: Experiment,
     key: Sequence[int],
     targets: Targets | None = None,
+    skipped: int = 0,
 ) -> Iterator[Batch]:
     """Read, stitch and augment this rank's part of what a sampler has drawn.
 
@@ -45,12 +51,13 @@ def make_batches(
             each speaker's number; the same on every rank.
         key: whole numbers that decide the random changes, with the numbers of batch and chunk: not
             the rank, so that several make the batches that one would.
+        skipped: so many of the first batches are drawn, but not made: a run went that far.
 
     Raises:
         ValueError: the speakers of a batch, or its pairs, do not divide over the ranks.
     """
     pieces = training.pieces_per_chunk
-    for number, (sections, labels) in enumerate(drawn):
+    for number, (sections, labels) in islice(enumerate(drawn), skipped, None):
         part = part_of_rank(labels, training, ranks.rank(), ranks.world_size())
         # Every rank draws the copies of all, which is cheap, and changes its own chunks alone.
         rng = np.random.default_rng(np.random.SeedSequence(key, spawn_key=(number,)))
@@ -67,7 +74,8 @@ def make_batches(
                 rng = chunk_rng(key, number, chunk)
                 augment(values, training.augmentation, log_unit(experiment), rng)
         learnt = torch.from_numpy(np.stack([targets.of(each) for each in own])) if targets else None
-        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]), learnt)
+        utterances = sorted({section.utterance for section in sections})
+        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]), learnt, utterances)
 
 
 def chunk_rng(key: Sequence[int], batch: int, chunk: int) -> np.random.Generator:

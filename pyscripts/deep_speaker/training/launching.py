@@ -13,6 +13,9 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from deep_speaker.system.command import available_cores
 
+# By SIGTERM, before or after the rank could deal with it.
+ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+
 
 def launch(num_ranks: int) -> int:
     """Run this command line as several ranks, and return the exit status.
@@ -47,8 +50,8 @@ def _tell(error: ChildFailedError, logs: Path) -> int:
     """Show why a rank failed unless the first one has said so; return the exit status."""
     number, failure = min(
         error.failures.items(),
-        # The launcher itself ends by SIGTERM those that did not fail.
-        key=lambda item: (item[1].exitcode == -signal.SIGTERM, item[1].exitcode < 0, item[0]),
+        # The launcher itself ends by SIGTERM those that did not fail, in order if they are ready.
+        key=lambda item: (item[1].exitcode in ENDED, item[1].exitcode < 0, item[0]),
     )
     if failure.exitcode < 0:
         print(f"rank {number} was {killed_by(-failure.exitcode)}", file=sys.stderr)

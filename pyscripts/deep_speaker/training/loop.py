@@ -1,5 +1,6 @@
 """The loop of a phase: epoch by epoch, begun, resumed and kept."""
 
+import functools
 import logging
 import shutil
 import time
@@ -11,24 +12,29 @@ import torch
 from deep_speaker.config import Experiment
 from deep_speaker.copies.joining import check_joined
 from deep_speaker.embeddings import xvectors
-from deep_speaker.networks.checkpoints import (
-    Checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-    trained_with,
-)
+from deep_speaker.features.source import FeatureSource
+from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from deep_speaker.networks.pace import Asked
 from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
-from deep_speaker.system.files import read_utf8, replace_directory
+from deep_speaker.system.files import replace_directory, settle_directory
 from deep_speaker.system.origins import keep_foreign
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.pacing import settle_pace
-from deep_speaker.training.recorder import Recorder
+from deep_speaker.training.position import Position
+from deep_speaker.training.recorder import CHECKPOINT_MINUTES, Recorder
+from deep_speaker.training.resuming import (
+    ANEW,
+    TEACHERS,
+    has_checkpoint,
+    list_teachers,
+    load_last,
+    tell_difference,
+    tell_other_data,
+)
 from deep_speaker.training.setup import build_trainer, check_speakers
 from deep_speaker.training.trainer import Trainer
 
-TEACHERS = "teachers"  # a file of a phase's folder, with the names of its teachers' folders
 # What is written here into a phase's folder, and by `recorder`.
 # Folders of PLDA, which stage 5 wrote by the network before, go with it.
 OWN_FILES = STAGE_5_BACKENDS | {
@@ -46,10 +52,12 @@ def train(
     device: torch.device,
     asked: Asked,
     teachers: Sequence[Path] = (),
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
 ) -> None:
     """Train a phase and write `output`/{initial,best,last}.pt, train.log and tensorboard/.
 
-    Until the last epoch is done they lie in `output`.partial, from where `resume` goes on. Of
+    Until the last epoch is done they lie in `output`.partial, from where `resume` goes on: after
+    the last epoch, or within the next one, where a checkpoint is written every so many minutes. Of
     several ranks only the first writes.
 
     Args:
@@ -57,33 +65,35 @@ def train(
         teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
+    if ranks.rank() == 0:
+        settle_directory(output)
     start = load_checkpoint(initial) if initial else None
     if resume and output.is_dir() and not partial.is_dir():
-        check_same_run(output, experiment, start, teachers)
-        logging.info("%s is finished; nothing to resume", output)
-        return
+        data = FeatureSource(data_dir, experiment).digest()
+        if is_current(output, experiment, start, teachers, data):
+            return
     last = None
-    if resume and (partial / "last.pt").is_file():
-        last = check_same_run(partial, experiment, start, teachers)
+    if resume and has_checkpoint(partial):
+        last = load_last(partial)
+        refuse(partial, tell_difference(partial, last, experiment, start, teachers))
     check_joined(data_dir, experiment)
     trainer = build_trainer(experiment, phase, data_dir, start, device, teachers)
     if last is not None:
         check_speakers(last, trainer.speakers)
+        refuse(partial, tell_other_data(last, trainer.data))
         trainer.restore(last)
-        logging.info("resuming after epoch %d", last.epochs)
     trainer.pace = settle_pace(trainer, asked, last)
-    history = last.history if last else []
     if ranks.rank() > 0:
-        run_epochs(trainer, history, None)
+        run_epochs(trainer, last, None)
         return
     if last is None:
         begin_folder(partial, trainer, resume, teachers)
     try:
-        with Recorder(trainer, partial) as recorder:
-            run_epochs(trainer, history, recorder)
-    except KeyboardInterrupt:
-        if (partial / "last.pt").is_file():
-            logging.info("%s has the whole epochs: run.sh --resume true goes on with them", partial)
+        with Recorder(trainer, partial, last, checkpoint_minutes) as recorder:
+            run_epochs(trainer, last, recorder)
+    except (Exception, KeyboardInterrupt):
+        if has_checkpoint(partial):
+            logging.info("%s keeps the last checkpoint, from which --resume goes on", partial)
         raise
     keep_others(output, partial)
     replace_directory(output, partial)
@@ -105,36 +115,34 @@ def keep_others(output: Path, partial: Path) -> None:
         )
 
 
-def check_same_run(
-    folder: Path, experiment: Experiment, start: Checkpoint | None, teachers: Sequence[Path]
-) -> Checkpoint:
-    """Return the last checkpoint of a run.
-
-    Raises:
-        ValueError: it is of another config, of other first weights, or by other teachers.
-    """
-    last = load_checkpoint(folder / "last.pt")
-    asked = experiment.model_dump(mode="json")
-    if trained_with(last) | {"scoring": None} != asked | {"scoring": None}:
-        raise ValueError(f"{folder} was begun with another config: start anew without --resume")
-    if start is not None:
-        begun = load_checkpoint(folder / "initial.pt").network
-        if any(not torch.equal(begun[name], tensor) for name, tensor in start.network.items()):
-            raise ValueError(f"{folder} was begun from other weights: start anew without --resume")
-    if teachers and read_utf8(folder / TEACHERS) != list_teachers(teachers):
-        raise ValueError(f"{folder} was begun by other teachers: start anew without --resume")
-    return last
+def is_current(
+    output: Path,
+    experiment: Experiment,
+    start: Checkpoint | None,
+    teachers: Sequence[Path],
+    data: str,
+) -> bool:
+    """Tell whether a finished run began as is asked now, and say so, or what has changed."""
+    last = load_last(output)
+    difference = tell_difference(output, last, experiment, start, teachers)
+    difference = difference or tell_other_data(last, data)
+    if ranks.rank() == 0 and difference:
+        logging.info("%s is finished, but was begun %s: training anew", output, difference)
+    elif ranks.rank() == 0:
+        logging.info("%s is finished; nothing to resume", output)
+    return difference is None
 
 
-def list_teachers(teachers: Sequence[Path]) -> str:
-    """Return the names of teachers' folders, which tell all that decides their embeddings."""
-    return "".join(f"{folder.name}\n" for folder in teachers)
+def refuse(folder: Path, difference: str | None) -> None:
+    """Refuse to go on with a run that began otherwise than is asked now, if it did."""
+    if difference:
+        raise ValueError(f"{folder} was begun {difference}: {ANEW}")
 
 
 def begin_folder(partial: Path, trainer: Trainer, resume: bool, teachers: Sequence[Path]) -> None:
     """Replace what an earlier run left by the weights that this one starts from."""
     if partial.is_dir() and resume:
-        logging.info("%s: no epoch was finished; starting anew", partial)
+        logging.info("%s: it came to no checkpoint; starting anew", partial)
     elif partial.is_dir():
         logging.warning(
             "%s: an unfinished run is discarded (run.sh --resume true goes on with one)", partial
@@ -146,20 +154,24 @@ def begin_folder(partial: Path, trainer: Trainer, resume: bool, teachers: Sequen
         (partial / TEACHERS).write_text(list_teachers(teachers), encoding="utf-8")
 
 
-def run_epochs(
-    trainer: Trainer, history: list[dict[str, float]], recorder: Recorder | None
-) -> None:
-    """Train epoch by epoch; the first rank, which has the recorder, judges and keeps them."""
-    for epoch in range(len(history), trainer.training.epochs):
+def run_epochs(trainer: Trainer, last: Checkpoint | None, recorder: Recorder | None) -> None:
+    """Train epoch by epoch, from the last checkpoint on, if there is one.
+
+    The first rank, which has the recorder, judges and keeps the epochs.
+    """
+    history = last.history if last else []
+    position = Position(**(last.position or {})) if last else Position()
+    while len(history) < trainer.training.epochs:
         if has_stalled(history, trainer.training.patience):
             break
-        start = time.monotonic()
-        figures = trainer.train_epoch(epoch, held_out_errors(history))
-        speed = trainer.steps_per_epoch / (time.monotonic() - start)
+        keep = functools.partial(recorder.keep_within, history) if recorder else None
+        figures = trainer.train_epoch(len(history), held_out_errors(history), position, keep)
+        began = time.monotonic()
         if recorder:
             figures |= trainer.judge_network()
         history.append(ranks.broadcast(figures))
         if recorder:
-            recorder.keep(history, time.monotonic() - start, speed)
+            recorder.keep(history, position.seconds, time.monotonic() - began)
+        position = Position()
     if recorder:
         recorder.finish(history)

@@ -13,14 +13,18 @@ SECONDS_BETWEEN_LINES = 30.0
 class StepProgress:
     """Shows how far an epoch is; of several ranks the first one does."""
 
-    def __init__(self, name: str, num_steps: int) -> None:
-        """Begin an epoch, called by its name, of so many steps."""
+    def __init__(self, name: str, num_steps: int, done: int = 0) -> None:
+        """Begin an epoch, called by its name, of so many steps; an earlier run has done some."""
         self._name, self._num_steps = name, num_steps
         self._speaks = ranks.rank() == 0
         self._bar = tqdm(
-            total=num_steps, desc=name, disable=None if self._speaks else True, leave=False
+            total=num_steps,
+            initial=done,
+            desc=name,
+            disable=None if self._speaks else True,
+            leave=False,
         )
-        self._steps = 0
+        self._steps = self._done = done
         self._began = self._last_line = time.monotonic()
 
     def show(self, loss: float) -> None:
@@ -41,5 +45,6 @@ class StepProgress:
         self._last_line = now
         logging.info(
             "%s: step %d of %d, loss %.4g, %.3g steps/s",
-            self._name, self._steps, self._num_steps, loss, self._steps / (now - self._began),
+            self._name, self._steps, self._num_steps, loss,
+            (self._steps - self._done) / (now - self._began),
         )  # fmt: skip

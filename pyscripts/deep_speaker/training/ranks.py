@@ -15,13 +15,15 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from deep_speaker.system.stopping import end_with_parent
 
 Value = TypeVar("Value")
 # A rank that misses another one waits so long for the launcher to end it, then tells its error.
@@ -59,6 +61,7 @@ def start(device: torch.device) -> Iterator[torch.device]:
     if not is_launched():
         yield device
         return
+    _end_with_launcher()
     if device.type == "cuda":
         local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if local >= gpus:
@@ -73,6 +76,12 @@ def start(device: torch.device) -> Iterator[torch.device]:
         raise
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_launcher() -> None:
+    """End this rank when the launcher is killed: nobody would tell of it, or end it."""
+    with suppress(AttributeError, OSError):  # on another system than Linux, or an old one
+        end_with_parent(os.pidfd_open(os.getppid()))
 
 
 def _await_the_launcher(error: Exception) -> None:

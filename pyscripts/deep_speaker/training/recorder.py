@@ -2,12 +2,18 @@
 
 import json
 import logging
+import time
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
 from deep_speaker.config import Triplet
-from deep_speaker.networks.checkpoints import average_states, load_checkpoint, save_checkpoint
+from deep_speaker.networks.checkpoints import (
+    Checkpoint,
+    average_states,
+    load_checkpoint,
+    save_checkpoint,
+)
 from deep_speaker.training.history import (
     CRITERIA,
     best_epoch,
@@ -15,21 +21,40 @@ from deep_speaker.training.history import (
     has_collapsed,
     held_out_errors,
 )
+from deep_speaker.training.position import Position
+from deep_speaker.training.resuming import BEFORE, save_last
 from deep_speaker.training.trainer import Trainer
+
+CHECKPOINT_MINUTES = 10.0  # between those of a long epoch: a second of writing, or two
 
 
 class Recorder:
-    """Writes a phase's checkpoints and logs into a folder."""
+    """Writes a phase's checkpoints and logs into a folder.
 
-    def __init__(self, trainer: Trainer, folder: Path) -> None:
+    Args:
+        last: the checkpoint that the run goes on from. What TensorBoard has of later epochs is of
+            a run that came to no checkpoint of them: it shows those of this one instead.
+    """
+
+    def __init__(
+        self, trainer: Trainer, folder: Path, last: Checkpoint | None, checkpoint_minutes: float
+    ) -> None:
         self._trainer = trainer
         self._folder = folder
+        self._last = last
         self._log = logging.FileHandler(folder / "train.log")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._board = SummaryWriter(
+            str(folder / "tensorboard"), purge_step=last.epochs + 1 if last else None
+        )
+        self._seconds_between = 60 * checkpoint_minutes
+        self._saved = time.monotonic()
 
     def __enter__(self) -> "Recorder":
         logging.getLogger().addHandler(self._log)
+        if self._last:
+            within = self._last.position or {"steps": 0}
+            logging.info("resuming after epoch %d, step %d", self._last.epochs, within["steps"])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -37,15 +62,24 @@ class Recorder:
         self._log.close()
         self._board.close()
 
-    def keep(self, history: list[dict[str, float]], seconds: float, speed: float) -> None:
+    def keep_within(self, history: list[dict[str, float]], position: Position) -> None:
+        """Write a checkpoint within the epoch after these, if the last one is old enough."""
+        if time.monotonic() - self._saved >= self._seconds_between:
+            self._save_last(self._trainer.checkpoint(len(history), history, position))
+
+    def _save_last(self, checkpoint: Checkpoint) -> None:
+        save_last(self._folder, checkpoint)
+        self._saved = time.monotonic()
+
+    def keep(self, history: list[dict[str, float]], training: float, judging: float) -> None:
         """Log the last epoch and write its checkpoint, also as the best if it is.
 
         Args:
-            seconds: that it took, with its judgement.
-            speed: steps per second, without.
+            training, judging: the seconds of each.
         """
         epochs = len(history)
-        self._log_epoch(epochs, history[-1], f"{seconds:.0f} s, {speed:.3g} steps/s")
+        speed = self._trainer.steps_per_epoch / training
+        self._log_epoch(epochs, history[-1], f"{training + judging:.0f} s, {speed:.3g} steps/s")
         checkpoint = self._trainer.checkpoint(epochs, history)
         if best_epoch(history) == epochs - 1:
             save_checkpoint(self._folder / "best.pt", checkpoint)
@@ -54,7 +88,7 @@ class Recorder:
             oldest = epochs - self._trainer.training.average_epochs
             (self._folder / f"epoch_{oldest}.pt").unlink(missing_ok=True)
         # Written after the best: a stop between the two repeats the epoch.
-        save_checkpoint(self._folder / "last.pt", checkpoint)
+        self._save_last(checkpoint)
 
     def _log_epoch(self, epochs: int, figures: dict[str, float], pace: str) -> None:
         """Log an epoch's figures and its pace, and warn of a collapse."""
@@ -76,8 +110,8 @@ class Recorder:
         self._average(history)
         with (self._folder / "history.json").open("w") as file:
             json.dump(history, file, indent=1)
-        for path in self._folder.glob("epoch_*.pt"):
-            path.unlink()
+        for path in (*self._folder.glob("epoch_*.pt"), self._folder / BEFORE):
+            path.unlink(missing_ok=True)
 
     def _average(self, history: list[dict[str, float]]) -> None:
         """Judge the mean of the last epochs' weights; it is the best where it errs no more."""

@@ -88,6 +88,7 @@ def build_trainer(
         optimiser=build_optimiser([*network.parameters(), *loss.parameters()], training.optimiser),
         steps_per_epoch=steps,
         device=device,
+        data=source.digest(),
     )
 
 

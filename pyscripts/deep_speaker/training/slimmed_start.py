@@ -72,7 +72,27 @@ def slim_teacher(
         speakers=speakers,
         epochs=0,
         history=[],
+        data=name_source(source, folder),
     )
+
+
+def is_slimmed(output: Path, experiment: Experiment, data_dir: Path, folder: Path) -> bool:
+    """Tell whether a file holds the student that is asked for, of the same teacher and speech.
+
+    Args:
+        folder: the teacher's embeddings.
+    """
+    try:
+        found = load_checkpoint(output)
+    except ValueError:  # none, or damaged
+        return False
+    made_of = name_source(FeatureSource(data_dir, experiment), folder)
+    return (found.experiment, found.data) == (experiment.model_dump(mode="json"), made_of)
+
+
+def name_source(source: FeatureSource, folder: Path) -> str:
+    """Name the speech and the teacher that a student is made of; that names a teacher's folder."""
+    return f"{source.digest()} {folder.name}"
 
 
 def open_teacher(path: Path, experiment: Experiment) -> SpeakerNetwork:

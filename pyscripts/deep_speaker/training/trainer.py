@@ -1,6 +1,8 @@
 """The trainer: the objects of a phase, and one epoch of it."""
 
-from collections.abc import Iterator, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -23,6 +25,7 @@ from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import fix_statistics
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.training.judge import Judge
+from deep_speaker.training.position import Position
 from deep_speaker.training.progress import StepProgress
 from deep_speaker.training.samplers import SpeakerBatches
 from deep_speaker.training.schedules import learning_rate
@@ -40,6 +43,7 @@ class Trainer:
         targets: of distillation.
         parallel: the network, which several ranks keep alike.
         steps_per_epoch: steps of the optimiser.
+        data: a hash of what it trains and judges on; see `FeatureSource.digest`.
         pace: the precision and the threads; see `training.pacing`.
     """
 
@@ -57,40 +61,59 @@ class Trainer:
     optimiser: torch.optim.Optimizer
     steps_per_epoch: int
     device: torch.device
+    data: str
     pace: Pace = field(default_factory=Pace)
 
-    def train_epoch(self, epoch: int, errors: Sequence[float]) -> dict[str, float]:
-        """Take the steps of one epoch.
+    def train_epoch(
+        self,
+        epoch: int,
+        errors: Sequence[float],
+        position: Position | None = None,
+        keep: Callable[[Position], None] | None = None,
+    ) -> dict[str, float]:
+        """Take the steps of one epoch, or those that are left of it.
 
         Args:
             errors: held-out errors of the epochs before; see `held_out_errors`.
+            position: where it goes on, with the state of the trainer there; moves along.
+            keep: called where the epoch may be interrupted, after all steps but the last.
 
         Returns:
             The means of the loss and of the figures it logs, and the last learning rate.
         """
+        position = position or Position()
         self.network.train()
         if self.training.fixed_batch_norm:
             fix_statistics(self.network)
-        seed, batches = self.draw_batches(epoch)
+        seed, batches = self.draw_batches(epoch, position.steps)
         torch.manual_seed(seed)
-        totals: dict[str, float] = {}
+        position.set_random(self.device)
+        began = time.monotonic() - position.seconds
         rate = 0.0
         name = f"{self.phase} epoch {epoch + 1}/{self.training.epochs}"
-        progress_log = StepProgress(name, self.steps_per_epoch)
-        for step in range(self.steps_per_epoch):
+        progress_log = StepProgress(name, self.steps_per_epoch, position.steps)
+        for step in range(position.steps, self.steps_per_epoch):
             done = epoch * self.steps_per_epoch + step
             progress = done / (self.training.epochs * self.steps_per_epoch)
             rate = learning_rate(self.training.schedule, progress, epoch, errors)
-            figures = self._step(
-                list(islice(batches, self.training.batches_per_step)), progress, rate
-            )
+            place = f"in epoch {epoch + 1}, step {step + 1} of {self.steps_per_epoch}"
+            some = list(islice(batches, self.training.batches_per_step))
+            figures = self._step(some, progress, rate, place)
             progress_log.show(figures["loss"])
-            for name, value in figures.items():
-                totals[name] = totals.get(name, 0.0) + value / self.steps_per_epoch
-        return totals | {"learning_rate": rate}
+            position.add(figures, self.steps_per_epoch, time.monotonic() - began)
+            if keep and position.steps < self.steps_per_epoch:
+                keep(position)
+        self._check_weights(epoch, position)
+        return position.means | {"learning_rate": rate}
 
-    def _step(self, batches: Sequence[Batch], progress: float, rate: float) -> dict[str, float]:
-        """Take a step of the optimiser, on the mean of the batches' gradients."""
+    def _step(
+        self, batches: Sequence[Batch], progress: float, rate: float, place: str
+    ) -> dict[str, float]:
+        """Take a step of the optimiser, on the mean of the batches' gradients.
+
+        Args:
+            place: its epoch and number, to be named where it fails.
+        """
         self.loss.progress = progress
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -101,7 +124,7 @@ class Trainer:
             last = batch is batches[-1]
             with nullcontext() if last else ranks.without_exchange(self.parallel):
                 loss, of_batch = self.compute_loss(batch)
-                self._check_finite(loss, progress)
+                self._check_loss(loss, batch, place)
                 (loss / len(batches)).backward()
             for name, value in ({"loss": loss.item()} | of_batch).items():
                 figures[name] = figures.get(name, 0.0) + value / len(batches)
@@ -122,24 +145,49 @@ class Trainer:
             others.append(batch.targets.to(self.device, non_blocking=True))
         return self.loss(ranks.gather_with_gradients(embeddings), *map(ranks.gather, others))
 
-    def _check_finite(self, loss: Tensor, progress: float) -> None:
-        """Refuse to go on with a loss that is infinite or not a number."""
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"{self.phase}: the loss is {loss.item()} at {progress:.1%} of the steps: "
-                f"lower schedule.initial ({self.training.schedule.initial:g}) or the "
-                "momentum, or set optimiser.clip_norm"
-            )
+    def _check_loss(self, loss: Tensor, batch: Batch, place: str) -> None:
+        """Refuse to go on with a loss that is infinite or not a number.
 
-    def draw_batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """Return a seed for torch, and batches, by the epoch alone: a resumed run repeats."""
+        The features are finite, as `ArchiveTable` reads no others.
+        """
+        if torch.isfinite(loss):
+            return
+        if ranks.rank() == 0:
+            logging.info("utterances of that batch: %s", " ".join(batch.utterances))
+        raise ValueError(
+            f"{self.phase}: the loss is {loss.item()} {place}, on {len(batch.utterances)} "
+            f"utterances from {batch.utterances[0]!r} on: {self._calmer()}"
+        )
+
+    def _check_weights(self, epoch: int, position: Position) -> None:
+        """Refuse to go on with, judge or keep weights that are infinite or not numbers."""
+        states = (self.network.state_dict(), self.loss.state_dict())
+        for name, tensor in (pair for state in states for pair in state.items()):
+            if not tensor.isfinite().all():
+                raise ValueError(
+                    f"{self.phase}: weights of {name} are not finite in epoch {epoch + 1}, after "
+                    f"step {position.steps} of {self.steps_per_epoch}: {self._calmer()}"
+                )
+
+    def _calmer(self) -> str:
+        """Say what keeps a training from running away."""
+        initial = self.training.schedule.initial
+        return f"lower schedule.initial ({initial:g}) or the momentum, or set optimiser.clip_norm"
+
+    def draw_batches(self, epoch: int, steps: int = 0) -> tuple[int, Iterator[Batch]]:
+        """Return a seed for torch, and batches, by the epoch alone: a resumed run repeats.
+
+        Args:
+            steps: those of the first steps are drawn, but not made.
+        """
         key = (self.experiment.seed, TRAINED.index(self.phase), epoch)
         drawn = self.sampler.epoch(
             self.steps_per_epoch * self.training.batches_per_step, np.random.default_rng(key)
         )
         batches = make_batches(
-            self.source, drawn, self.training, self.experiment, key, self.targets
-        )
+            self.source, drawn, self.training, self.experiment, key, self.targets,
+            steps * self.training.batches_per_step,
+        )  # fmt: skip
         return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
     def judge_network(self) -> dict[str, float]:
@@ -156,13 +204,20 @@ class Trainer:
         return figures
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Load the state at the end of an epoch."""
+        """Load the state at the end of an epoch, or within one."""
         self.network.load_state_dict(checkpoint.network)
         self.loss.load_state_dict(checkpoint.loss)
         self.optimiser.load_state_dict(checkpoint.optimiser)
 
-    def checkpoint(self, epochs: int, history: list[dict[str, float]]) -> Checkpoint:
-        """Return the state at the end of an epoch."""
+    def checkpoint(
+        self, epochs: int, history: list[dict[str, float]], position: Position | None = None
+    ) -> Checkpoint:
+        """Return the state after so many epochs, and the steps of another up to a position.
+
+        Raises:
+            ValueError: weights are not finite.
+        """
+        self._check_weights(epochs, position or Position())
         return Checkpoint(
             experiment=self.experiment.model_dump(mode="json"),
             phase=self.phase,
@@ -173,4 +228,6 @@ class Trainer:
             epochs=epochs,
             history=history,
             pace=asdict(self.pace),
+            position=position.content(self.device) if position else None,
+            data=self.data,
         )

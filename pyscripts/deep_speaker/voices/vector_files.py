@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.system.files import replacing_file, scratch_directory
+from deep_speaker.system.files import replacing_file, replacing_path
+from deep_speaker.system.partials import new_partial
 
 Vectors = Mapping[str, np.ndarray]
 
@@ -32,10 +33,15 @@ def write_ark(path: Path, vectors: Vectors) -> None:
     """Write a Kaldi archive, and its table beside it, as the recipe does: sorted by key."""
     from deep_speaker.kaldi.archives import write_vectors  # needs kaldiio, which others do not
 
-    with scratch_directory(path.with_name(path.name + ".partial")) as partial:
-        write_vectors(partial / path.name, path, vectors)
-        for suffix in (".ark", ".scp"):
-            (partial / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
+    scp = path.with_suffix(".scp")
+    with (
+        new_partial(path, folder=True) as folder,
+        replacing_path(scp) as partial_scp,
+        replacing_path(path) as partial_ark,
+    ):
+        write_vectors(folder / path.name, path, vectors)
+        (folder / path.name).replace(partial_ark)
+        (folder / scp.name).replace(partial_scp)
 
 
 def write_npz(path: Path, vectors: Vectors) -> None:
