@@ -82,6 +82,7 @@ fi
 case " ${prepare_words[*]} " in *" --help "* | *" -h "*) exec "local/prepare_$corpus.py" --help ;; esac
 . local/lock_folders.sh
 . local/plan_run.sh
+lock_data "$stage"
 data_dirs=("${parts[@]/#/$data/}")
 
 if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, trials"; then
@@ -112,7 +113,7 @@ if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
   finish_stage 1 "$data"
 fi
 
-(( stage > 1 || stop_stage < 2 )) || lock_folder read "$data"  # others may train on it, too
+(( stop_stage < 2 )) || lock_data 2
 if run_stage 2 "$experiment" "Pre-train the network" && trains "$trained_in_2"; then
   for phase in $trained_in_2; do train_network "$phase"; done
   keep_config
@@ -153,7 +154,7 @@ if run_stage 5 "$experiment" "Score the trials"; then
 fi
 
 if run_stage 6 "$experiment" "Compute error rates"; then
-  pyscripts/compute_metrics.py "$data/test" "$experiment" "${phases[@]}"
+  pyscripts/compute_metrics.py --config "$config" "$data/test" "$experiment" "${phases[@]}"
   [ ! -e "$experiment/results.json" ] ||
     pyscripts/write_report.py "$data/test" "$experiment" "${phases[@]}"
   if [ -n "$judged_by" ]; then log "The model is that of $judged_by"

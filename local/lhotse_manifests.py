@@ -7,13 +7,15 @@ stage 0 uses is kept.
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from lhotse import CutSet, Recording, RecordingSet, SupervisionSegment, SupervisionSet
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from deep_speaker.system import command
 from deep_speaker.system.sorting import sort_lines
@@ -36,8 +38,8 @@ class Source(NamedTuple):
     type: str
     entry: str
     duration: float
-    sampling_rate: int
-    num_samples: int
+    sampling_rate: Annotated[int, Field(gt=0)]
+    num_samples: Annotated[int, Field(gt=0)]
     num_channels: int
     channel: int
 
@@ -53,6 +55,13 @@ class Supervision(NamedTuple):
     gender: str | None
     text: str | None
     channel: int
+
+
+# Lhotse itself takes values of any types.
+FINITE = ConfigDict(allow_inf_nan=False)
+CHECKS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind, config=FINITE) for kind in (Source, Supervision)
+}
 
 
 def read_part(part: dict[str, Path], scratch: Path) -> Iterator[tuple[Supervision, Source]]:
@@ -82,12 +91,13 @@ def read_cuts(path: Path, scratch: Path) -> Iterator[tuple[Supervision, Source]]
                 raise ValueError(
                     f"{path}: cut {cut.id!r} is mixed or has no recording: save the audio"
                 )
-            for item in cut.trimmed_supervisions:
-                where = f"{path}: supervision {item.id!r}"
-                taken = take_supervision(where, item, cut.start + item.start, cut.recording_id)
-                source = choose_source(where, take_sources(where, cut.recording), taken)
-                values = json.dumps([cut.id, taken, source])
-                file.write(f"{json.dumps(item.id)}\t{values}\n")
+            with refusing(f"{path}: cut {cut.id!r}"):
+                for item in cut.trimmed_supervisions:
+                    where = f"{path}: supervision {item.id!r}"
+                    taken = take_supervision(where, item, cut.start + item.start, cut.recording_id)
+                    source = choose_source(where, take_sources(where, cut.recording), taken)
+                    values = json.dumps([cut.id, taken, source])
+                    file.write(f"{json.dumps(item.id)}\t{values}\n")
     sort_lines(scratch)
     count = 0
     with scratch.open(encoding="utf-8") as file:
@@ -166,22 +176,38 @@ def read_manifest(kind: str, path: Path) -> Iterator[Any]:
         yield item
 
 
+@contextmanager
+def refusing(where: str) -> Iterator[None]:
+    """Turn what values of other types lead to into one line."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where}: {key}: {first['msg']}, got {first['input']!r}") from error
+    except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        problem = command.describe_error(error)
+        raise ValueError(f"{where}: values of other types ({problem}): correct them") from error
+
+
 def take_sources(where: str, recording: Recording) -> dict[int, Source]:
     """Take the source of each channel of a recording, by Lhotse's number of the channel.
 
     Raises:
-        ValueError: Lhotse would transform the audio.
+        ValueError: Lhotse would transform the audio, or values are of other types.
     """
     if recording.transforms:
         raise ValueError(f"{where} is of transformed audio: save the audio, and manifests of it")
     length = (recording.duration, recording.sampling_rate, recording.num_samples)
     found: dict[int, Source] = {}
-    for source in recording.sources:
-        entry = str(source.source).strip() if source.type in USABLE else ""
-        if source.type == "command":
-            entry += " |"
-        for place, channel in enumerate(source.channels):
-            found[channel] = Source(source.type, entry, *length, len(source.channels), place)
+    with refusing(where):
+        for source in recording.sources:
+            entry = str(source.source).strip() if source.type in USABLE else ""
+            if source.type == "command":
+                entry += " |"
+            for place, channel in enumerate(map(int, source.channels)):
+                taken = Source(source.type, entry, *length, len(source.channels), place)
+                found[channel] = CHECKS[Source].validate_python(taken)
     return found
 
 
@@ -209,12 +235,14 @@ def take_supervision(
     """Take a supervision, which starts at `start` of its recording, on the first of its channels.
 
     Raises:
-        ValueError: it has no speaker.
+        ValueError: it has no speaker, or values are of other types.
     """
     if not item.speaker:
         raise ValueError(f"{where} has no speaker: name one for every utterance")
-    channel = item.channel if isinstance(item.channel, int) else item.channel[0]
-    end = start + item.duration
-    return Supervision(
-        item.id, recording, item.speaker, start, end, item.gender, item.text, channel
-    )
+    with refusing(where):
+        channel = item.channel if isinstance(item.channel, int) else item.channel[0]
+        end = start + item.duration
+        taken = Supervision(
+            item.id, recording, item.speaker, start, end, item.gender, item.text, channel
+        )
+        return CHECKS[Supervision].validate_python(taken)

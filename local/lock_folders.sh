@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # The locks of run.sh on data/<name> and exp/<name>/<experiment>: one run writes, or several read.
 # They last until run.sh and all its commands have ended, and are theirs: see system/locks.py.
-# Locks the data; local/plan_run.sh locks the experiment, once it is known.
 # shellcheck disable=SC2154  # variables of run.sh
 
 declare -A lock_files  # by folder, the descriptor of its open lock file
@@ -26,4 +25,6 @@ unlock_folder() {  # <folder>
   unset "lock_files[$1]"
 }
 
-if (( stage <= 1 )); then lock_folder write "$data"; else lock_folder read "$data"; fi
+lock_data() {  # <stage>: as it needs the data: stages 0 and 1 write, others may read together
+  if (( $1 <= 1 )); then lock_folder write "$data"; else lock_folder read "$data"; fi
+}

@@ -3,10 +3,11 @@
 
 Either --train-dir and --test-dir; or --test-dir alone, to judge published weights; or --corpus-dir:
 with train/ and test/ in it, or a data directory itself, whose speakers are split by seed and share.
-wav.scp may hold paths and commands; relative paths start at the current directory or, if there is
-no such file, at a folder around the data directory. The trial lists `trials` and `trials_*` of the
-test directory, in any form that --trial-lists takes, replace drawn ones; they may name the models
-of its `enroll_spk2utt`, of lines `<model> <utterance> ...`.
+wav.scp may hold paths, and commands, which a shell runs, unless --commands refuse. Relative paths
+start at the current directory or, if there is no such file, at a folder around the data directory.
+The trial lists `trials` and `trials_*` of the test directory, in any form that --trial-lists takes,
+replace drawn ones; they may name the models of its `enroll_spk2utt`, of lines `<model> <utterance>
+...`.
 """
 
 import argparse
@@ -51,6 +52,7 @@ def main() -> None:
         "data directory of the test speakers",
     )
     preparation.add_share_option(parser)
+    preparation.add_commands_option(parser)
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         if (options.corpus_dir / "wav.scp").is_file():
@@ -67,7 +69,7 @@ def write_sets(options: argparse.Namespace, train_dir: Path | None, test_dir: Pa
     """Take two data directories, or the second alone, and the trials of the second."""
     for folder in (train_dir, test_dir):
         if folder:
-            check_data_dir(folder)
+            check_data_dir(folder, options.commands)
     preparation.write_corpus(
         options,
         read_data_dir(train_dir, options.nj) if train_dir else None,
@@ -80,7 +82,7 @@ def write_sets(options: argparse.Namespace, train_dir: Path | None, test_dir: Pa
 def write_split(options: argparse.Namespace) -> None:
     """Split a data directory by speaker."""
     folder = options.corpus_dir
-    check_data_dir(folder)
+    check_data_dir(folder, options.commands)
     if list_trial_files(folder):
         logging.warning("%s: its trials are not used, as a part of it trains", folder)
     speakers = (speaker for _, speaker in iterate_table(folder / "utt2spk"))
@@ -96,8 +98,11 @@ def write_split(options: argparse.Namespace) -> None:
         )
 
 
-def check_data_dir(folder: Path) -> None:
+def check_data_dir(folder: Path, commands: str) -> None:
     """Refuse what Kaldi's validate_data_dir.sh refuses, but for the tables of `IGNORED`.
+
+    Args:
+        commands: what to do about commands in wav.scp, before any of them runs.
 
     Raises:
         ValueError: with file, key and remedy.
@@ -114,6 +119,8 @@ def check_data_dir(folder: Path) -> None:
         validate_data_dir(folder, IGNORED)
     except ValueError as error:
         raise ValueError(f"{error} (utils/fix_data_dir.sh of Kaldi mends most)") from error
+    wav_scp = folder / "wav.scp"
+    preparation.check_commands(str(wav_scp), iterate_table(wav_scp), commands)
 
 
 def read_data_dir(folder: Path, num_jobs: int) -> Iterator[Utterance]:

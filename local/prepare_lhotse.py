@@ -10,7 +10,7 @@ speaker as prefix, unless it has that; and its cut's id at the end where several
 It is heard on its channel, of several on the first of them; segments on another channel than 0, in
 Lhotse's count, lie in a recording `<id>-2`, `<id>-3`, ...
 Relative paths in manifests start at the current directory or, if there is no such file, at a folder
-around the manifests.
+around the manifests. A shell runs sources that are commands, unless --commands refuse.
 
 No manifest is held in memory: recordings and supervisions are joined on disk.
 """
@@ -56,6 +56,7 @@ def main() -> None:
             metavar="PATTERN",
             help=f"parts of --corpus-dir, default '{name}*'",
         )
+    preparation.add_commands_option(parser)
     options = parser.parse_args()
     if options.corpus_dir and not (options.train_dir or options.test_dir):
         chosen = {
@@ -70,7 +71,7 @@ def main() -> None:
     place = options.output / "joining.partial"
     with locked(options.output), scratch_directory(place) as scratch:
         sets = {
-            name: read_parts(find_parts(folder, patterns), folder, scratch / name, ids, options.nj)
+            name: read_parts(find_parts(folder, patterns), folder, scratch / name, ids, options)
             for name, (folder, patterns) in chosen.items()
             if folder
         }
@@ -109,19 +110,21 @@ def read_parts(
     folder: Path,
     scratch: Path,
     ids: preparation.SafeIds,
-    num_jobs: int,
+    options: argparse.Namespace,
 ) -> Iterator[Utterance]:
     """Yield the utterances of parts; log and leave out those whose audio cannot be read.
 
     Args:
         scratch: a file to write.
         ids: of speakers, of all sets so far.
+        options: how many jobs work, and what to do about sources that are commands.
 
     Raises:
         ValueError: a manifest holds items that cannot be used; or too much audio is bad, see
             `check_bad_items`.
     """
     find_audio = make_finder(folder)
+    found = preparation.Commands(options.commands)
 
     def read(item: tuple[Supervision, Source]) -> tuple[Supervision, Source, Audio]:
         return *item, find_audio(item[1])
@@ -130,8 +133,9 @@ def read_parts(
         bad: dict[str, str] = {}
         total = 0
         items = chain.from_iterable(read_part(part, scratch) for part in parts)
-        for item, source, audio in map_in_threads(read, items, num_jobs):
+        for item, source, audio in map_in_threads(read, items, options.nj):
             total += 1
+            found.check(f"{folder}: recording {item.recording!r}", source.entry)
             speaker = ids.of(item.speaker)
             key = make_key(item, speaker)
             if isinstance(audio, str):
@@ -145,6 +149,7 @@ def read_parts(
             logging.warning(
                 "speaker %r becomes %s, as another one has the id without number", name, key
             )
+        found.tell(str(folder))
         check_bad_items(bad, total, "supervisions", f"mend the audio that {folder} names")
 
     return preparation.fit_segments(good())

@@ -11,28 +11,36 @@ import argparse
 import logging
 from pathlib import Path
 
+from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import REPORT, RESULTS, SCORES, TABLES
-from deep_speaker.results.computation import compute_rows, write_results
+from deep_speaker.results.computation import compute_rows, files_behind, write_results
 from deep_speaker.results.text_table import write_tables
 from deep_speaker.results.unjudged import describe_unjudged
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
+from deep_speaker.system.origins import note_origins
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--config", type=Path, help="experiment file: mark what was made by another config"
+    )
     parser.add_argument("data_dir", type=Path, help="data/<corpus>/test, with the trial lists")
     parser.add_argument("experiment_dir", type=Path, help="exp/<corpus>/<experiment>, with scores/")
     parser.add_argument("phases", nargs="+", help="in the order of the table")
     options = parser.parse_args()
     hold(options.experiment_dir)
     scores = options.experiment_dir / SCORES
-    rows = compute_rows(options.data_dir, scores, options.phases)
+    asked = read_experiment(options.config).model_dump(mode="json") if options.config else {}
+    rows = compute_rows(options.data_dir, scores, options.phases, asked)
     results, tables = options.experiment_dir / RESULTS, options.experiment_dir / TABLES
     if rows:
         write_results(results, rows)
         print(write_tables(tables, rows))
+        made_of = files_behind(options.data_dir, scores, options.phases)
+        note_origins([results, tables], made_of)
     for line in describe_unjudged(options.data_dir, scores, options.phases, rows):
         print(line)
     for note in notes_of_left_out(options.data_dir, scores, options.phases):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import ADAPTATION_XVECTORS
+from deep_speaker.config.made import check_network
 from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract, find_precision
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
@@ -50,8 +51,11 @@ def main() -> None:
     for data_dir in options.data_dirs:
         hold(data_dir.absolute().parent, to_write=False)
     experiment, device = read_experiment(options.config), choose_device(options.device)
+    pairs = [(options.checkpoint, options.output), *options.also]
+    for checkpoint, output in pairs:  # before any work is done
+        check_network(checkpoint, output, experiment)
     extractors = {}
-    for checkpoint, output in [(options.checkpoint, options.output), *options.also]:
+    for checkpoint, output in pairs:
         folders = {output / f"xvectors_{path.name}": path for path in options.data_dirs}
         if options.adaptation_set:
             folders[output / ADAPTATION_XVECTORS] = options.adaptation_set

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.networks.checkpoints import save_checkpoint
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.published.importing import import_weights
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
@@ -26,6 +27,8 @@ def main() -> None:
     hold(options.output.absolute().parents[1])
     checkpoint = import_weights(options.model, read_experiment(options.config))
     save_checkpoint(options.output, checkpoint)
+    # A file of its own from now on: what becomes of where it came from does not matter.
+    note_checkpoint(options.output, settings={"weights": str(options.model)})
 
 
 if __name__ == "__main__":

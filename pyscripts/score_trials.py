@@ -22,7 +22,12 @@ from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, SCORES
 from deep_speaker.config.phases import final_phase
 from deep_speaker.scoring.left_out import describe_left_out
-from deep_speaker.scoring.list_scoring import check_held_out_alike, score_phase, score_unfitted
+from deep_speaker.scoring.list_scoring import (
+    check_held_out_alike,
+    score_phase,
+    score_unfitted,
+)
+from deep_speaker.scoring.origins import check_vectors
 from deep_speaker.scoring.other_plda import OtherPlda
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
@@ -57,6 +62,9 @@ def main() -> None:
         logging.info("%s", left_out)
     else:
         check_held_out_alike(experiment, options.train_dir, options.experiment_dir, options.phases)
+    data_dirs = [options.test_dir] if left_out else [options.test_dir, options.train_dir]
+    adapts = options.adaptation_set is not None
+    check_vectors(experiment, options.experiment_dir, options.phases, data_dirs, adapts)
     if options.adaptation_set and options.adaptation_set.resolve() == options.test_dir.resolve():
         logging.warning("PLDA is adapted to the test set itself: adapted rows flatter")
     places = options.test_dir, options.experiment_dir

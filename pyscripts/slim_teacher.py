@@ -10,8 +10,11 @@ import logging
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
+from deep_speaker.config.made import TRAINING_SECTIONS, sections_of
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.networks.checkpoints import save_checkpoint
 from deep_speaker.networks.devices import choose_device
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
 from deep_speaker.training.slimmed_start import is_slimmed, slim_teacher
@@ -39,6 +42,9 @@ def main() -> None:
         choose_device(options.device),
     )
     save_checkpoint(options.output, checkpoint)
+    settings = sections_of(experiment, *TRAINING_SECTIONS, "distillation")
+    settings["teachers"] = [options.targets.name]
+    note_checkpoint(options.output, tables_heard(options.data_dir), settings)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,20 @@ import sys
 from pathlib import Path
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.folders import data_dir_of
+from deep_speaker.config.folders import SCORES, data_dir_of, score_prefix, vectors_file
+from deep_speaker.config.made import check_made
 from deep_speaker.config.phases import PHASES, TRAINED
 from deep_speaker.features.conditions import measure_conditions, write_conditions
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
-from deep_speaker.published.model_folder import PRECISIONS, write_model_folder
+from deep_speaker.published.model_folder import PRECISIONS, WEIGHTS, write_model_folder
 from deep_speaker.report.model_card import write_card
 from deep_speaker.scoring.decision_files import write_decisions
 from deep_speaker.scoring.decision_learning import learn_backend, learn_decisions
+from deep_speaker.scoring.score_files import CALIBRATION_TRIALS, score_file
 from deep_speaker.system import command
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.locks import hold
+from deep_speaker.system.origins import note_origins
 
 
 def main() -> None:
@@ -46,12 +49,16 @@ def main() -> None:
     if checkpoint.phase != options.phase:
         raise ValueError(f"{path}: a checkpoint of {checkpoint.phase}, not of {options.phase}")
     experiment_dir = path.parents[1]
+    check_scores(experiment_dir, options.phase, data_dir_of(experiment_dir) / "train")
     written_by = shlex.join(["pyscripts/write_model.py", *sys.argv[1:]])
     with replacing_directory(options.output) as folder:
         if options.output.is_dir():  # what a person put there stays
             shutil.copytree(options.output, folder, dirs_exist_ok=True)
         write_model_folder(folder, checkpoint, options.precision)
         write_learnt(folder, checkpoint, experiment_dir)
+        # One that is written elsewhere, to be taken along, has no record.
+        if options.output.resolve().parent == experiment_dir.resolve():
+            note_origins([folder / WEIGHTS], [path])
         place = options.output
         write_card(folder, place, checkpoint, experiment_dir, options.precision, written_by)
     logging.info(
@@ -69,6 +76,14 @@ def write_learnt(folder: Path, checkpoint: Checkpoint, experiment_dir: Path) -> 
     write_decisions(folder, name, backend, decisions)
     if (train_dir / "utt_cmvn.scp").is_file():
         write_conditions(folder, measure_conditions(train_dir))
+
+
+def check_scores(experiment_dir: Path, phase: str, train_dir: Path) -> None:
+    """Refuse to learn from x-vectors or scores that are not of the present network."""
+    begin = score_file(score_prefix(experiment_dir, phase), Path(CALIBRATION_TRIALS), "").name
+    check_made(vectors_file(experiment_dir, phase, train_dir))
+    for path in sorted((experiment_dir / SCORES).glob(f"{begin}*")):
+        check_made(path)
 
 
 if __name__ == "__main__":

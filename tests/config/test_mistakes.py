@@ -6,6 +6,12 @@ import pytest
 
 from support.experiment_files import EMBEDDED, TORCHAUDIO, edit, refusal, refusal_in, write
 
+# Ten thousand million values in a few lines, each ten times the one before.
+LAUGHS = "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+    for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+)
+
 
 @pytest.mark.parametrize(
     ("key", "near"),
@@ -211,6 +217,21 @@ def test_what_does_not_go_together_is_said_in_one_line(
         ("seed: 1\nfeatures: [\n", ":3", "not YAML"),
         ("seed: 1\n\tfeatures: 3\n", ":2", "not YAML"),
         ("seed: \0\n", "", "not YAML"),
+        ("seed: " + "[" * 1000, "", "not YAML: nested too deeply"),
+        ("seed:\n" + "- " * 1000, "", "not YAML: nested too deeply"),
+        ("seed: 1\nfeatures:\n" + "{a: " * 1000, ":3", "not YAML: could not find"),
+        ("a: &a [1,1]\n" + LAUGHS, ":5", "not YAML: more values than any experiment has"),
+        ("seed: 1\na: &a\n  b: *a\n", ":2", "not YAML: a value holds itself"),
+        ("a: 1\nseed: " + "9" * 5000, ":2", "not YAML: a value is too long"),
+        (f"base: {EMBEDDED}\nseed: " + "9" * 999, ":2", "seed: Input should be less than"),
+        ("a: 1\nseed: 2001-99-99", ":2", "not YAML: a value is no timestamp"),
+        ("a: 1\nseed: !!int many", ":2", "not YAML: a value is no int"),
+        ("a: 1\nseed: !!bool many", ":2", "not YAML: a value is no bool"),
+        ("a: 1\nseed: !!timestamp many", ":2", "not YAML: a value is no timestamp"),
+        ("a: 1\nseed: !!python/object/apply:os.system [touch ran]", ":2", "not YAML: could not"),
+        ("a: 1\nseed: !!python/name:os.system", ":2", "not YAML: could not"),
+        ("a: 1\n? [a, b]\n: 2", ":2", "not YAML: found unhashable key"),
+        ("a: 1\nb: 2\n---\na: 3\n", ":3", "not YAML: but found another document"),
         ("", "", "expected keys and values"),
         ("embedded\n", "", "expected keys and values, found 'embedded'"),
         ("seed: 1\n", "", "pretraining: missing"),

@@ -282,3 +282,21 @@ def test_ids_that_copies_would_get_are_refused_before_any_is_mixed(
     monkeypatch.setattr(writing, "find_sources", None)
     with pytest.raises(ValueError, match=r"/train: 'spk0-0-noise' .*'spk0-0'"):
         make_copies(tmp_path / "c")
+
+
+def test_ids_that_look_like_paths_stay_in_the_folder(corpus: Path) -> None:
+    names = {"spk0": "../../../spk0", "spk1": "/spk1", "spk2": "spk2"}
+    utterances = [
+        replace(item, id=item.id.replace(item.speaker, names[item.speaker]) + "/..",
+                speaker=names[item.speaker])
+        for item in read_utterances(corpus / "train", 1)
+    ]  # fmt: skip
+    write_data_dir(corpus / "train", sorted(utterances, key=lambda item: item.id))
+    before = {path for path in corpus.parent.rglob("*") if corpus not in path.parents}
+    folder = make_copies(corpus, ALL | {"speeds": [0.9]})
+    assert {path for path in corpus.parent.rglob("*") if corpus not in path.parents} == before
+    assert validate(folder) == "valid"
+    assert "../../../spk0-0/..-noise" in read_table(folder / "wav.scp")
+    for path in map(Path, read_table(folder / "wav.scp").values()):
+        assert path.resolve().parents[1] == (folder / "wav").resolve()
+    assert len(read_wavs(folder)) == len({*folder.glob("wav/*/*")}) == len(utterances) * 4

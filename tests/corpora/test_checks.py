@@ -1,5 +1,6 @@
 """Sets that may not train and test: audio in the way."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,19 @@ def test_audio_in_folders_that_are_replaced_is_refused(tmp_path: Path, entry: st
             check_sets(tmp_path, *sets)
     beside = replace(A, entry=entry.format(f"{tmp_path}/wav").replace("..", "wav"))
     check_sets(tmp_path, [beside], [B])
+
+
+@pytest.mark.parametrize("path", ["/a\nb/x.wav", "flac -c -d -s '/a\rb.flac' |", "/\udcff.wav"])
+def test_a_path_that_no_table_could_hold_is_named(tmp_path: Path, path: str) -> None:
+    told = f"{path!r}, of 'a-0': a line of wav.scp cannot hold .*: rename the file or folder"
+    with pytest.raises(ValueError, match=re.escape(told).replace(r"\.\*", ".*")):
+        check_sets(tmp_path, [replace(A, entry=path)], [B])
+
+
+@pytest.mark.parametrize("speaker", ["", "a b", "a\x1b[2J", "a\x85", "\udcff"])
+def test_a_speaker_id_that_no_table_could_hold_is_refused(tmp_path: Path, speaker: str) -> None:
+    with pytest.raises(ValueError, match=r"^'a-0': speaker id .* rename it"):
+        check_sets(tmp_path, [replace(A, speaker=speaker)], [B])
 
 
 def test_a_corpus_is_not_read_from_where_it_is_written(tmp_path: Path) -> None:

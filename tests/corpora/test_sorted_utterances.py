@@ -40,7 +40,7 @@ def test_one_id_twice_comes_twice_side_by_side(tmp_path: Path) -> None:
     assert [item.id for item in in_file] == ["a-1", "a-1", "a-2", "a-2"]
 
 
-@pytest.mark.parametrize("key", ["", "a b", "a\tb", "a\nb", "a\x01"])
+@pytest.mark.parametrize("key", ["", "a b", "a\tb", "a\nb", "a\x01", "a\x9b2J", "a\xa0b", "\udcff"])
 def test_an_id_that_no_table_could_hold_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match=f"^utterance id {re.escape(repr(key))} "):
         SortedUtterances(tmp_path / "set", [Utterance(key, "a", "/a.wav", INFO)])

@@ -43,6 +43,22 @@ def test_what_is_written_is_read_again(measured: Conditions, tmp_path: Path) -> 
     assert read_conditions(tmp_path) is None
     write_conditions(tmp_path, measured)
     assert read_conditions(tmp_path) == measured
-    (tmp_path / "conditions.json").write_text('{"mean": []}')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"mean": []}',
+        '{"mean": [], "deviation": [], "farthest": 1}',
+        '{"mean": [1], "deviation": [1, 2], "farthest": 1}',
+        '{"mean": [1], "deviation": ["1"], "farthest": 1}',
+        '{"mean": [1], "deviation": [NaN], "farthest": 1}',
+        '{"mean": "1", "deviation": "1", "farthest": 1}',
+        '{"mean": [1], "mean": [1], "deviation": [1], "farthest": 1}',
+        "[" * 10000,
+    ],
+)
+def test_damage_is_told_in_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "conditions.json").write_text(content)
     with pytest.raises(ValueError, match=r"conditions\.json: damaged .*fetch it anew"):
         read_conditions(tmp_path)

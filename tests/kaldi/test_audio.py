@@ -259,3 +259,15 @@ def test_a_file_cut_short_gives_its_whole_part_or_an_error(tmp_path: Path, suffi
     else:
         np.testing.assert_array_equal(part, whole[: len(part)])
         assert len(part) == info.num_samples  # otherwise utt2dur claims what is not there
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -2e9])
+@pytest.mark.parametrize("rate", [RATE, 8000])
+def test_samples_that_are_no_sound_are_refused(tmp_path: Path, value: float, rate: int) -> None:
+    samples = make_speech(0)
+    samples[100] = value
+    path = write_audio(tmp_path / "a.wav", samples, subtype="FLOAT")
+    with pytest.raises(ValueError, match="not finite numbers, or far beyond"):
+        load_audio(str(path), rate)
+    samples[100] = 40  # a clipped mixture is as it is
+    load_audio(str(write_audio(path, samples, subtype="FLOAT")), rate)

@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
+from contextlib import suppress
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
@@ -95,3 +96,25 @@ def test_a_damaged_zip_is_one_clear_error(
     with pytest.raises(ValueError, match=rf"/vox1_test_wav\.zip: .*\({told}"):
         run(monkeypatch, folder, "--extract", "--archives", "vox1_test_wav")
     assert [path.name for path in folder.iterdir()] == ["vox1_test_wav.zip"]
+
+
+def test_nothing_is_unpacked_outside_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By members with `..`, absolute names, and a link that another member is written through."""
+    link = ZipInfo("out")
+    link.external_attr = 0o120777 << 16
+    path = tmp_path / "d/vox1_test_wav.zip"
+    path.parent.mkdir()
+    with ZipFile(path, "w") as archive:
+        archive.writestr(link, "..")
+        for name in ("../evil.wav", "wav/../../../evil.wav", f"{tmp_path}/evil.wav", "out/evil"):
+            archive.writestr(ZipInfo(name), b"evil")
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(download_voxceleb, "read_md5sums", lambda _: {path.name: md5})
+    words = ["--extract", "--archives", "vox1_test_wav"]
+    with suppress(ValueError, OSError):  # it may also be refused
+        run(monkeypatch, path.parent, *words)
+    assert {item.name for item in tmp_path.iterdir()} == {"d"}
+    assert {item.name for item in path.parent.iterdir()} <= {path.name, "vox1_test_wav"}
+    assert not any(item.is_symlink() for item in tmp_path.rglob("*"))

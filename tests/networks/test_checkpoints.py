@@ -4,6 +4,7 @@ import errno
 import io
 import pickle
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,37 @@ def test_a_truncated_checkpoint_is_refused(share: float, tmp_path: Path) -> None
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ValueError, match=r"/best\.pt: "):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("network", [1]),
+        ("network", {"trunk.0.0.weight": "1"}),
+        ("loss", {"weight": 3}),
+        ("speakers", "anna"),
+        ("epochs", "2"),
+        ("experiment", []),
+        ("optimiser", None),
+        ("phase", 2),
+        ("history", {}),
+    ],
+)
+def test_values_of_other_types_are_refused(key: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    torch.save(vars(make_checkpoint()) | {key: value}, path)
+    with pytest.raises(ValueError, match=r"/best\.pt: not a checkpoint of this project"):
+        load_checkpoint(path)
+
+
+def test_weights_of_another_network_than_the_checkpoint_s_own_are_refused(tmp_path: Path) -> None:
+    path, checkpoint = tmp_path / "best.pt", make_checkpoint()
+    name = next(iter(checkpoint.network))
+    for weights in ({}, checkpoint.network | {name: torch.zeros(3)}):
+        save_checkpoint(path, replace(checkpoint, network=weights))
+        with pytest.raises(ValueError, match=rf"/best\.pt: .*{name if weights else ''}") as caught:
+            load_network(path, TINY)
+        assert "\n" not in str(caught.value)
 
 
 class Malicious:

@@ -205,3 +205,20 @@ def test_gradio_is_imported_by_serve_alone() -> None:
     code = "import sys, deep_speaker.page.serving; sys.exit('gradio' in sys.modules)"
     folder = Path(__file__).parents[2] / "pyscripts"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(folder)})
+
+
+def test_names_of_speakers_and_files_are_text(tmp_path: Path, store: SpeakerStore) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+    path = voice(tmp_path, evil.replace("/", "") + ".wav", 1, 0)
+    pages = [
+        enrol(MODEL, store, evil, None, [path]),
+        enrol(MODEL, store, evil, None, [path]),  # which names the file
+        list_speakers(store),
+        describe_enrolled(store),
+        identify_speaker(MODEL, store, path),
+        verify(MODEL, path, path),
+        remove(store, evil),
+    ]
+    for html in pages:
+        assert not re.search(r"<script|<img src=x", html)
+    assert sum("&lt;script&gt;" in html for html in pages) >= 5

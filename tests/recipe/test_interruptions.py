@@ -70,7 +70,8 @@ def refuse_others(recipe: Recipe, process: int) -> None:
     """Try a second run, and a command by hand, on the folder that a run writes."""
     told = rf"data/embedded is in use by process {process} on .*\(./run.sh --stop-stage 0 .*\)"
     printed = recipe.run("--stop-stage", "1", expect=1)
-    assert re.fullmatch(rf"run.sh: error: {told}: wait for its end, or end it\n", printed)
+    last = printed.splitlines()[-1]
+    assert re.fullmatch(rf"run.sh: error: {told}: wait for its end, or end it", last)
     by_hand = ["local/prepare_embedded.py", "data/embedded"]
     done = subprocess.run(
         [sys.executable, *by_hand],

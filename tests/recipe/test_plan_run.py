@@ -8,6 +8,7 @@ import pytest
 
 import plan_run
 from deep_speaker.config import read_experiment, write_experiment
+from deep_speaker.config.naming import name_experiment
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -235,7 +236,7 @@ def test_networks_trained_after_their_x_vectors_are_named(
     assert not caplog.records
     plan("--stage", "5")
     (record,) = caplog.records
-    assert record.getMessage().startswith("finetuning ")
+    assert record.getMessage().startswith("exp/mine/embedded/finetuning/xvectors_test/")
 
 
 DISTILLATION = ("--set", "distillation={loss: {name: distillation}}")
@@ -365,3 +366,10 @@ def test_stale_x_vectors_and_a_place_that_is_taken_are_refused(
     os.utime(lender / "finetuning/xvectors_train/xvector.ark", (0, 0))
     with pytest.raises(ValueError, match=r"is stale, as .*finetuning/best\.pt was made anew since"):
         plan("--experiment", "exp/theirs/small", config="")
+
+
+@pytest.mark.parametrize("config", ["...yaml", "..yaml", "a\nlast=x.yaml", "-rf.yaml", "a:b.yaml"])
+def test_no_config_names_a_folder_elsewhere(config: str) -> None:
+    name = name_experiment(Path("conf", config), [Path("few/steps.yaml")], ["seed=../../3"], "")
+    assert Path("exp/mine", name).parent == Path("exp/mine") and name not in (".", "..")
+    assert name.isprintable() and name[0] not in ".-" and ":" not in name

@@ -163,7 +163,8 @@ def test_other_speech_is_judged_as_an_experiment_judged_its_own(
     for utterance, speaker in read_table(test / "utt2spk").items():
         (tmp_path / "speakers" / speaker).mkdir(parents=True, exist_ok=True)
         (tmp_path / f"speakers/{speaker}/{utterance}.wav").symlink_to(entries[utterance])
-    untouched = {path: path.stat().st_mtime_ns for path in (tmp_path / "exp/embedded").rglob("*")}
+    paths = [path for path in (tmp_path / "exp/embedded").rglob("*") if path.name != ".lock"]
+    untouched = {path: path.stat().st_mtime_ns for path in paths}
     judged = ("--corpus", "folder", "--test-dir", "speakers", "--name", "mine")
     printed = recipe.run(*judged, *REPEATABLE, "--experiment", "exp/embedded/embedded")
     assert "The model is that of exp/embedded/embedded" in printed
@@ -262,6 +263,21 @@ def test_a_trial_with_an_unknown_utterance_is_named(
         file.write("emb0000-001 nobody-007 nontarget\n")
     printed = recipe.run(*REPEATABLE_TINY, "--stage", "5", "--stop-stage", "5", expect=1)
     assert "nobody-007" in printed.splitlines()[-1]
+
+
+def test_what_was_made_by_another_config_is_refused_or_marked(
+    finished: tuple[Recipe, str], tmp_path: Path
+) -> None:
+    recipe = copy_finished(finished, tmp_path)
+    with (tmp_path / "conf/embedded.yaml").open("a") as file:
+        file.write("extraction: {method: crops, num_crops: 2, crop_frames: 40}\n")
+    scored_by = (tmp_path / "exp/embedded/embedded/scores/config.yaml").read_text()
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "5", expect=1)
+    assert 'extraction.method "whole", not "crops": run stage 4 anew' in printed.splitlines()[-1]
+    assert (tmp_path / "exp/embedded/embedded/scores/config.yaml").read_text() == scored_by
+    printed = recipe.run(*REPEATABLE_TINY, "--stage", "6")
+    assert 'extraction.method "whole", not "crops": finetuning by ' in printed
+    assert printed.count("(stale)") >= len(BACKENDS) * len(PHASES[2:])
 
 
 def write_speakers(folder: Path, seed: int, num_speakers: int) -> None:

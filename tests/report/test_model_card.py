@@ -87,6 +87,19 @@ def test_the_figures_are_those_of_results(
     assert "There are none: stage 6 was not run" in card
 
 
+def test_names_are_no_markdown(
+    tmp_path: Path, trained: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = "<img src=x onerror=alert(1)> | [a](javascript:b) `"
+    results = trained.experiment_dir / RESULTS
+    results.write_text(results.read_text().replace('"trials": "trials"', f'"trials": "{evil}"'))
+    config = trained.experiment_dir / "config.yaml"
+    config.write_text(f"# {evil}\n{config.read_text()}")
+    card = write(monkeypatch, trained.experiment_dir, "finetuning", tmp_path / "m")
+    assert card.count("img src=x onerror") == 2
+    assert card.count(r"\<img src=x onerror=alert(1)\> \| \[a\](javascript:b) \`") == 2
+
+
 def test_what_a_person_wrote_is_kept(
     trained: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,12 +14,12 @@ from deep_speaker.report import provenance
 from deep_speaker.report.provenance import (
     SetSize,
     num_parameters,
-    recipe_commit,
     set_size,
     stage_times,
     versions,
 )
 from deep_speaker.system.files import RECIPE
+from deep_speaker.system.sums import recipe_commit
 from support.html_pages import Page, report
 from support.report_experiments import Made
 from support.tiny_data import make_experiment

@@ -70,6 +70,12 @@ def edit(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
         (edit(lambda content: content.update(format_version=2)), "format_version 2, known is 1"),
         (edit(lambda content: content.update(arrays=["centre", "cohort"])), "damaged"),
         (edit(lambda content: content["decisions"].pop("weight")), "damaged"),
+        (edit(lambda content: content["decisions"].update(weight="2")), "damaged"),
+        (edit(lambda content: content["decisions"].update(offset=float("nan"))), "damaged"),
+        (edit(lambda content: content["decisions"].update(thresholds=[])), "damaged"),
+        (edit(lambda content: content["decisions"].update(miss_rates=[0.5])), "damaged"),
+        (edit(lambda content: content["decisions"].update(num_nontarget=0)), "damaged"),
+        (lambda folder: (folder / "decisions.json").write_text("[" * 9999), "nested too deeply"),
     ],
 )
 def test_damage_is_told_in_one_line(

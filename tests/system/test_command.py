@@ -101,3 +101,10 @@ def test_positive_int_takes_whole_numbers_from_1() -> None:
     for text in ("0", "-3", "2.5", "", "two", "1e3", "-"):
         with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(repr(text))}"):
             command.positive_int(text)
+
+
+def test_an_error_steers_no_terminal() -> None:
+    assert (
+        command.describe_error(ValueError("a\x1b[2J\n\x9b b\udcff é"))
+        == "a\\x1b[2J \\x9b b\\udcff é"
+    )

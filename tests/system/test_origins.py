@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from deep_speaker.system.origins import find_origin, keep_foreign, note_origins, why_stale
+from deep_speaker.system import origins
+from deep_speaker.system.origins import (
+    find_changes,
+    find_origin,
+    identify,
+    keep_foreign,
+    note_origins,
+    why_stale,
+)
 
 
 @pytest.fixture
@@ -110,3 +118,59 @@ def test_foreign_files_are_kept_and_recorded_ones_are_not(folder: Path) -> None:
     assert "plda" in keep_foreign(Path("scores"), folder / "newer", {"own", "made_of.json"})
     Path("linked").symlink_to("scores")
     assert keep_foreign(Path("linked"), new, set()) == []
+
+
+def test_settings_that_both_sides_have_are_compared(folder: Path) -> None:
+    settings = {"loss": {"name": "softmax", "scale": 10}, "weights": "a", "copies": None}
+    note_origins([SCORES], [VECTORS], settings)
+
+    def reasons(**asked: object) -> list[str]:
+        return [change.reason for change in find_changes(SCORES, settings=asked)]
+
+    assert reasons(loss={"name": "softmax", "scale": 10, "margin": 2}, seed=1) == []
+    assert reasons(loss={"name": "triplet", "scale": 10}) == [
+        'scores/plda was made with loss.name "softmax", not "triplet"'
+    ]
+    assert reasons(copies={"speeds": [0.9]}) == [
+        'scores/plda was made with copies null, not {"speeds": [0.9]}'
+    ]
+    assert find_changes(VECTORS, settings={"loss": {"scale": 20}}) == []  # which knows none
+
+
+def test_what_matters_of_a_file_may_be_noted(folder: Path) -> None:
+    note_origins([VECTORS], [], contents={VECTORS: "of its vectors"})
+    assert identify(VECTORS) == "of its vectors"
+    note_origins([SCORES], [VECTORS])
+    VECTORS.write_text("the same in another form")
+    assert why_stale(SCORES) == "net/x/vectors was made anew since"
+    note_origins([VECTORS], [], contents={VECTORS: "of its vectors"})
+    assert why_stale(SCORES) == ""
+    note_origins([VECTORS], [], contents={VECTORS: "of others"})
+    assert why_stale(SCORES) == "net/x/vectors was made anew since"
+
+
+def test_a_link_has_the_record_of_its_file(folder: Path) -> None:
+    Path("link").symlink_to(VECTORS)
+    NETWORK.write_text("trained on")
+    assert why_stale(Path("link")) == "net/best.pt was made anew since"
+
+
+def test_records_alone_are_read_where_many_are_looked_at(folder: Path) -> None:
+    note_origins([NETWORK], [])
+    VECTORS.write_text("by Kaldi")
+    assert find_changes(SCORES, by_records=True) == []
+    assert [change.source for change in find_changes(SCORES)] == [VECTORS]
+    NETWORK.write_text("trained on")
+    note_origins([NETWORK], [])
+    changes = find_changes(SCORES, by_records=True)
+    assert [(change.output, change.source) for change in changes] == [(VECTORS, NETWORK)]
+
+
+def test_the_commit_is_noted_where_there_is_git(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for commit in ("1c2d3e-dirty", None):
+        monkeypatch.setattr(origins, "_commit_at_start", lambda: commit)  # noqa: B023
+        note_origins([SCORES], [VECTORS])
+        entry = json.loads(Path("scores/made_of.json").read_text())["plda"]
+        assert entry.get("recipe") == (commit and f"git {commit}")

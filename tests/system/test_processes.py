@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np  # its libraries have threads to limit
@@ -15,8 +16,13 @@ from threadpoolctl import threadpool_info
 from deep_speaker.system.processes import ahead, map_in_processes, map_in_threads
 
 
-def sleep_then_square(number: int) -> tuple[int, int]:
-    time.sleep(0.05 * (number == 0))
+def meet_then_square(folder: Path, number: int) -> tuple[int, int]:
+    """Square, the first two numbers not before both have come: so they are in two processes."""
+    (folder / str(number)).touch()
+    deadline = time.monotonic() + 60
+    while number < 2 and not (folder / str(1 - number)).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     return number**2, os.getpid()
 
 
@@ -31,8 +37,8 @@ def count_threads(number: int) -> int:
     return max(library["num_threads"] for library in threadpool_info())
 
 
-def test_results_come_in_order_from_several_processes() -> None:
-    results = list(map_in_processes(sleep_then_square, range(8), 3))
+def test_results_come_in_order_from_several_processes(tmp_path: Path) -> None:
+    results = list(map_in_processes(partial(meet_then_square, tmp_path), range(8), 3))
     assert [square for square, _ in results] == [number**2 for number in range(8)]
     processes = {process for _, process in results}
     assert 1 < len(processes) <= 3

@@ -44,7 +44,8 @@ def test_a_tiny_run_learns_without_warnings(
 
 def test_a_finished_folder_holds_what_run_sh_needs(data_dir: Path, pretrained: Path) -> None:
     assert {path.name for path in pretrained.iterdir()} == {
-        "initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard"
+        "initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard",
+        "made_of.json",
     }  # fmt: skip
     assert not pretrained.with_name("pretraining.partial").exists()
     assert list((pretrained / "tensorboard").glob("events*"))
@@ -68,7 +69,7 @@ def test_files_of_other_programs_outlive_a_network(
     run(data_dir, output, TINY)
     assert {path.name for path in output.iterdir()} == {
         "initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard",
-        "xvectors_train", "notes",
+        "xvectors_train", "notes", "made_of.json",
     }  # fmt: skip
     assert [path.name for path in (output / "xvectors_train").iterdir()] == ["plda"]
     assert any("kept notes, xvectors_train/plda, " in message for message in caplog.messages)

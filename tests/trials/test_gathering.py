@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deep_speaker.trials.gathering import MADE_LISTS, add_own_lists, gather_lists, write_lists
-from deep_speaker.trials.lists import Trial, read_trials
+from deep_speaker.trials.lists import Trial, find_trial_lists, read_trials
 from deep_speaker.trials.models import read_models
 
 UTT2SPK = {f"{speaker}-{i}": speaker for speaker in "abc" for i in range(4)}
@@ -101,6 +101,19 @@ def test_the_user_s_lists_stay_and_those_of_an_earlier_run_go(tmp_path: Path) ->
     assert read_trials(tmp_path / "next" / "trials_own") == lists["trials_own"]
     with pytest.raises(ValueError, match=r"/trials_own: 1 of 3 ids .*'b-1'"):
         add_own_lists(tmp_path, {key: "a" for key in UTT2SPK if key != "b-1"}, {}, {})
+
+
+def test_names_of_lists_may_hold_spaces_but_no_line_feed(tmp_path: Path) -> None:
+    made = {"trials_my list": TRIALS, "trials_<b>": TRIALS}
+    write_lists(tmp_path, made, {}, made)
+    assert add_own_lists(tmp_path, UTT2SPK, {}, {})[0] == {}
+    for name in ("trials_a\nb", "trials_\x1b[2J"):
+        with pytest.raises(ValueError, match=r"trials_\S+: its name cannot be printed"):
+            gather_lists(options(tmp_path / name), UTT2SPK, {}, {})
+        (tmp_path / name).touch()
+        with pytest.raises(ValueError, match=r"trials_\S+: its name cannot be printed"):
+            find_trial_lists(tmp_path)
+        (tmp_path / name).unlink()
 
 
 def test_the_user_s_models_are_of_the_test_set_too(tmp_path: Path) -> None:

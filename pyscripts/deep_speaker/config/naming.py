@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deep_speaker.config.folders import CONFIG
 from deep_speaker.config.phases import PHASES
+from deep_speaker.system.names import file_name
 
 
 def name_experiment(
@@ -20,7 +21,7 @@ def name_experiment(
     parts = [weights if own_config else config.stem]
     parts += [path.stem for path in overrides] + [safe_name(text) for text in settings]
     parts += [weights] if weights and not own_config else []
-    return ".".join(parts)
+    return file_name(".".join(parts))
 
 
 def name_weights(initial_model: str) -> tuple[str, Path | None]:

@@ -9,9 +9,24 @@ import yaml
 
 from deep_speaker.system.files import read_utf8
 
+LONGEST_SCALAR = 1000  # characters; numbers of thousands of digits cannot be printed
+MOST_VALUES = 10_000  # with those that aliases repeat: a few lines can stand for billions
+
 
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML whose keys come once: PyYAML itself silently takes the last."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct a value; of what PyYAML cannot, tell the line."""
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # a value that does not fit its tag can raise nearly anything
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                problem=f"a value is no {kind}", problem_mark=node.start_mark
+            ) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -42,12 +57,42 @@ def parse_yaml(text: str, origin: str) -> Any:
     {'name': 'softmax', 'scale': 20.0}
     """
     try:
-        return yaml.load(text, UniqueKeyLoader)
+        loader = UniqueKeyLoader(text)
+        node = loader.get_single_node()
+        check_size(node, {})
+        return None if node is None else loader.construct_document(node)
+    except RecursionError as error:
+        raise ValueError(f"{origin}: not YAML: nested too deeply") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark and "\n" in text else ""
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise ValueError(f"{origin}{line}: not YAML: {problem}") from error
+
+
+def check_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
+    """Return how many values a node stands for.
+
+    Args:
+        sizes: of nodes already seen, by `id`; 0 of those that are being counted.
+
+    Raises:
+        YAMLError: they are too many or too long, or a value holds itself.
+    """
+    if node is None:
+        return 0
+    if id(node) not in sizes:
+        sizes[id(node)] = 0
+        parts = [] if isinstance(node, yaml.ScalarNode) else node.value
+        below = [each for part in parts for each in (part if isinstance(part, tuple) else [part])]
+        sizes[id(node)] = 1 + sum(check_size(each, sizes) for each in below)
+    size = sizes[id(node)]
+    too_long = isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_SCALAR
+    if size == 0 or size > MOST_VALUES or too_long:
+        problem = "a value holds itself" if size == 0 else "more values than any experiment has"
+        problem = "a value is too long" if too_long else problem
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return size
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -15,10 +15,12 @@ import numpy as np
 from deep_speaker.config import Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.features.normalisation import cmvn_sums
+from deep_speaker.features.origins import note_features
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import RECORDING_TABLES, UTTERANCE_TABLES
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table, read_table
 from deep_speaker.system.files import replacing_directory
+from deep_speaker.system.json_text import read_json
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -46,6 +48,7 @@ def adopt_voice_activity(copies: Path, originals: Path, num_jobs: int) -> None:
     vad = read_table(originals / "vad.scp")
     own = read_table(copies / "vad.scp")
     write_scp(copies / "vad.scp", own | {key: vad[original] for key, original in pairs})
+    note_features(copies)
 
 
 def _write_adopted_sums(
@@ -85,6 +88,7 @@ def join_data_dirs(output: Path, train_dir: Path, copies: Path) -> None:
         shutil.copy(train_dir / "frame_shift", partial_folder)
         validate_data_dir(partial_folder)
         write_record(partial_folder, record)
+        note_features(partial_folder, [folder / "feats.scp" for folder in folders])
 
 
 def _has_table(folder: Path, name: str, folders: Sequence[Path]) -> bool:
@@ -124,12 +128,15 @@ def read_record(data_dir: Path) -> dict[str, Any]:
     """Read the record of a directory of copies, or of a joined one.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is damaged.
     """
     path = data_dir / RECORD
     if not path.is_file():
         raise ValueError(Stage.FEATURES.missing(path))
-    return json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path, Stage.FEATURES.again)
+    if not isinstance(record, dict):
+        raise ValueError(f"{path}: expected keys and values: {Stage.FEATURES.again}")
+    return record
 
 
 def check_joined(data_dir: Path, experiment: Experiment) -> None:
@@ -141,8 +148,8 @@ def check_joined(data_dir: Path, experiment: Experiment) -> None:
     if experiment.augmented_copies is None and not (data_dir / RECORD).is_file():
         return
     record = read_record(data_dir)
-    made_of = record.pop("made_of")
-    if record != make_record(experiment):
+    made_of = record.pop("made_of", None)
+    if record != make_record(experiment) or not isinstance(made_of, dict):
         raise ValueError(
             f"{data_dir} was made with other augmented_copies or another seed than the config's: "
             f"{Stage.FEATURES.with_this_config}"

@@ -38,6 +38,7 @@ from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.errors import describe_error
 from deep_speaker.system.files import replacing_directory, replacing_path
+from deep_speaker.system.names import file_name
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.sorting import sort_lines
 from deep_speaker.validation.data_dirs import validate_data_dir
@@ -234,7 +235,7 @@ def _write_copy(
         raise ValueError("silent, or not of finite numbers, as one of its sources may be")
     if peak > 1:
         cut, samples = cut.perturb_volume(1 / peak, affix_id=False), samples / peak
-    place = Path("wav", speaker, f"{copy_id}.wav")
+    place = Path("wav", file_name(speaker), f"{file_name(copy_id)}.wav")
     (plan.partial_folder / place).parent.mkdir(parents=True, exist_ok=True)
     coded = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
     soundfile.write(plan.partial_folder / place, coded, plan.sampling_rate, subtype="PCM_16")

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deep_speaker.corpora.shared_audio import check_shared_audio
-from deep_speaker.kaldi.utterances import Utterance
+from deep_speaker.kaldi.utterances import Utterance, check_id
 
 REPLACED = ("train", "test", "manifests")
+UNWRITABLE = re.compile("[\r\n\ud800-\udfff]")  # in wav.scp: ends of lines, and what is no UTF-8
 
 
 def check_sets(
@@ -26,8 +27,9 @@ def check_sets(
         own_trials: the test set has trials of its own, see `check_shared_audio`.
 
     Raises:
-        ValueError: a set is empty, an id comes twice, ids and speakers do not sort alike, a
-            speaker is in both sets, or audio is shared as `check_shared_audio` refuses it.
+        ValueError: a set is empty, an id comes twice, an entry cannot stand in wav.scp, ids and
+            speakers do not sort alike, a speaker is in both sets, or audio is shared as
+            `check_shared_audio` refuses it.
     """
     speakers: dict[str, set[str]] = {"train": set()}
     for name, utterances in (("train", train), ("test", test)):
@@ -57,13 +59,16 @@ def check_no_train(output: Path) -> None:
 
 
 def _check_ids(name: str, utterances: Iterable[Utterance]) -> None:
-    """Check the ids of a set, and that utterances sorted by id are sorted by speaker too."""
+    """Check the ids and paths of a set, and that ids and speakers sort alike."""
     before: Utterance | None = None
     for item in utterances:
-        if not item.speaker or len(item.speaker.split()) != 1:
+        unwritable = UNWRITABLE.search(item.entry)
+        if unwritable:
             raise ValueError(
-                f"{item.id!r}: speaker id {item.speaker!r} is empty or has a space: rename it"
+                f"{item.entry!r}, of {item.id!r}: a line of wav.scp cannot hold "
+                f"{unwritable[0]!r}: rename the file or folder"
             )
+        check_id(item.speaker, f"{item.id!r}: speaker id")
         if before and before.id == item.id:
             raise ValueError(
                 f"utterance id {item.id!r} comes twice, from {before.entry} and {item.entry}: "

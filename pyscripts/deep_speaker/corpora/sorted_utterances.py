@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from pathlib import Path
 
-from deep_speaker.kaldi.utterances import Segment, Utterance
+from deep_speaker.kaldi.utterances import Segment, Utterance, check_id
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.sorting import sort_lines
 
@@ -18,17 +18,14 @@ class SortedUtterances:
         utterances: in any order, read once.
 
     Raises:
-        ValueError: an id is empty, or holds white space or control characters.
+        ValueError: a table cannot hold an id, see `check_id`.
     """
 
     def __init__(self, path: Path, utterances: Iterable[Utterance]) -> None:
         self._path = path
         with path.open("w", encoding="utf-8") as file:
             for item in utterances:
-                if not item.id or min(item.id) <= " ":  # the tab behind ids must sort below them
-                    raise ValueError(
-                        f"utterance id {item.id!r} is empty or holds white space: rename it"
-                    )
+                check_id(item.id, "utterance id")  # the tab behind it must sort below its letters
                 file.write(f"{item.id}\t{json.dumps(_values(item))}\n")
         sort_lines(path)
 

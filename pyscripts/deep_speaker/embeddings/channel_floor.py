@@ -12,10 +12,12 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import sections_of
 from deep_speaker.corpora.speaker_splits import split_for_scoring
 from deep_speaker.embeddings.lda import fit_lda
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import write_xvectors
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.features.torchaudio import LOG_OFFSET
 
@@ -37,13 +39,19 @@ def extract_statistics(
     labels = [speaker for speaker, found in parts.items() for _ in found]
     vectors = np.stack([section_statistics(train, section, with_mean) for section in sections])
     project = fit_projection(vectors, labels)
+    settings = sections_of(experiment, "features", "voice_activity", "seed", "held_out")
+    first_phase = "distillation" if experiment.distillation else "pretraining"
+    settings[first_phase] = {"chunk_frames": chunk_frames}
     for source, name in ((train, "train"), (test, "test")):
         utterances = list(source.utt2spk)
         whole = [section_statistics(source, source.whole(key), with_mean) for key in utterances]
         projected = project(np.stack(whole))
         embeddings = dict(zip(utterances, at_unit_length(projected), strict=True))
         noted = held_out if source is train else []
-        write_xvectors(output / f"xvectors_{name}", embeddings, source.utt2spk, noted)
+        made_of = {*tables_heard(train_dir), *tables_heard(source.data_dir)}
+        write_xvectors(
+            output / f"xvectors_{name}", embeddings, source.utt2spk, noted, made_of, settings
+        )
 
 
 def section_statistics(source: FeatureSource, section: Section, with_mean: bool) -> np.ndarray:

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import INPUT_SECTIONS, sections_of
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
@@ -24,6 +25,7 @@ from deep_speaker.embeddings.vector_shards import (
     write_shards,
 )
 from deep_speaker.embeddings.xvectors import replacing_xvectors
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
@@ -33,9 +35,9 @@ from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choos
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
-from deep_speaker.system.origins import content_sum
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.shards import Shards
+from deep_speaker.system.sums import content_sum
 
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
@@ -159,7 +161,9 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         with full_disk_told(output.parent):
             write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
         found = work.find(sums)
-    with replacing_xvectors(output, [extractor.checkpoint]) as partial:
+    made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
+    settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
+    with replacing_xvectors(output, made_of, settings) as partial:
         join_shards(work, found, partial, utt2spk, held_out)
     work.drop()
 

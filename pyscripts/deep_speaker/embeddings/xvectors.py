@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from deep_speaker.kaldi.data_dir import write_spk2utt
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.system.files import replacing_directory
-from deep_speaker.system.origins import RECORD, content_sum, keep_foreign, note_origins
+from deep_speaker.system.origins import NOTHING, RECORD, keep_foreign, note_origins
 from deep_speaker.system.shards import RECORDS
+from deep_speaker.system.sums import content_sum
 
 # What stage 4 writes into an x-vector directory. Other files there are of later stages, which
 # record them (see `system.origins`), or of other programs.
@@ -32,13 +34,16 @@ OWN_FILES = frozenset(
 
 
 @contextmanager
-def replacing_xvectors(output: Path, made_of: Iterable[Path]) -> Iterator[Path]:
+def replacing_xvectors(
+    output: Path, made_of: Iterable[Path], settings: Mapping[str, Any] = NOTHING
+) -> Iterator[Path]:
     """Yield an empty folder that takes the place of an x-vector directory, see `system.files`.
 
     Files of other programs stay in the directory, with a warning: they are of the vectors before.
 
     Args:
         made_of: the files that the vectors are made of, such as a checkpoint.
+        settings: the sections of the config that decide them.
     """
     with replacing_directory(output) as partial:
         yield partial
@@ -51,7 +56,7 @@ def replacing_xvectors(output: Path, made_of: Iterable[Path]) -> Iterator[Path]:
                 "%s: kept %s, which other programs made of earlier x-vectors: make them anew, or "
                 "remove them", output, ", ".join(kept),
             )  # fmt: skip
-        note_origins([new], made_of)
+        note_origins([new], made_of, settings)
 
 
 def write_xvectors(
@@ -60,6 +65,7 @@ def write_xvectors(
     utt2spk: Mapping[str, str],
     held_out: Iterable[str] = (),
     made_of: Iterable[Path] = (),
+    settings: Mapping[str, Any] = NOTHING,
 ) -> None:
     """Write xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts.ark and spk2utt, all or none.
 
@@ -67,9 +73,9 @@ def write_xvectors(
 
     Args:
         held_out: speakers of a training set who did not train; listed where there are any.
-        made_of: see `replacing_xvectors`.
+        made_of, settings: see `replacing_xvectors`.
     """
-    with replacing_xvectors(output, made_of) as partial:
+    with replacing_xvectors(output, made_of, settings) as partial:
         fill_xvectors(partial, output, embeddings, utt2spk, held_out)
 
 

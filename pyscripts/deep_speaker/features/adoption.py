@@ -12,11 +12,13 @@ from deep_speaker.corpora import manifests
 from deep_speaker.features.extraction import remove_utterances, write_options
 from deep_speaker.features.kaldi_conf import check_conf
 from deep_speaker.features.normalisation import cmvn_sums
+from deep_speaker.features.origins import note_features
 from deep_speaker.features.shards import Shard
 from deep_speaker.features.silence import SILENT
 from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp
 from deep_speaker.kaldi.tables import iterate_keys, iterate_table, read_optional_table, write_table
 from deep_speaker.system.files import read_utf8, replacing_directory, replacing_file
+from deep_speaker.system.origins import RECORD
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -58,6 +60,7 @@ def adopt_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
         _check_frame_shift(folder, num_frames, features)
         for name in shards[0].scps:  # they may point into what is replaced now
             (folder / f"{name}.scp").unlink(missing_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
     _write_tables(folder, shards, num_frames, experiment)
     if not keep_vad:
         logging.warning("%s: no vad.scp of Kaldi: all frames count as voiced", folder)
@@ -71,6 +74,7 @@ def adopt_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
         remove_utterances(folder, silent)
     manifests.write_features(folder, features)
     validate_data_dir(folder)
+    note_features(folder)
     logging.info("%s: %d utterances of Kaldi's features", folder, len(keys) - len(silent))
 
 

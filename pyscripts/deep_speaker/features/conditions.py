@@ -9,6 +9,7 @@ import numpy as np
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.system.json_text import are_numbers, parse_json
 
 CONDITIONS = "conditions.json"  # a file of a model folder
 SMALLEST_DEVIATION = 1e-3
@@ -66,7 +67,12 @@ def read_conditions(folder: Path) -> Conditions | None:
     if not path.is_file():
         return None
     try:
-        return Conditions(**json.loads(read_utf8(path)))
+        found = Conditions(**parse_json(read_utf8(path)))
+        count = len(found.mean)
+        parts = (found.mean, count), (found.deviation, count), ([found.farthest], 1)
+        if not count or not all(are_numbers(values, size) for values, size in parts):
+            raise ValueError("expected a mean and a deviation for each bin, and the farthest")
+        return found
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{path}: damaged ({error}): write the folder anew by pyscripts/write_model.py, or "

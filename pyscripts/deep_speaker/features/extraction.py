@@ -11,6 +11,7 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, silence, voice_activity
 from deep_speaker.features.inputs import find_lengths, sum_inputs
+from deep_speaker.features.origins import note_features
 from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings
 from deep_speaker.features.work import compute_shards, open_shards
 from deep_speaker.kaldi import data_dir
@@ -18,6 +19,7 @@ from deep_speaker.kaldi.lengths import Lengths, correct_tables
 from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_table
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.files import replacing_file, replacing_files
+from deep_speaker.system.origins import RECORD
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -53,6 +55,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         work.gather(found)  # if the disk is full for either, the old ones stay
         for table in tables:  # these point into the arks that are replaced now
             table.unlink(missing_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
         work.finish(found)
         write_options(folder, experiment)
     lengths = find_lengths(recordings, shards)
@@ -70,6 +73,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         remove_utterances(folder, unwanted)
     manifests.write_features(folder, experiment.features)
     validate_data_dir(folder)
+    note_features(folder)
 
 
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import check_made
 from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
@@ -126,7 +127,11 @@ def group_copies(data_dir: Path, utt2spk: Mapping[str, str]) -> dict[str, list[s
 
 
 def check_features(data_dir: Path, experiment: Experiment) -> None:
-    """Refuse features that stage 1 computed with other options than the experiment's."""
+    """Refuse features that stage 1 computed with other options than the experiment's.
+
+    Or of another wav.scp than is there now.
+    """
+    check_made(data_dir / "feats.scp")
     for name, text in (
         front_ends.options_file(experiment.features),
         ("vad.conf", voice_activity.vad_options(experiment.voice_activity)),

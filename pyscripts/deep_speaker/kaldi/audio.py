@@ -23,6 +23,7 @@ from deep_speaker.kaldi.wav_entries import (
 )
 
 MISSING_PROGRAM = re.compile(r"^bash: (?:line \d+: )?(.*): command not found$", re.MULTILINE)
+LOUDEST = 1e9  # of floating-point samples, whose full scale is 1; sums of squares stay finite
 MAX_OVERSHOOT = 0.5  # seconds a segment may reach past its recording: Kaldi's extract-segments
 
 
@@ -132,7 +133,7 @@ def read_samples(
         start, end: seconds; see `segment_bounds`.
 
     Raises:
-        ValueError: there are no such samples, or they cannot be decoded.
+        ValueError: there are no such samples, they cannot be decoded, or are no sound.
     """
     if file.channel >= file.channels:
         raise ValueError(f"no channel {file.channel + 1}: it has {file.channels}")
@@ -143,6 +144,8 @@ def read_samples(
             segment_bounds(file.samplerate, file.frames, start, end)
         if not len(samples):
             raise ValueError("no samples")
+    if not (samples.min() > -LOUDEST and samples.max() < LOUDEST):  # refuses NaN too
+        raise ValueError("samples that are not finite numbers, or far beyond full scale")
     if file.samplerate != sampling_rate:
         samples = resample(samples, file.samplerate, sampling_rate)
     return samples * np.float32(32768)

@@ -1,5 +1,6 @@
 """Utterances: recordings, or segments of them, with their speakers."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,10 @@ from pathlib import Path
 
 from deep_speaker.kaldi.tables import read_optional_table, read_table
 from deep_speaker.kaldi.wav_entries import AudioInfo, channel_of_entry
+
+# Control characters, and white space on which Kaldi's readers and scripts do not agree.
+ODD = "\0-\x08\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NOT_IN_IDS = re.compile(f"[{ODD} \t\n\ud800-\udfff]")  # the last are no UTF-8
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,16 @@ class Utterance:
     def channel(self) -> int:
         """Which of the recording's channels is heard, from 0."""
         return channel_of_entry(self.entry)
+
+
+def check_id(text: str, what: str) -> None:
+    """Refuse an id that a table cannot hold.
+
+    Raises:
+        ValueError: it is empty, or holds white space or control characters.
+    """
+    if not text or NOT_IN_IDS.search(text):
+        raise ValueError(f"{what} {text!r} is empty or holds white space: rename it")
 
 
 def group_by_speaker(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:

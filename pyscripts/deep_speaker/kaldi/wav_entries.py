@@ -140,6 +140,15 @@ def _parse(entry: str) -> tuple[Path | None, int]:
     return None, 0
 
 
+def runs_shell(entry: str) -> bool:
+    """Tell whether an entry is a command that only a shell can run, not one of `wav_entry`.
+
+    >>> runs_shell("sph2pipe -f wav /speech/a.sph |"), runs_shell("flac -c -d -s /speech/a.flac |")
+    (True, False)
+    """
+    return entry.endswith("|") and file_of_entry(entry) is None
+
+
 def state_of_entry(entry: str) -> object:
     """Return what tells whether an entry's audio is still the same, without reading it.
 

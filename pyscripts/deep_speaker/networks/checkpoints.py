@@ -49,6 +49,17 @@ class Checkpoint:
     position: dict[str, Any] | None = None
     data: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what may come from a file; a TypeError, as of other keys."""
+        weights = [self.network, self.loss]
+        kinds = [(self.experiment, dict), (self.optimiser, dict), (self.phase, str),
+                 (self.epochs, int), *((each, dict) for each in weights),
+                 *((each, list) for each in (self.speakers, self.history))]  # fmt: skip
+        if not all(isinstance(value, kind) for value, kind in kinds):
+            raise TypeError("values of other types")
+        if not all(isinstance(value, torch.Tensor) for each in weights for value in each.values()):
+            raise TypeError("weights that are no tensors")
+
 
 # Those that every checkpoint has.
 KEYS = {field.name for field in fields(Checkpoint) if field.default is MISSING}
@@ -131,11 +142,22 @@ def check_experiment(checkpoint: Checkpoint, experiment: Experiment) -> None:
 
 
 def load_network(path: Path, experiment: Experiment) -> EmbeddingNetwork:
-    """Return the network of a checkpoint, in evaluation mode."""
+    """Return the network of a checkpoint, in evaluation mode.
+
+    Raises:
+        ValueError: see `load_checkpoint`; or it is of another experiment, or damaged.
+    """
     checkpoint = load_checkpoint(path)
     check_experiment(checkpoint, experiment)
     network = build_network(experiment)
-    network.load_state_dict(checkpoint.network)
+    try:
+        network.load_state_dict(checkpoint.network)
+    except (RuntimeError, TypeError) as error:
+        problem = shorten(" ".join(str(error).split()), 200, placeholder=" ...")
+        raise ValueError(
+            f"{path}: not the weights of its own experiment, or damaged ({problem}): name another, "
+            "or make it anew"
+        ) from error
     return network.eval()
 
 

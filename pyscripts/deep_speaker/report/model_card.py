@@ -14,14 +14,15 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.metrics.registry import main_metric
 from deep_speaker.networks.checkpoints import Checkpoint, trained_with
 from deep_speaker.published.model_folder import CARD, WEIGHTS
-from deep_speaker.report.provenance import num_parameters, recipe_commit, set_size
+from deep_speaker.report.provenance import num_parameters, set_size
 from deep_speaker.results.cells import format_figure, format_interval
-from deep_speaker.results.comparison import format_markdown
+from deep_speaker.results.comparison import as_plain_text, format_markdown
 from deep_speaker.results.lists import list_kind, list_names
 from deep_speaker.results.rows import ResultRow, interval_of, read_results
 from deep_speaker.scoring.decision_files import read_decisions
 from deep_speaker.scoring.decision_table import EVEN, DecisionTable
 from deep_speaker.system.files import RECIPE, read_utf8, replacing_file
+from deep_speaker.system.sums import recipe_commit
 
 TEMPLATE = "model_card.md.j2"
 # What a person writes, and what stands there until then.
@@ -87,6 +88,7 @@ def render_card(context: dict[str, Any]) -> str:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["plain"] = as_plain_text
     return environment.get_template(TEMPLATE).render(context).rstrip() + "\n"
 
 

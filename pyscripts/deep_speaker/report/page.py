@@ -26,6 +26,7 @@ from deep_speaker.results.rows import CONVENTIONS, ResultRow, read_results
 from deep_speaker.results.stale import describe_stale
 from deep_speaker.scoring.left_out import notes_of_left_out
 from deep_speaker.system.files import replacing_file
+from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import find_trial_lists
 
 TEMPLATE = "report.html.j2"
@@ -75,6 +76,7 @@ def write_report(data_dir: Path, experiment_dir: Path, phases: Sequence[str]) ->
     path = experiment_dir / REPORT
     with replacing_file(path) as file:
         file.write(render_page(context))
+    note_origins([path], [experiment_dir / RESULTS])
     return path
 
 

@@ -1,10 +1,7 @@
 """The origin of results: configuration, data, programs, time."""
 
 import logging
-import os
 import platform
-import shutil
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +13,7 @@ from deep_speaker.kaldi.tables import iterate_table, read_optional_table
 from deep_speaker.networks.registry import build_network, count_parameters
 from deep_speaker.system.command import available_cores
 from deep_speaker.system.files import RECIPE, read_utf8
+from deep_speaker.system.sums import recipe_commit
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "lhotse", "kaldiio", "matplotlib")
 
@@ -134,17 +132,6 @@ def versions() -> dict[str, str]:
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     found |= {"system": system, "CPU cores": str(available_cores())}
     return found | ({"recipe": f"git {commit}"} if (commit := recipe_commit(RECIPE)) else {})
-
-
-def recipe_commit(folder: Path) -> str | None:
-    """Return the commit of a git tree, `-dirty` where files differ from it; None if it is none."""
-    git = shutil.which("git")
-    if not git or not (folder / ".git").exists():
-        return None
-    command = [git, "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"]
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}  # writes nothing
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    return result.stdout.strip() or None
 
 
 def num_parameters(experiment: Experiment) -> int:

@@ -1,6 +1,5 @@
 """Training as history.json tells it, epoch by epoch."""
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from deep_speaker.config.phases import start_of
 from deep_speaker.report.drawing import PLOT_SETTINGS, new_figure, to_svg
 from deep_speaker.report.styles import Style
-from deep_speaker.system.files import read_utf8
+from deep_speaker.system.json_text import read_json
 from deep_speaker.training.history import CRITERIA
 
 HELD_OUT_EER = "held_out_eer_percent"
@@ -83,10 +82,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
     Raises:
         ValueError: the file does not hold a list of them.
     """
-    try:
-        history = json.loads(read_utf8(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}): remove it, or train anew") from error
+    history = read_json(path, "remove it, or train anew")
     if not isinstance(history, list) or not all(isinstance(epoch, dict) for epoch in history):
         raise ValueError(f"{path}: expected a list of epochs: remove it, or train anew")
     return history

@@ -1,6 +1,7 @@
 """Results of many experiments side by side, as Markdown that reads as text too."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from deep_speaker.metrics.registry import main_metric
 from deep_speaker.results.cells import figure_cells
 from deep_speaker.results.lists import TableLine, list_kind, list_names, table_lines
 from deep_speaker.results.rows import CONVENTIONS, ResultRow, read_results, value_of
+from deep_speaker.results.stale import describe_stale, mark_stale
 from deep_speaker.trials.lists import base_list
 
 
@@ -39,16 +41,23 @@ def compare_experiments(folder: Path, trials: str | None = None) -> str:
     Raises:
         ValueError: there are no results, or none of this list.
     """
+    found = read_all(folder)
     tables = [
         (name, f"## {corpus if name == 'trials' else f'{corpus}, {name}'}\n\n{table}\n")
-        for corpus, experiments in read_all(folder).items()
+        for corpus, experiments in found.items()
         for name, table in corpus_tables(experiments).items()
     ]
     chosen = [text for name, text in tables if trials is None or name == base_list(trials)]
     if not chosen:
         names = sorted({name for name, _ in tables})
         raise ValueError(f"no results of the list {trials!r}; there are: {', '.join(names)}")
-    return "\n".join([*chosen, *(f"- {line}" for line in CONVENTIONS)])
+    notes = [
+        f"{corpus}/{name}: {note}"
+        for corpus, experiments in found.items()
+        for name, rows in experiments.items()
+        for note in describe_stale(rows)
+    ]
+    return "\n".join([*chosen, *(f"- {line}" for line in [*notes, *CONVENTIONS])])
 
 
 def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
@@ -70,7 +79,7 @@ def read_all(folder: Path) -> dict[str, dict[str, list[ResultRow]]]:
             logging.warning(
                 "%s: of an older form, without intervals: %s, for this experiment", path, remedy
             )
-        found.setdefault(path.parent.parent.name, {})[path.parent.name] = rows
+        found.setdefault(path.parent.parent.name, {})[path.parent.name] = mark_stale(path, rows)
     if not found:
         raise ValueError(
             f"{folder}: {'no good' if paths else 'no'} <corpus>/<experiment>/results.json: "
@@ -124,6 +133,15 @@ def merge_floors(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
+def as_plain_text(text: str) -> str:
+    r"""Escape what Markdown, or a browser that shows it, would take for a sign.
+
+    >>> as_plain_text("a|b <script>")
+    'a\\|b \\<script\\>'
+    """
+    return re.sub(r"[\\`<>|\[\]]", r"\\\g<0>", text)
+
+
 def format_markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
     """Return a table whose first columns are names, to the left, and whose others are figures.
 
@@ -133,7 +151,8 @@ def format_markdown(rows: Sequence[dict[str, str]], num_names: int) -> str:
     | a\\|b  |  1.5 |
     | c     | 10.5 |
     """
-    escaped = [{key: text.replace("|", "\\|") for key, text in row.items()} for row in rows]
+    names = list(rows[0])[:num_names]
+    escaped = [row | {key: as_plain_text(row[key]) for key in names} for row in rows]
     aligned = ["left"] * num_names + ["right"] * (len(rows[0]) - num_names)
     return tabulate(escaped, "keys", "pipe", colalign=aligned, disable_numparse=True)
 

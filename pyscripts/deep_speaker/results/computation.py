@@ -3,8 +3,9 @@
 import glob
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from deep_speaker.config.folders import vectors_file
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.results.rows import ResultRow
+from deep_speaker.results.stale import find_stale
 from deep_speaker.results.subsets import TrialSubset, find_subsets
 from deep_speaker.scoring.calibration import Calibration, fit_calibration
 from deep_speaker.scoring.score_files import (
@@ -21,16 +23,22 @@ from deep_speaker.scoring.score_files import (
     score_file,
 )
 from deep_speaker.system.files import replacing_file
-from deep_speaker.system.origins import why_stale
+from deep_speaker.system.origins import NOTHING
 from deep_speaker.trials.lists import find_trial_lists
+from deep_speaker.trials.models import MODELS
 from deep_speaker.trials.table import TrialTable, read_trial_table
 
 
-def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list[ResultRow]:
+def compute_rows(
+    data_dir: Path, score_dir: Path, phases: Sequence[str], asked: Mapping[str, Any] = NOTHING
+) -> list[ResultRow]:
     """Compute the rows of results.json.
 
     Those of same-sex trials where the sex of all speakers of a list is known. A list that lacks
     targets or nontargets has none, see `unjudged`.
+
+    Args:
+        asked: the config as it is asked for now, by sections: rows of another are marked.
 
     Raises:
         ValueError: scores are missing or no numbers.
@@ -46,14 +54,14 @@ def compute_rows(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list
         # Calibration is by pairs of utterances, and says nothing of models of several.
         known = calibrations if utterances.issuperset(trials.names) else {}
         for phase in dict.fromkeys(phases):
-            for row in _rows_of_phase(score_dir / phase, path, trials, subsets, known):
+            for row in _rows_of_phase(score_dir / phase, path, trials, subsets, known, asked):
                 rows.append({"phase": phase, "trials": name} | row)
     return sorted(rows, key=lambda row: phases.index(row["phase"]))
 
 
 def _rows_of_phase(
     prefix: Path, trial_list: Path, trials: TrialTable, subsets: Sequence[TrialSubset],
-    calibrations: dict[Path, Calibration],
+    calibrations: dict[Path, Calibration], asked: Mapping[str, Any],
 ) -> Iterator[ResultRow]:  # fmt: skip
     """Yield the rows of a list by each back end whose score files begin with a prefix."""
     for backend, path in find_score_files(prefix, trial_list).items():
@@ -61,7 +69,8 @@ def _rows_of_phase(
         calibrated_by = score_file(prefix, Path(CALIBRATION_TRIALS), backend)
         calibration = calibrations.get(calibrated_by)
         files = [path, calibrated_by] if calibration else [path]
-        stale = _why_stale(prefix, files, trial_list.parent)
+        # By these the clock tells where there is no record, as of scores of other programs.
+        stale = find_stale(files, _find_vectors(prefix, trial_list.parent), asked)
         for subset in subsets:
             try:
                 row = subset.compute_row(scores[subset.chosen], calibration)
@@ -70,15 +79,9 @@ def _rows_of_phase(
             yield {"subset": subset.name, "backend": backend} | row | stale
 
 
-def _why_stale(prefix: Path, files: Sequence[Path], data_dir: Path) -> dict[str, str]:
-    """Return the key `stale` of a row, why its scores are not of the present x-vectors, if so.
-
-    Scores of other programs, which have no record, are so if they are older than x-vectors.
-    """
+def _find_vectors(prefix: Path, data_dir: Path) -> list[Path]:
     folders = (data_dir, data_dir.with_name("train"))
-    vectors = [vectors_file(prefix.parents[1], prefix.name, folder) for folder in folders]
-    reason = next(filter(None, (why_stale(path, vectors) for path in files)), "")
-    return {"stale": reason} if reason else {}
+    return [vectors_file(prefix.parents[1], prefix.name, folder) for folder in folders]
 
 
 def read_calibrations(score_dir: Path, phases: Sequence[str]) -> dict[Path, Calibration]:
@@ -99,6 +102,22 @@ def read_calibrations(score_dir: Path, phases: Sequence[str]) -> dict[Path, Cali
             except ValueError as error:
                 logging.warning("%s does not calibrate: %s", path, error)
     return found
+
+
+def files_behind(data_dir: Path, score_dir: Path, phases: Sequence[str]) -> list[Path]:
+    """Return the files that rows are made of: scores, trial lists, and who speaks."""
+    lists = list(find_trial_lists(data_dir).values())
+    calibration = score_dir / CALIBRATION_TRIALS
+    scored = [*lists, *([calibration] if calibration.is_file() else [])]
+    begins = [score_file(Path(phase), path, "").name for phase in phases for path in scored]
+    scores = [
+        path
+        for begin in dict.fromkeys(begins)
+        for path in sorted(score_dir.glob(f"{glob.escape(begin)}*"))
+        if "." not in path.name.removeprefix(begin)  # as `find_score_files` finds them
+    ]
+    tables = (data_dir / name for name in ("utt2spk", "spk2gender", MODELS))
+    return [*scores, *scored, *(path for path in tables if path.is_file())]
 
 
 def write_results(path: Path, rows: Sequence[ResultRow]) -> None:

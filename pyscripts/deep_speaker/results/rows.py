@@ -1,13 +1,12 @@
 """Rows of results.json: a phase, back end, trial list and subset each, with its figures."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.metrics.registry import METRIC_CONVENTIONS, main_metric
-from deep_speaker.system.files import read_utf8
+from deep_speaker.system.json_text import read_json
 
 ResultRow = dict[str, Any]
 NAME_KEYS = ("phase", "trials", "subset", "backend")
@@ -29,10 +28,7 @@ def read_results(path: Path) -> list[ResultRow]:
     """
     if not path.is_file():
         raise ValueError(Stage.RESULTS.missing(path))
-    try:
-        rows = json.loads(read_utf8(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}): {Stage.RESULTS.again}") from error
+    rows = read_json(path, Stage.RESULTS.again)
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"{path}: expected a list of rows: {Stage.RESULTS.again}")
     for number, row in enumerate(rows, 1):

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 from deep_speaker.scoring.decision_table import DecisionTable
 from deep_speaker.scoring.vector_backend import VectorBackend
 from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.system.json_text import parse_json
 
 DECISIONS = "decisions.json"
 ARRAYS = "backend.safetensors"
@@ -70,7 +71,7 @@ def parse_decisions(
         where: for messages.
     """
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         version = content["format_version"]
         if version == FORMAT_VERSION:
             fitted = load(arrays) if arrays else {}

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from deep_speaker.system.json_text import are_numbers
+
 EVEN = 0.5  # the prior at which both errors count alike
 NUM_POINTS = 400  # thresholds at which error rates are kept; between them they are interpolated
 
@@ -33,6 +35,16 @@ class DecisionTable:
     num_speakers: int
     num_target: int
     num_nontarget: int
+
+    def __post_init__(self) -> None:
+        """Check what may come from a file."""
+        curves = (self.thresholds, self.false_alarm_rates, self.miss_rates)
+        figures = [self.weight, self.offset, self.num_speakers, self.num_target, self.num_nontarget]
+        num_points = len(self.thresholds)
+        if not num_points or not all(are_numbers(curve, num_points) for curve in curves):
+            raise ValueError("expected as many thresholds as rates, all of them numbers")
+        if not are_numbers(figures, len(figures)) or self.num_nontarget < 1:
+            raise ValueError("expected numbers for the weight, the offset and the counts")
 
     def llr(self, score: float) -> float:
         """Return the log likelihood ratio of a score: of one speaker against two."""

@@ -1,13 +1,13 @@
 """Scores of trial lists by the back ends of an experiment."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.config import Experiment
-from deep_speaker.config.folders import VECTORS, score_prefix, xvector_dir
+from deep_speaker.config.folders import score_prefix, xvector_dir
 from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import split_utterances
 from deep_speaker.embeddings.held_out import read_held_out
@@ -18,6 +18,7 @@ from deep_speaker.scoring.key_vectors import (
     read_test_vectors,
     read_train_vectors,
 )
+from deep_speaker.scoring.origins import Origin
 from deep_speaker.scoring.other_plda import (
     NO_OTHER,
     OtherPlda,
@@ -37,7 +38,6 @@ from deep_speaker.scoring.scorers import (
     unfitted_backends,
 )
 from deep_speaker.system.files import replacing_files
-from deep_speaker.system.origins import note_origins
 from deep_speaker.trials.lists import TrialBlock, find_trial_lists, iterate_trials
 from deep_speaker.trials.table import find_rows
 
@@ -58,7 +58,8 @@ def score_unfitted(
     keys = read_test_vectors(folder, test_dir)
     backends = unfitted_backends(experiment.scoring, has_crops(folder))
     backends |= other_backends(asked, backends, keys.vectors.shape[1], experiment_dir / phase)
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, [folder], prefix)
+    origin = Origin(experiment, experiment_dir / phase, asked, [folder], [test_dir])
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     drawn.unlink(missing_ok=True)
     remove_scores(drawn, prefix, OWN_BACKENDS)
@@ -104,14 +105,18 @@ def score_phase(
     names = read_held_out(train_xvectors, train_dir, experiment)
     fitted_on, held_out = split_utterances(utt2spk, names)
     backends = fit_backends(experiment.scoring, vectors, fitted_on, has_crops(test_xvectors))
-    folders = [test_xvectors, train_xvectors]
+    origin = Origin(
+        experiment, experiment_dir / phase, asked, [test_xvectors, train_xvectors],
+        [test_dir, train_dir],
+    )  # fmt: skip
     write_fitted_plda(experiment_dir / phase, backends, vectors, fitted_on)
     backends |= other_backends(asked, backends, sizes[0], experiment_dir / phase)
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, folders, prefix)
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(drawn, held_out, read_corpora(train_dir), experiment.seed):
         keys = group_vectors({key: vectors[key] for key in held_out}, {})
-        score_lists([drawn], keys, backends, [train_xvectors], prefix)
+        held_out_alone = origin._replace(xvectors=[train_xvectors], data_dirs=[train_dir])
+        score_lists([drawn], keys, backends, prefix, held_out_alone)
     else:
         remove_scores(drawn, prefix, OWN_BACKENDS)
 
@@ -137,20 +142,15 @@ def score_lists(
     trial_lists: Iterable[Path],
     keys: KeyVectors,
     backends: Mapping[str, FittedBackend],
-    folders: Sequence[Path],
     prefix: Path,
+    origin: Origin,
 ) -> None:
-    """Score trial lists of keys by each back end, and record of which x-vectors.
-
-    Args:
-        folders: x-vector directories: first that which holds the keys, then, if it is another,
-            that which the back ends are fitted on.
-    """
-    scorers = {name: backend.scorer(keys, folders[0]) for name, backend in backends.items()}
-    made_of = [folder / VECTORS for folder in folders if (folder / VECTORS).is_file()]
+    """Score trial lists of keys by each back end, and record what the scores are made of."""
+    folder = origin.xvectors[0]
+    scorers = {name: backend.scorer(keys, folder) for name, backend in backends.items()}
     for trial_list in trial_lists:
         score_list(trial_list, keys, scorers, prefix)
-        note_origins([score_file(prefix, trial_list, name) for name in scorers], made_of)
+        origin.note(prefix, trial_list, scorers)
 
 
 def score_list(

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_speaker.config.folders import ADAPTATION_XVECTORS
+from deep_speaker.config.folders import ADAPTATION_XVECTORS, VECTORS
 from deep_speaker.config.phases import FITTED_FLOORS
+from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import read_vectors
 from deep_speaker.kaldi.tables import read_table
-from deep_speaker.scoring.kaldi_plda_files import read_backend, write_backend
+from deep_speaker.scoring.kaldi_plda_files import MATRIX, MEAN, PLDA, read_backend, write_backend
 from deep_speaker.scoring.key_vectors import KeyVectors
 from deep_speaker.scoring.plda_adaptation import adapt_backend
 from deep_speaker.scoring.score_files import ADAPTED_GIVEN_PLDA, ADAPTED_PLDA, GIVEN_PLDA
@@ -31,6 +32,19 @@ class OtherPlda(NamedTuple):
 
     backend_dir: Path | None = None
     adaptation_set: Path | None = None
+
+    def made_of(self, backend: str, folder: Path) -> list[Path]:
+        """Return the files that a back end is made of, besides those that all are made of.
+
+        Args:
+            folder: of the phase.
+        """
+        found: list[Path] = []
+        if self.backend_dir and backend in (GIVEN_PLDA, ADAPTED_GIVEN_PLDA):
+            found += [self.backend_dir / name for name in (MEAN, MATRIX, PLDA)]
+        if backend in (ADAPTED_PLDA, ADAPTED_GIVEN_PLDA):
+            found.append(folder / ADAPTATION_XVECTORS / VECTORS)
+        return [path for path in found if path.is_file()]
 
 
 NO_OTHER = OtherPlda()
@@ -90,7 +104,7 @@ def read_adaptation_vectors(folder: Path, data_dir: Path, dim: int) -> np.ndarra
     Raises:
         ValueError: they are missing, of other utterances, of another size, or fewer than two.
     """
-    remedy = f"run stage 4 with --adaptation-set {data_dir}"
+    remedy = f"run stage {Stage.EMBEDDINGS:d} with --adaptation-set {data_dir}"
     if not (folder / "xvector.scp").is_file():
         raise ValueError(f"{folder} is missing: {remedy}")
     vectors = read_vectors(folder)

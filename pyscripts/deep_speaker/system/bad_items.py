@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
+from deep_speaker.system.names import printable
+
 MAX_BAD_SHARE = 0.05
 NUM_LOGGED = 10
 
@@ -17,7 +19,7 @@ def check_bad_items(
     Raises:
         ValueError: more than one of `total`, and more than `MAX_BAD_SHARE`, are bad.
     """
-    named = [(_printable(item), reason) for item, reason in islice(bad.items(), NUM_LOGGED)]
+    named = [(printable(str(item)), reason) for item, reason in islice(bad.items(), NUM_LOGGED)]
     for name, reason in named:
         logging.warning("%s: %s", name, reason)
     if len(bad) > max(1, MAX_BAD_SHARE * total):
@@ -28,8 +30,3 @@ def check_bad_items(
         )
     if bad:
         logging.warning("%d of %d %s are bad and left out", len(bad), total, kind)
-
-
-def _printable(item: object) -> str:
-    """Return a name as UTF-8 can hold it: a file's may be of another encoding."""
-    return str(item).encode(errors="backslashreplace").decode()

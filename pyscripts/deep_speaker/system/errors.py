@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from enum import Enum
 from types import TracebackType
 
+from deep_speaker.system.names import printable
+
 EXPECTED_ERRORS = (ValueError, OSError, MemoryError)
 
 
@@ -64,7 +66,7 @@ def is_expected(error: BaseException) -> bool:
 
 def describe_error(error: BaseException) -> str:
     """Return an error as one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = printable(" ".join(str(error).split())) or type(error).__name__
     lack = None if isinstance(error, ValueError) else find_lack(error)  # our own words are better
     if lack is None:
         return text

@@ -85,7 +85,7 @@ def locked(folder: Path, to_write: bool = True, wait: bool = False) -> Iterator[
     finally:
         if descriptor is not None:
             os.environ[HELD_VARIABLE] = before
-            _release(descriptor, folder)
+            _release(descriptor, folder, to_write)
         for each in made if to_write else ():
             with suppress(OSError):  # not empty: the block has put something there
                 each.rmdir()
@@ -117,12 +117,10 @@ def is_there(descriptor: int, folder: Path) -> bool:
     return False
 
 
-def _release(descriptor: int, folder: Path) -> None:
-    """Give a lock back, and remove its file unless another process reads by it."""
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if is_there(descriptor, folder):
-            (folder / LOCK).unlink()
+def _release(descriptor: int, folder: Path, wrote: bool) -> None:
+    """Give a lock back; a writer, who was alone, also removes its file."""
+    if wrote and is_there(descriptor, folder):
+        (folder / LOCK).unlink()
     os.close(descriptor)
 
 

@@ -29,7 +29,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from deep_speaker.system.durability import sync, sync_tree
 from deep_speaker.system.files import replace_directory, replacing_file, settle_directory
-from deep_speaker.system.origins import content_sum
+from deep_speaker.system.sums import content_sum
 
 Made = TypeVar("Made")
 RECORDS = "shards"  # the folder of the records, beside the files of the shards

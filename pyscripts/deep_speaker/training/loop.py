@@ -10,14 +10,18 @@ from pathlib import Path
 import torch
 
 from deep_speaker.config import Experiment
+from deep_speaker.config.made import check_network, training_sections
+from deep_speaker.config.phases import PHASES
 from deep_speaker.copies.joining import check_joined
 from deep_speaker.embeddings import xvectors
+from deep_speaker.features.origins import tables_heard
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.networks.pace import Asked
 from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
 from deep_speaker.system.files import replace_directory, settle_directory
-from deep_speaker.system.origins import keep_foreign
+from deep_speaker.system.origins import RECORD, keep_foreign
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
 from deep_speaker.training.pacing import settle_pace
@@ -38,7 +42,8 @@ from deep_speaker.training.trainer import Trainer
 # What is written here into a phase's folder, and by `recorder`.
 # Folders of PLDA, which stage 5 wrote by the network before, go with it.
 OWN_FILES = STAGE_5_BACKENDS | {
-    *("initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard", TEACHERS)
+    *("initial.pt", "best.pt", "last.pt", "history.json", "train.log", "tensorboard"),
+    *(TEACHERS, RECORD),
 }
 
 
@@ -78,6 +83,8 @@ def train(
         refuse(partial, tell_difference(partial, last, experiment, start, teachers))
     check_joined(data_dir, experiment)
     trainer = build_trainer(experiment, phase, data_dir, start, device, teachers)
+    if initial:
+        check_network(initial, output, experiment)
     if last is not None:
         check_speakers(last, trainer.speakers)
         refuse(partial, tell_other_data(last, trainer.data))
@@ -96,7 +103,19 @@ def train(
             logging.info("%s keeps the last checkpoint, from which --resume goes on", partial)
         raise
     keep_others(output, partial)
+    note_network(partial, trainer, initial, teachers)
     replace_directory(output, partial)
+
+
+def note_network(
+    folder: Path, trainer: Trainer, initial: Path | None, teachers: Sequence[Path]
+) -> None:
+    """Record what the network in a phase's folder was made of."""
+    made_of = [*tables_heard(trainer.source.data_dir), *([initial] if initial else [])]
+    settings = training_sections(trainer.experiment, PHASES[trainer.phase])
+    settings |= {"teachers": [folder.name for folder in teachers]} if teachers else {}
+    note_checkpoint(folder / "best.pt", made_of, settings)
+    note_checkpoint(folder / "initial.pt")
 
 
 def keep_others(output: Path, partial: Path) -> None:

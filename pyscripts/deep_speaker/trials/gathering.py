@@ -9,7 +9,7 @@ import numpy as np
 
 from deep_speaker.system.files import replacing_file
 from deep_speaker.trials.importing import import_trials, keep_known, read_known_trials
-from deep_speaker.trials.lists import Trial, list_trial_files, write_trials
+from deep_speaker.trials.lists import Trial, check_list_name, list_trial_files, write_trials
 from deep_speaker.trials.models import read_models, write_models
 from deep_speaker.trials.protocols import draw_lists
 
@@ -37,7 +37,7 @@ def gather_lists(
         ValueError: two lists would have one name, or a list or model does not fit the test set.
     """
     sources = dict(given)
-    for path in options.trial_lists:
+    for path in map(check_list_name, options.trial_lists):
         name = f"trials_{path.stem.removeprefix('trials_')}" if path.stem != "trials" else "trials"
         if name in sources:
             raise ValueError(f"{path} and {sources[name]} both become {name}: rename one")
@@ -98,7 +98,7 @@ def add_own_lists(
         ValueError: a list of the user's has a name that is not in the test set.
     """
     listed = folder / MADE_LISTS
-    made = listed.read_text("utf-8").split() if listed.is_file() else []
+    made = listed.read_text("utf-8").split("\n") if listed.is_file() else []
     own = [path for path in list_trial_files(folder) if path.name not in {*lists, *made}]
     known_models = read_models(folder) | models
     own_lists = {path.name: read_known_trials(path, utt2spk, known_models) for path in own}

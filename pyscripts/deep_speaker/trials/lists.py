@@ -79,13 +79,28 @@ def find_trial_lists(folder: Path) -> dict[str, Path]:
 
 
 def list_trial_files(folder: Path) -> list[Path]:
-    """List the files `trials` and `trials_<name>` of a folder, without half-written ones."""
+    """List the files `trials` and `trials_<name>` of a folder, without half-written ones.
+
+    Raises:
+        ValueError: a name cannot be printed.
+    """
     found = [
-        path
+        check_list_name(path)
         for path in [folder / "trials", *folder.glob("trials_*")]
         if path.is_file() and path.suffix != ".partial"
     ]
     return sorted(found, key=lambda path: (path.name.removesuffix(ONE_PLUS_99_SUFFIX), path.name))
+
+
+def check_list_name(path: Path) -> Path:
+    """Return the path of a trial list, whose name will stand in tables and names of files.
+
+    Raises:
+        ValueError: the name holds a line feed, or another character that cannot be printed.
+    """
+    if not path.name.isprintable():
+        raise ValueError(f"{str(path)!r}: its name cannot be printed: rename the trial list")
+    return path
 
 
 def base_list(name: str) -> str:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from deep_speaker.config.stages import MAKERS, missing_table
 from deep_speaker.kaldi.tables import BLOCK_BYTES, iterate_table
+from deep_speaker.kaldi.utterances import ODD
 
 TableRow = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line
-# Control characters, and white space on which Kaldi's readers and scripts do not agree. Paths may
-# hold anything: of scp files only the keys are searched for these.
-_ODD = "[\0-\x08\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-_ODD_ANYWHERE = re.compile(_ODD)
-_ODD_IN_KEY = re.compile(rf"^[^ \t\n]*?{_ODD}", re.MULTILINE)
+# Paths may hold odd characters: of scp files only the keys are searched for these.
+_ODD_ANYWHERE = re.compile(f"[{ODD}]")
+_ODD_IN_KEY = re.compile(rf"^[^ \t\n]*?[{ODD}]", re.MULTILINE)
 
 
 def line_error(path: Path, number: int, message: str) -> ValueError:

@@ -1,10 +1,12 @@
 """Where models lie, and how each kind is opened."""
 
 import json
+import logging
 from hashlib import sha256
 from pathlib import Path
 
 from deep_speaker.system.files import RECIPE
+from deep_speaker.system.origins import find_changes
 from deep_speaker.voices.voice_model import Scoring, VoiceModel
 
 SHIPPED = RECIPE / "models/small"
@@ -62,6 +64,14 @@ def model_id(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def warn_of_older(folder: Path) -> None:
+    """Warn about the model of an experiment whose network was trained anew since."""
+    for change in find_changes(folder / WEIGHTS, by_records=True):
+        if change.output == folder / WEIGHTS:
+            again = "run the last stage of run.sh anew to have the model of that"
+            logging.warning("%s is older, as %s: %s", folder, change.reason, again)
+
+
 def open_folder(folder: Path, device: str) -> VoiceModel:
     """Open a model folder."""
     # Slow to import, and not needed for ONNX files.
@@ -72,6 +82,7 @@ def open_folder(folder: Path, device: str) -> VoiceModel:
     from deep_speaker.published.importing import import_weights
     from deep_speaker.scoring.decision_files import read_decisions
 
+    warn_of_older(folder)
     checkpoint = import_weights(folder, read_experiment(folder / CONFIG))
     return VoiceModel(
         str(folder),

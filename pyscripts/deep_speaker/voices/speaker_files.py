@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from deep_speaker.system.files import read_utf8, replacing_file
+from deep_speaker.system.json_text import parse_json
 
 SUFFIX = ".json"
 FORMAT_VERSION = 1
@@ -92,7 +93,7 @@ def read_speaker(path: Path) -> Speaker:
     """
     remedy = "remove it, and enrol the speaker anew"
     try:
-        content = json.loads(read_utf8(path))
+        content = parse_json(read_utf8(path))
         version = content["format_version"]
         if version == FORMAT_VERSION:
             return parse_speaker(content, path.stem)
