@@ -18,8 +18,11 @@ from safetensors.torch import load
 
 from support.recipe import Recipe
 
-# What differs between two good runs: times, logs, and what is drawn with times in it.
-VOLATILE = ("log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json")
+# What differs between two good runs: times, logs, what is drawn with times in it, and the records
+# of shards, which tell the times of files.
+VOLATILE = (
+    "log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json", "shards"
+)  # fmt: skip
 REFUSED_S = 20  # the children of a killed run end within that, and with them its locks
 STAGES = range(7)
 
