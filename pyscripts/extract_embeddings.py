@@ -5,12 +5,13 @@ All x-vectors of a call are computed in the same precision, as they are compared
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import ADAPTATION_XVECTORS
 from deep_speaker.config.made import check_network
-from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
+from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract, find_precision
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
@@ -53,15 +54,17 @@ def main() -> None:
     pairs = [(options.checkpoint, options.output), *options.also]
     for checkpoint, output in pairs:  # before any work is done
         check_network(checkpoint, output, experiment)
-    first = Extractor(options.checkpoint, options.data_dirs[0], experiment, device)
-    precision = choose_precision(first, options.precision)
+    extractors = {}
     for checkpoint, output in pairs:
         folders = {output / f"xvectors_{path.name}": path for path in options.data_dirs}
         if options.adaptation_set:
             folders[output / ADAPTATION_XVECTORS] = options.adaptation_set
         for folder, data_dir in folders.items():
-            extractor = Extractor(checkpoint, data_dir, experiment, device, precision)
-            extract(extractor, folder, options.nj)
+            extractors[folder] = Extractor(checkpoint, data_dir, experiment, device)
+    asked = options.precision or find_precision(extractors)
+    precision = choose_precision(next(iter(extractors.values())), asked)
+    for folder, extractor in extractors.items():
+        extract(replace(extractor, precision=precision), folder, options.nj)
 
 
 if __name__ == "__main__":

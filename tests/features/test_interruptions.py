@@ -9,15 +9,18 @@ from lhotse import RecordingSet, SupervisionSet
 
 from deep_speaker.corpora import manifests
 from deep_speaker.corpora.manifests import manifest_path
-from deep_speaker.features import extraction, shards
+from deep_speaker.features import extraction, shards, work
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials import lists, removal
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks
-from support.speech import EXPERIMENT, snapshot
-from support.stage_1_folders import BAD, failing, make_bad
+from support.speech import EXPERIMENT
+from support.stage_1_folders import BAD, failing, make_bad, without_shards
+
+VOICE = EXPERIMENT.voice_activity.model_copy(update={"context": 3})
+OTHER = EXPERIMENT.model_copy(update={"voice_activity": VOICE})
 
 
 def interrupt_between_jobs(
@@ -34,7 +37,7 @@ def test_an_interruption_leaves_the_previous_state(
 ) -> None:
     if not first:
         compute_data_dir(folder, EXPERIMENT, 2)
-    before = snapshot(folder.parent)
+    before = without_shards(folder)
     if place == "worker":
         error: type[BaseException] = MemoryError
         # Forked workers have this too.
@@ -42,22 +45,22 @@ def test_an_interruption_leaves_the_previous_state(
         monkeypatch.setattr(shards, "analyse", fail)
     else:
         error = KeyboardInterrupt
-        monkeypatch.setattr(extraction, "map_in_processes", interrupt_between_jobs)
+        monkeypatch.setattr(work, "map_in_processes", interrupt_between_jobs)
     with pytest.raises(error):
-        compute_data_dir(folder, EXPERIMENT, 3)
-    assert snapshot(folder.parent) == before
+        compute_data_dir(folder, OTHER, 3)
+    assert without_shards(folder) == before
 
 
 def test_a_full_disk_in_the_tables_leaves_the_previous_state(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute_data_dir(folder, EXPERIMENT, 2)
-    before = snapshot(folder.parent)
+    before = without_shards(folder)
     full = failing(extraction.table_lines, 3, OSError)
     monkeypatch.setattr(extraction, "table_lines", full)
     with pytest.raises(OSError, match="injected"):
         compute_data_dir(folder, EXPERIMENT, 3)
-    assert snapshot(folder.parent) == before
+    assert without_shards(folder) == before
 
 
 @pytest.mark.parametrize("name", extraction.TABLES)

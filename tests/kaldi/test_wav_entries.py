@@ -17,6 +17,7 @@ from deep_speaker.kaldi.wav_entries import (
     AudioInfo,
     channel_of_entry,
     file_of_entry,
+    state_of_entry,
     wav_entry,
 )
 from support.speech import make_speech, write_audio
@@ -111,3 +112,23 @@ def test_the_suffixes_searched_for_are_of_all_forms_that_libsndfile_knows_by_a_h
     assert formats <= SNDFILE_SUFFIXES
     assert not FFMPEG_SUFFIXES & SNDFILE_SUFFIXES
     assert not UNREAD_SUFFIXES & AUDIO_SUFFIXES
+
+
+def test_the_state_of_an_entry_is_that_of_the_files_it_names(tmp_path: Path) -> None:
+    """A file, an archive, and what a command reads: changed where one of them is."""
+    path = tmp_path / "a b.sph"
+    entries = [
+        str(path),
+        f"{path}:12",
+        f"flac -c -d -s '{path}' |",
+        f"sph2pipe -f wav '{path}' |",
+        f"sox -t sph - -t wav - <'{path}'|",
+    ]
+    assert [state_of_entry(entry) for entry in entries] == [None] * 5
+    path.write_bytes(b"one")
+    before = [state_of_entry(entry) for entry in entries]
+    assert all(before)
+    assert [state_of_entry(entry) for entry in entries] == before
+    path.write_bytes(b"three")
+    assert all(state_of_entry(entry) != old for entry, old in zip(entries, before, strict=True))
+    assert state_of_entry("cat 'unfinished |") is None

@@ -19,15 +19,11 @@ import torch
 from deep_speaker.system.origins import RECORD
 from support.recipe import Recipe
 
-# What differs between two good runs: times, logs, and what is drawn with times in it.
+# What differs between two good runs: times, logs, what is drawn with times in it, and the records
+# of shards, which tell the times of files.
 VOLATILE = (
-    ".lock",
-    "log",
-    "tensorboard",
-    "stage_seconds",
-    "train.log",
-    "report.html",
-    "history.json",
+    *(".lock", "log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json"),
+    "shards",
 )
 REFUSED_S = 20  # the children of a killed run end within that, and with them its locks
 STAGES = range(7)

@@ -15,7 +15,7 @@ from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.lists import write_trials
 from deep_speaker.trials.protocols import draw_one_plus_99, draw_trials
-from support.speech import make_speech, make_utterances, write_audio
+from support.speech import make_speech, make_utterances, snapshot, write_audio
 
 NUM_SPEAKERS, PER_SPEAKER = 20, 4
 # Four of eighty files would be 5 %, the most that is no failure; silence is none of the files'.
@@ -78,6 +78,12 @@ def read_everything(folder: Path) -> dict[str, dict[str, Any]]:
     for name in SCPS:
         tables[name] = {key: array.tobytes() for key, array in read_arrays(folder, name).items()}
     return tables
+
+
+def without_shards(folder: Path) -> dict[str, bytes | None]:
+    """All that lies beside a data directory and in it, but the shards of an interrupted run."""
+    everything = snapshot(folder.parent)
+    return {name: found for name, found in everything.items() if "shards.partial" not in name}
 
 
 def failing(function: Callable, call: int, error: type[BaseException]) -> Callable:

@@ -1,10 +1,11 @@
 """Tiny data directories with x-vectors but no features, and trial lists as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.embeddings.unit_length import average
 from deep_speaker.embeddings.xvectors import write_xvectors
 from deep_speaker.kaldi.archives import ArchiveWriter, write_scp
 from deep_speaker.kaldi.data_dir import write_spk2utt
@@ -47,12 +48,20 @@ def write_crop_vectors(
 ) -> Path:
     """Write an x-vector directory as stage 4 does for the back end `crop_distance`."""
     write_xvectors(folder, {key: values.mean(axis=0) for key, values in crops.items()}, utt2spk)
-    with ArchiveWriter(folder / "xvector_crops.ark") as writer:
-        for key in reversed(list(crops)):  # in the order of their lengths, on a GPU
-            writer.write(key, crops[key])
-    write_scp(folder / "xvector_crops.scp", writer.scp)
+    write_crops(folder, reversed(list(crops.items())))  # in the order of their lengths, on a GPU
     write_spk2utt(folder / "spk2utt", utt2spk)
     return folder
+
+
+def write_crops(folder: Path, crops: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Write crops as one ark, and return their averages."""
+    vectors = {}
+    with ArchiveWriter(folder / "xvector_crops.ark") as writer:
+        for key, values in crops:
+            writer.write(key, values)
+            vectors[key] = average(values)
+    write_scp(folder / "xvector_crops.scp", writer.scp)
+    return vectors
 
 
 def write_data_dir(folder: Path, utt2spk: Mapping[str, str]) -> Path:

@@ -11,11 +11,12 @@ import pytest
 import validate_data_dir
 from deep_speaker.config import Experiment
 from deep_speaker.corpora.manifests import write_manifests
-from deep_speaker.embeddings.xvectors import fill_xvectors, write_crops
+from deep_speaker.embeddings.xvectors import fill_xvectors
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.data_dir import write_data_dir
 from deep_speaker.trials.models import write_models
 from support.speech import EXPERIMENT, make_utterances
+from support.tiny_xvectors import write_crops
 
 TRIALS = "spk0-0 spk0-1 target\nspk0 spk1-0 nontarget\nmodel spk2-1 nontarget\n"
 Damage = Callable[[Path], None]
@@ -45,7 +46,7 @@ def write_vectors(output: Path, utt2spk: dict[str, str]) -> None:
     output.mkdir()
     rng = np.random.default_rng(0)
     crops = [(key, rng.normal(size=(3, 8)).astype(np.float32)) for key in utt2spk]
-    fill_xvectors(output, output, write_crops(output, output, crops), utt2spk)
+    fill_xvectors(output, output, write_crops(output, crops), utt2spk)
 
 
 def copy_directories(prepared: Path, folder: Path) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_speaker.embeddings.xvectors import write_crops
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.models import write_models
+from support.tiny_xvectors import write_crops
 from support.validated_folders import validate
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_trials_of_one_kind_are_good_without_training_speakers(
 def test_utterances_have_equally_many_crops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = list(read_table(folder / "x/xvector.scp"))
     crops = [(key, np.ones((3 - (key == keys[4]), 8), np.float32)) for key in keys]
-    write_crops(folder / "x", folder / "x", crops)
+    write_crops(folder / "x", crops)
     with pytest.raises(ValueError, match=r"/xvector_crops.scp, line 5: .*\b2 .*\b3: .*stage 4"):
         validate(monkeypatch, folder / "x")
 

@@ -1,9 +1,10 @@
 """Extraction: the embeddings of a data directory by a checkpoint."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,29 @@ from deep_speaker.config.stages import Stage, stages_again
 from deep_speaker.corpora.speaker_splits import find_originals, original_speaker, split_for_scoring
 from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import PieceReader
-from deep_speaker.embeddings.unit_length import average
-from deep_speaker.embeddings.xvectors import fill_xvectors, replacing_xvectors, write_crops
+from deep_speaker.embeddings.vector_shards import (
+    VectorShard,
+    cut_missing,
+    join_shards,
+    sum_inputs,
+    write_shards,
+)
+from deep_speaker.embeddings.xvectors import replacing_xvectors
 from deep_speaker.features.origins import tables_heard
+from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
+from deep_speaker.networks.devices import has_bfloat16
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
+from deep_speaker.system.code import code_sum
+from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
+from deep_speaker.system.shards import Shards
+from deep_speaker.system.sums import content_sum
 
+CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
@@ -89,11 +103,43 @@ def make_trial(extractor: Extractor) -> Step:
     return lambda pace: embed_pieces(networks[pace.precision], pieces, options, extractor.device)
 
 
+def find_precision(extractors: Mapping[Path, Extractor]) -> Precision | None:
+    """Return the precision of the shards that an earlier call has left, by output; None: of none.
+
+    A trial may choose another one: all would then be embedded anew.
+    """
+    for output, extractor in extractors.items():
+        known = PRECISIONS if has_bfloat16(extractor.device) else PRECISIONS[-1:]
+        for precision in known if extractor.checkpoint.is_file() else ():
+            if open_shards(replace(extractor, precision=precision), output).begun():
+                return precision
+    return None
+
+
+def open_shards(extractor: Extractor, output: Path) -> Shards[VectorShard]:
+    """Open the shards of an x-vector directory."""
+    options = {
+        "checkpoint": content_sum(extractor.checkpoint),
+        "extraction": extractor.experiment.extraction.model_dump(mode="json"),
+        "keeps_crops": keeps_crops(extractor.experiment),
+        "device": extractor.device.type,
+        "precision": extractor.precision,
+        "code": code_sum(CODE),
+    }
+    return Shards(output, VectorShard, options)
+
+
+def keeps_crops(experiment: Experiment) -> bool:
+    """Tell whether a back end compares utterances crop by crop."""
+    return "crop_distance" in experiment.scoring.backends
+
+
 def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
-    For the back end `crop_distance`, also write xvector_crops.{ark,scp}: per utterance a matrix
-    (num_crops, dim) of unit-length embeddings.
+    For the back end `crop_distance`, also write xvector_crops.scp: per utterance a matrix
+    (num_crops, dim) of unit-length embeddings. Where an earlier call was interrupted, or had the
+    same inputs and options, the shards that it has made are kept.
     """
     utt2spk = read_table(extractor.data_dir / "utt2spk")
     check_features(extractor.data_dir, extractor.experiment)
@@ -101,20 +147,47 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     check_unseen(checkpoint, extractor.data_dir, utt2spk)
     held_out = find_held_out(checkpoint, utt2spk)
     check_same_split(held_out, extractor)
-    if in_processes(extractor.device):
-        results: Iterator = map_in_processes(extractor, utt2spk, num_jobs)
-    else:
-        network, reader = open_extractor(extractor)
-        results = embed_in_batches(network, reader, utt2spk, extractor.device)
-    bar = tqdm(results, total=len(utt2spk), unit="utt", disable=None, leave=False)
+    work = open_shards(extractor, output)
+    sums = sum_inputs(extractor.data_dir, utt2spk, open_samples(extractor))
+    found = work.find(sums)
+    parts = cut_missing(found, utt2spk)
+    if found:
+        total = len(found) + len(parts)
+        logging.info("%s: %d of %d shards are whole and current", output, len(found), total)
+    if parts:
+        count = sum(map(len, parts))
+        results = embed_parts(extractor, parts, num_jobs)
+        bar = tqdm(results, total=count, unit="utt", disable=None, leave=False)
+        with full_disk_told(output.parent):
+            write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
+        found = work.find(sums)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
     with replacing_xvectors(output, made_of, settings) as partial:
-        if "crop_distance" in extractor.experiment.scoring.backends:
-            vectors = write_crops(partial, output, bar)
-        else:
-            vectors = {utterance: average(pieces) for utterance, pieces in bar}
-        fill_xvectors(partial, output, vectors, utt2spk, held_out)
+        join_shards(work, found, partial, utt2spk, held_out)
+    work.drop()
+
+
+def open_samples(extractor: Extractor) -> SampleSource | None:
+    """Open the samples of a data directory, if crops of those are embedded."""
+    if extractor.experiment.extraction.method != "sample_crops":
+        return None
+    return SampleSource(extractor.data_dir, extractor.experiment.features.sampling_rate)
+
+
+def embed_parts(
+    extractor: Extractor, parts: Sequence[Sequence[str]], num_jobs: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the utterances with the embeddings of their pieces, part by part.
+
+    A batch on a GPU is of one part, so that an embedding does not depend on which were missing.
+    """
+    if in_processes(extractor.device):
+        yield from map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
+        return
+    network, reader = open_extractor(extractor)
+    for part in parts:
+        yield from embed_in_batches(network, reader, part, extractor.device)
 
 
 def in_processes(device: torch.device) -> bool:

@@ -12,13 +12,14 @@ import numpy as np
 from deep_speaker.config.folders import VECTORS
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.held_out import HELD_OUT_FILE, write_held_out
-from deep_speaker.embeddings.unit_length import at_unit_length, average
-from deep_speaker.kaldi.archives import ArchiveTable, ArchiveWriter, write_scp, write_vectors
+from deep_speaker.embeddings.unit_length import at_unit_length
+from deep_speaker.kaldi.archives import ArchiveTable, write_vectors
 from deep_speaker.kaldi.data_dir import write_spk2utt
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.origins import NOTHING, RECORD, keep_foreign, note_origins
+from deep_speaker.system.shards import RECORDS
 from deep_speaker.system.sums import content_sum
 
 # What stage 4 writes into an x-vector directory. Other files there are of later stages, which
@@ -27,7 +28,7 @@ OWN_FILES = frozenset(
     (
         *(f"{name}.{kind}" for name in ("xvector", "spk_xvector", "xvector_crops")
           for kind in ("ark", "scp")),
-        "num_utts.ark", "spk2utt", HELD_OUT_FILE, RECORD,
+        "num_utts.ark", "spk2utt", HELD_OUT_FILE, RECORD, RECORDS,
     )
 )  # fmt: skip
 
@@ -56,20 +57,6 @@ def replacing_xvectors(
                 "remove them", output, ", ".join(kept),
             )  # fmt: skip
         note_origins([new], made_of, settings)
-
-
-def write_crops(
-    partial: Path, output: Path, results: Iterable[tuple[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """Write crops as they come, since memory may not hold all, and return their averages."""
-    vectors = {}
-    name = "xvector_crops"
-    with ArchiveWriter(partial / f"{name}.ark", output / f"{name}.ark") as writer:
-        for utterance, crops in results:
-            writer.write(utterance, crops)
-            vectors[utterance] = average(crops)
-    write_scp(partial / f"{name}.scp", writer.scp)
-    return vectors
 
 
 def write_xvectors(

@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -11,16 +10,16 @@ from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
 from deep_speaker.features import front_ends, silence, voice_activity
+from deep_speaker.features.inputs import find_lengths, sum_inputs
 from deep_speaker.features.origins import note_features
-from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings, write_shard
+from deep_speaker.features.shards import ARCHIVES, Recording, Shard, read_recordings
+from deep_speaker.features.work import compute_shards, open_shards
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.lengths import Lengths, correct_tables
 from deep_speaker.kaldi.tables import read_optional_table, table_lines, write_table
 from deep_speaker.system.bad_items import check_bad_items
-from deep_speaker.system.durability import sync_tree
-from deep_speaker.system.files import replacing_directory, replacing_file, replacing_files
+from deep_speaker.system.files import replacing_file, replacing_files
 from deep_speaker.system.origins import RECORD
-from deep_speaker.system.processes import map_in_processes
 from deep_speaker.trials.removal import remove_from_trials
 from deep_speaker.validation.data_dirs import validate_data_dir
 
@@ -34,6 +33,9 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     utt_cmvn.scp holds the CMVN sums of each utterance's voiced frames, as Kaldi's
     compute-cmvn-stats computes them: rows (sum..., count) and (sum of squares..., 0).
 
+    Where an earlier run was interrupted, or had the same inputs and options, the shards that it has
+    made are kept.
+
     Utterances that cannot be decoded, are shorter than a frame, or have no voiced frame are listed
     in `bad_utterances`, and leave the directory's tables, trials and manifests. Where recordings
     hold more or less than the tables say, tables and manifests are corrected.
@@ -43,25 +45,20 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
             changed then.
     """
     recordings = read_recordings(folder)
-    num_jobs = min(num_jobs, len(recordings))
-    parts = [recordings[job::num_jobs] for job in range(num_jobs)]
+    work = open_shards(folder, experiment)
+    found = work.find(sum_inputs(recordings, num_jobs))
+    shards = compute_shards(work, found, recordings, experiment, num_jobs)
+    unwanted = _report(folder, shards, recordings, experiment.voice_activity)
     tables = [folder / name for name in TABLES]
-    with (
-        replacing_files(*tables) as files,
-        replacing_directory(folder / "fbank") as partial_folder,
-    ):
-        write = partial(write_shard, partial_folder, folder / "fbank", experiment)
-        shards = list(map_in_processes(write, enumerate(parts, 1), num_jobs))
-        unwanted = _report(folder, shards, recordings, experiment.voice_activity)
-        _write_tables(files, shards)
-        sync_tree(partial_folder)  # if the disk is full for either, the old ones stay
+    with replacing_files(*tables) as files:
+        _write_tables(folder, files, shards)
+        work.gather(found)  # if the disk is full for either, the old ones stay
         for table in tables:  # these point into the arks that are replaced now
             table.unlink(missing_ok=True)
         (folder / RECORD).unlink(missing_ok=True)
+        work.finish(found)
         write_options(folder, experiment)
-    lengths = Lengths()
-    for shard in shards:
-        lengths.update(shard.lengths)
+    lengths = find_lengths(recordings, shards)
     log_corrections(folder, lengths, recordings)
     num_frames = sum(sum(shard.num_frames.values()) for shard in shards)
     logging.info(
@@ -130,10 +127,13 @@ def log_corrections(folder: Path, lengths: Lengths, recordings: list[Recording])
         logging.info("%s: %d segments end after their recording, and are cut", folder, cut)
 
 
-def _write_tables(files: Sequence[IO[str]], shards: list[Shard]) -> None:
+def _write_tables(folder: Path, files: Sequence[IO[str]], shards: list[Shard]) -> None:
     """Write the tables of all shards into the files of `TABLES`; a full disk ends it here."""
+    place = (folder / "fbank").absolute()
     tables: dict[str, Mapping[str, object]] = {
-        scp: {key: entry for shard in shards for key, entry in shard.scps[name].items()}
+        scp: {
+            key: f"{place}/{entry}" for shard in shards for key, entry in shard.scps[name].items()
+        }
         for name, scp in ARCHIVES.items()
     }
     num_frames = {key: count for shard in shards for key, count in shard.num_frames.items()}

@@ -8,7 +8,7 @@ import numpy as np
 from deep_speaker.features.shards import read_recordings
 from deep_speaker.kaldi.audio import open_audio, read_samples
 from deep_speaker.kaldi.audio_files import AudioFile
-from deep_speaker.kaldi.wav_entries import archive_of_entry, file_of_entry
+from deep_speaker.kaldi.wav_entries import state_of_entry
 
 
 class SampleSource:
@@ -26,13 +26,13 @@ class SampleSource:
             for recording in read_recordings(data_dir)
             for utterance, segment in recording.utterances
         }
+        self._order = {utterance: number for number, utterance in enumerate(self._places)}
         self._entry = ""
         self._file: AudioFile | None = None
 
     def in_order(self, utterances: Iterable[str]) -> list[str]:
         """Sort utterances so that those of a recording follow one another."""
-        wanted = set(utterances)
-        return [utterance for utterance in self._places if utterance in wanted]
+        return sorted(utterances, key=self._order.__getitem__)
 
     def identify(self, utterance: str) -> str:
         """Return what tells whether an utterance's samples are still the same, without reading.
@@ -40,10 +40,7 @@ class SampleSource:
         Its entry of wav.scp and segment, and the size and time of the file behind the entry.
         """
         entry, segment = self._places[utterance]
-        archived = archive_of_entry(entry)
-        path = archived[0] if archived else file_of_entry(entry)
-        state = path.stat() if path and path.is_file() else None
-        return repr((entry, segment, state and (state.st_size, state.st_mtime_ns)))
+        return repr((entry, segment, state_of_entry(entry)))
 
     def read(self, utterance: str) -> np.ndarray:
         """Read an utterance on the scale of 16-bit integers: float32, shape (num_samples,).

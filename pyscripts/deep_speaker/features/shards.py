@@ -1,13 +1,12 @@
-"""Shards: the share of one process in stage 1, from recordings to arks."""
+"""Shards of stage 1: what a process makes at a time, from some recordings to arks."""
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from deep_speaker.config import Experiment, PythonSpeechFeatures, Trimming
 from deep_speaker.features import front_ends, voice_activity
@@ -18,7 +17,7 @@ from deep_speaker.kaldi.audio import open_audio, read_samples
 from deep_speaker.kaldi.audio_bytes import UNKNOWN
 from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.kaldi.data_dir import iterate_segments
-from deep_speaker.kaldi.lengths import Lengths, differs, read_durations
+from deep_speaker.kaldi.lengths import read_durations
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment
 
@@ -32,26 +31,28 @@ class Recording:
     Attributes:
         seconds: its length, as stage 0 found it; None: the directory does not say.
         utterances: by the beginnings of their segments, so that the audio is read in order.
+        state: of the files behind the entry; see `inputs.sum_inputs`.
     """
 
     id: str
     entry: str
     seconds: float | None
     utterances: list[tuple[str, Segment | None]]
+    state: object = None
 
 
 @dataclass
 class Shard:
-    """The results of one process: entries of scp files, and notes on utterances.
+    """The results of a shard: entries of scp files, and notes on utterances.
 
     Attributes:
-        scps: entries by name of `ARCHIVES`, then by utterance.
+        scps: entries by name of `ARCHIVES`, then by utterance; here without the arks' folder.
         num_frames: by utterance.
         bad: reasons by utterance.
         silent: utterances without a voiced frame, each with the other channels of its recording
             that have some, from 1.
         notices: numbers of recordings by what is worth knowing about their form.
-        lengths: what is decoded, where the tables say otherwise.
+        decoded: samples and sampling rate, by recording.
     """
 
     scps: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Shard:
     bad: dict[str, str] = field(default_factory=dict)
     silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
-    lengths: Lengths = field(default_factory=Lengths)
+    decoded: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def read_recordings(folder: Path) -> list[Recording]:
@@ -87,34 +88,28 @@ def read_recordings(folder: Path) -> list[Recording]:
 
 
 def write_shard(
-    partial_folder: Path,
-    final_folder: Path,
-    experiment: Experiment,
-    job: tuple[int, list[Recording]],
+    folder: Path, experiment: Experiment, number: int, recordings: Sequence[Recording]
 ) -> Shard:
-    """Write the arks of a numbered share of the recordings; their entries name `final_folder`."""
-    number, recordings = job
+    """Write the arks of a shard of the recordings."""
     shard = Shard()
     compress = experiment.features.compression == "two_byte"
-    writers = {
-        name: ArchiveWriter(
-            partial_folder / f"{name}.{number}.ark",
-            final_folder / f"{name}.{number}.ark",
-            compress=compress and name == "feats",
-        )
-        for name in ARCHIVES
-    }
-    # Only the first job has a bar: all shares are alike. None: no bar without a terminal.
-    hide = True if number > 1 else None
-    total = sum(len(recording.utterances) for recording in recordings)
-    with tqdm(total=total, desc="job 1", unit="utt", disable=hide, leave=False) as bar:
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                ArchiveWriter(folder / file, Path(file), compress=compress and name == "feats")
+            )
+            for name, file in ark_names(number).items()
+        }
         for recording in recordings:
             _write_recording(recording, experiment, writers, shard)
-            bar.update(len(recording.utterances))
     for name, writer in writers.items():
-        with writer:
-            shard.scps[name] = writer.scp
+        shard.scps[name] = {key: entry.rpartition("/")[2] for key, entry in writer.scp.items()}
     return shard
+
+
+def ark_names(number: int) -> dict[str, str]:
+    """Return the names of the arks of a shard, by name of `ARCHIVES`."""
+    return {name: f"{name}.{number}.ark" for name in ARCHIVES}
 
 
 def _write_recording(
@@ -142,15 +137,12 @@ def _write_recording(
                 silent.append((key, segment))
                 continue
             shard.num_frames[key] = len(frames)
-            if segment and int(segment.end * file.samplerate) > file.claimed:
-                shard.lengths.cut[key] = file.claimed / file.samplerate
             writers["feats"].write(key, frames)
             writers["vad"].write(key, voiced)
             writers["utt_cmvn"].write(key, cmvn_sums(frames[voiced > 0]))
         used = any(key in shard.num_frames for key, _ in recording.utterances)
-        known = used and file.claimed < UNKNOWN
-        if known and differs(recording.seconds, file.claimed, file.samplerate):
-            shard.lengths.recordings[recording.id] = (file.claimed, file.samplerate)
+        if used and file.claimed < UNKNOWN:
+            shard.decoded[recording.id] = (file.claimed, file.samplerate)
         shard.silent.update(_find_voiced_channels(file, recording, silent, experiment))
 
 
@@ -163,9 +155,16 @@ def _read_utterance(
     try:
         return read_samples(file, rate, segment.start, segment.end)
     except ValueError:
-        if segment.start or f"{segment.end:.6f}" != f"{recording.seconds or 0:.6f}":
+        if not is_whole(recording, segment):
             raise
         return read_samples(file, rate)
+
+
+def is_whole(recording: Recording, segment: Segment | None) -> bool:
+    """Tell whether a segment is all of its recording, as long as stage 0 found that."""
+    if segment is None or segment.start:
+        return False
+    return f"{segment.end:.6f}" == f"{recording.seconds or 0:.6f}"
 
 
 def _find_voiced_channels(

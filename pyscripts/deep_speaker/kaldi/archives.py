@@ -5,6 +5,7 @@ asked for: a chunk of a matrix costs microseconds, not the whole matrix.
 """
 
 import mmap
+import resource
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,11 @@ from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
 
 TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
-MAX_MAPPED = 200  # files of one table: each holds a file descriptor, of usually 1024
+# Files of one table that stay mapped: each holds a file descriptor, of 1024, or 256 on a Mac.
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+MAX_MAPPED = 200
+if DESCRIPTORS != resource.RLIM_INFINITY:
+    MAX_MAPPED = max(1, min(MAX_MAPPED, DESCRIPTORS // 8))
 
 
 class ArchiveWriter:

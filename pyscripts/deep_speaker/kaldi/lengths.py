@@ -21,11 +21,6 @@ class Lengths:
     recordings: dict[str, tuple[int, int]] = field(default_factory=dict)
     cut: dict[str, float] = field(default_factory=dict)
 
-    def update(self, other: "Lengths") -> None:
-        """Add those of another part of the directory."""
-        self.recordings |= other.recordings
-        self.cut |= other.cut
-
 
 def read_durations(folder: Path) -> dict[str, float]:
     """Read the seconds of recordings, as far as the directory says them."""

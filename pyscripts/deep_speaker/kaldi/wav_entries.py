@@ -10,6 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 # Files that libsndfile decodes, but those without a header; and files that only ffmpeg does.
 SNDFILE_SUFFIXES = {
@@ -146,3 +147,35 @@ def runs_shell(entry: str) -> bool:
     (True, False)
     """
     return entry.endswith("|") and file_of_entry(entry) is None
+
+
+def state_of_entry(entry: str) -> object:
+    """Return what tells whether an entry's audio is still the same, without reading it.
+
+    The size and time of the file, or of the archive; of a command those of all files that it names.
+    None where there are none.
+    """
+    archived = archive_of_entry(entry)
+    path = archived[0] if archived else file_of_entry(entry)
+    if path is not None:
+        return state_of_file(path)
+    states = [(word, state_of_file(Path(word))) for word in sorted(set(_split_command(entry)))]
+    return [(word, state) for word, state in states if state] or None
+
+
+def _split_command(entry: str) -> list[str]:
+    words = shlex.shlex(entry, posix=True, punctuation_chars=True)  # the < of <a.sph is no name's
+    words.whitespace_split, words.commenters = True, ""
+    try:
+        return list(words)
+    except ValueError:  # a quotation without an end
+        return entry.split()
+
+
+def state_of_file(path: Path) -> tuple[int, int] | None:
+    """Return the size and the time of a file; None of what is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None

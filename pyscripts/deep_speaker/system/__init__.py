@@ -2,5 +2,6 @@
 
 Takes paths, functions and command lines; knows nothing of speech. Start with `files`, by which
 every output is written, `origins`, which records what outputs were made of, by the sums of `sums`,
-and `command`, the frame of each program of pyscripts/ and local/.
+`shards`, by which long work is kept in parts, and `command`, the frame of each program of
+pyscripts/ and local/.
 """

@@ -1,0 +1,243 @@
+"""Shards: long work in parts that are kept, so that an interrupted run goes on where it stopped.
+
+What makes a folder F writes the shards of it into F.shards.partial/, each of them some files, and
+last a record, by which the shard is known to be whole:
+
+    shards/3.json  {"by": "5f0c...", "made_of": {"anna-1": ["9f86..."]}, "files": ..., "made": ...}
+
+    by       the sum of the options, and of the code, that it was made by
+    made_of  of each key, such as an utterance, the sums of the inputs for which it holds
+    files    by their paths from the folder: size, time, SHA-256
+    made     what the stage wants to know of the shard again
+
+A whole shard is current if it was made by the same options, of the same inputs of all its keys that
+are still wanted. A file with another time than the record's is compared by its content.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, TypeAdapter
+
+from deep_speaker.system.durability import sync, sync_tree
+from deep_speaker.system.files import replace_directory, replacing_file, settle_directory
+from deep_speaker.system.sums import content_sum
+
+Made = TypeVar("Made")
+RECORDS = "shards"  # the folder of the records, beside the files of the shards
+
+
+class Record(BaseModel):
+    """What is noted of a whole shard; see above."""
+
+    by: str
+    made_of: dict[str, list[str]]
+    files: dict[str, tuple[int, int, str]]
+    made: Any
+
+
+@dataclass(frozen=True)
+class Whole(Generic[Made]):
+    """A shard that is whole and current.
+
+    Attributes:
+        place: the folder that has its files.
+        record: its record, from there.
+        covers: its keys that are still wanted.
+    """
+
+    place: Path
+    record: str
+    files: list[str]
+    covers: set[str]
+    made: Made
+
+
+class Shards(Generic[Made]):
+    """The shards of a folder: those of its last run, and those of one that was interrupted.
+
+    Attributes:
+        folder: where all of them will lie in the end.
+        partial: where they are written.
+    """
+
+    def __init__(self, folder: Path, kind: type[Made], options: object) -> None:
+        """Write nothing yet.
+
+        Args:
+            kind: a dataclass, what the stage wants to know of a shard again.
+            options: all that decides the shards besides their inputs; JSON.
+        """
+        self.folder = folder
+        self.partial = folder.with_name(f"{folder.name}.shards.partial")
+        self._kind = kind
+        self._by = short_sum(options)
+
+    def find(self, sums: Mapping[str, str]) -> dict[int, Whole[Made]]:
+        """Find the shards that are whole and current, by number; remove what else was begun.
+
+        Args:
+            sums: of the inputs, by key: of all that is wanted now.
+        """
+        settle_directory(self.folder)
+        found: dict[int, Whole[Made]] = {}
+        covered: set[str] = set()
+        for place in (self.partial, self.folder):
+            for path in sorted((place / RECORDS).glob("*.json")):
+                whole = self._read(place, path, sums)
+                if whole and int(path.stem) not in found and not covered & whole.covers:
+                    found[int(path.stem)] = whole
+                    covered |= whole.covers
+        begun = [whole for whole in found.values() if whole.place == self.partial]
+        self._remove_all_but({name for whole in begun for name in (*whole.files, whole.record)})
+        return dict(sorted(found.items()))
+
+    def _read(self, place: Path, path: Path, sums: Mapping[str, str]) -> Whole[Made] | None:
+        """Read a record; None if its shard is not whole, or not current."""
+        try:
+            int(path.stem)
+            record = _read_record(path)
+            made = TypeAdapter(self._kind).validate_python(record.made)
+        except (OSError, ValueError):
+            return None
+        covers = record.made_of.keys() & sums.keys()
+        if (
+            record.by != self._by
+            or not covers
+            or any(sums[key] not in record.made_of[key] for key in covers)
+            or any(Path(name).is_absolute() or ".." in Path(name).parts for name in record.files)
+            or not all(_is_same(place / name, state) for name, state in record.files.items())
+        ):
+            return None
+        return Whole(place, f"{RECORDS}/{path.name}", list(record.files), covers, made)
+
+    def _remove_all_but(self, kept: set[str]) -> None:
+        for path in sorted(self.partial.rglob("*"), reverse=True):
+            if not path.is_dir() and path.relative_to(self.partial).as_posix() not in kept:
+                path.unlink()
+        if not kept:
+            shutil.rmtree(self.partial, ignore_errors=True)
+
+    def begin(self) -> None:
+        """Make the folders in which shards are written."""
+        (self.partial / RECORDS).mkdir(parents=True, exist_ok=True)
+
+    def keep(
+        self, number: int, made_of: Mapping[str, list[str]], files: Sequence[str], made: Made
+    ) -> None:
+        """Record a shard whose files are written; from now on it is whole."""
+        for name in files:
+            sync(self.partial / name)
+        write_record(self.partial, number, self._record(self.partial, made_of, files, made))
+
+    def _record(
+        self, place: Path, made_of: Mapping[str, list[str]], files: Sequence[str], made: Made
+    ) -> Record:
+        states = {name: _state(place / name) for name in files}
+        return Record(
+            by=self._by,
+            made_of=dict(made_of),
+            files=states,
+            made=TypeAdapter(self._kind).dump_python(made, mode="json"),
+        )
+
+    def copy(
+        self, number: int, whole: Whole[Made], place: Path, files: Sequence[str], made: Made
+    ) -> None:
+        """Record a shard in another folder, where `files` hold what it has."""
+        made_of = _read_record(whole.place / whole.record).made_of
+        covered = {key: made_of[key] for key in whole.covers}
+        write_record(place, number, self._record(place, covered, files, made))
+
+    def begun(self) -> bool:
+        """Tell whether there are shards by the same options, as far as the first tells."""
+        for place in (self.partial, self.folder):
+            for path in islice((place / RECORDS).glob("*.json"), 1):
+                with suppress(OSError, ValueError):
+                    return _read_record(path).by == self._by
+        return False
+
+    def changes(self, found: Mapping[int, Whole[Made]]) -> bool:
+        """Tell whether the folder has not just the shards found, or lacks new ones."""
+        kept = {whole.record for whole in found.values() if whole.place == self.folder}
+        there = {f"{RECORDS}/{path.name}" for path in (self.folder / RECORDS).glob("*.json")}
+        return kept != there or any((self.partial / RECORDS).glob("*.json"))
+
+    def gather(self, found: Mapping[int, Whole[Made]]) -> None:
+        """Put the shards found in the folder beside the new ones, if anything changes."""
+        if not self.changes(found):
+            return
+        self.begin()
+        for whole in found.values():
+            if whole.place == self.folder:
+                for name in (*whole.files, whole.record):
+                    link(self.folder / name, self.partial / name)
+        sync_tree(self.partial)
+
+    def finish(self, found: Mapping[int, Whole[Made]]) -> None:
+        """Give the folder what is gathered, in place of what it had."""
+        if self.changes(found):
+            replace_directory(self.folder, self.partial)
+        self.drop()
+
+    def drop(self) -> None:
+        """Remove what is written, which is elsewhere now."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+
+def free_numbers(found: Mapping[int, object]) -> Iterator[int]:
+    """Yield the numbers that no shard has, from 1."""
+    return (number for number in count(1) if number not in found)
+
+
+def short_sum(content: object) -> str:
+    """Return a sum of what JSON can write, in 16 digits.
+
+    >>> short_sum({"b": 1, "a": [2, None]}) == short_sum({"a": (2, None), "b": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second place, without a second copy where the file system can."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def write_record(place: Path, number: int, record: Record) -> None:
+    """Write the record of a shard."""
+    with replacing_file(place / RECORDS / f"{number}.json") as file:
+        file.write(record.model_dump_json())
+
+
+def _read_record(path: Path) -> Record:
+    return Record.model_validate_json(path.read_bytes())
+
+
+def _state(path: Path) -> tuple[int, int, str]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, content_sum(path)
+
+
+def _is_same(path: Path, state: tuple[int, int, str]) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    if status.st_size != state[0]:
+        return False
+    return status.st_mtime_ns == state[1] or content_sum(path) == state[2]
