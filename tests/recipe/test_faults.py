@@ -1,23 +1,29 @@
 """Stages that are killed at random moments, and run again; tests/faults.py does hundreds."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
-from support.killing import Undisturbed
+from support.killing import STAGES, Undisturbed, digest_files
 from support.recipe import REPEATABLE_TINY, Recipe
 
-KILLS = 12
+OPTIONS = (*REPEATABLE_TINY, "--set", "finetuning=null")
+KILLS = 2  # of each stage
 
 
 @pytest.mark.slow
-def test_a_killed_stage_leaves_nothing_half_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    """Of one phase: an epoch of the other is killed in tests/training."""
+def test_killed_stages_leave_nothing_half_and_end_as_those_of_one_run(tmp_path: Path) -> None:
+    """Of one phase: steps and epochs are killed in tests/training."""
     (tmp_path / "recipe").mkdir()
     recipe = Recipe(tmp_path / "recipe", tiny=True)
-    undisturbed = Undisturbed(recipe, (*REPEATABLE_TINY, "--set", "finetuning=null"))
+    alone = Undisturbed(recipe, OPTIONS)
     rng = random.Random(0)
-    kills = [undisturbed.kill(rng) for _ in range(KILLS)]
+    kills = [alone.kill(stage, rng, KILLS) for stage in STAGES]
     assert [fault for kill in kills for fault in kill.faults] == []
-    assert sum(not kill.ended for kill in kills) > KILLS // 2
+    assert sum(kill.ended for kill in kills) < KILLS * len(STAGES) // 2
+    for top in ("data", "exp"):
+        shutil.rmtree(recipe.folder / top)
+    recipe.run(*OPTIONS)
+    assert digest_files(recipe.folder) == alone.files

@@ -31,17 +31,17 @@ STAGES = range(7)
 
 @dataclass
 class Kill:
-    """One run of a stage that was killed, and its rerun.
+    """Runs of a stage that were killed, and the run after them.
 
     Attributes:
-        seconds: after which it was killed.
-        ended: it had ended by itself before.
-        faults: files that were not whole after the kill, or not as they should be after the rerun.
+        seconds: after which each was killed.
+        ended: how many had ended by themselves before.
+        faults: files that were not whole after a kill, or not as they should be in the end.
     """
 
     stage: int
-    seconds: float
-    ended: bool
+    seconds: list[float]
+    ended: int
     faults: list[str] = field(default_factory=list)
 
 
@@ -80,19 +80,20 @@ class Undisturbed:
         """Return the options of a run of one stage."""
         return (*self.options, "--stage", str(stage), "--stop-stage", str(stage))
 
-    def kill(self, rng: random.Random) -> Kill:
-        """Kill a run of a random stage at a random moment, run it again, and compare.
+    def kill(self, stage: int, rng: random.Random, times: int = 1) -> Kill:
+        """Kill runs of a stage at random moments, one after the other, then run it; compare.
 
         The stage runs for the first time, or again where all are finished.
         """
-        stage = rng.choice(STAGES)
         self._copy(self._kept(rng.choice((stage, len(STAGES)))), self.recipe.folder)
-        seconds = rng.uniform(0, self.seconds[stage])
         words = list(self.words(stage))
-        if stage in (2, 3) and rng.random() < 0.5:
-            words += ["--resume", "true"]
-        kill = Kill(stage, seconds, self._run_and_kill(words, seconds))
-        kill.faults += [f"{name} is not whole" for name in self._differing()]
+        if stage in (2, 3):
+            words += ["--resume", rng.choice(("auto", "true"))]
+        kill = Kill(stage, [], 0)
+        for _ in range(times):
+            kill.seconds.append(rng.uniform(0, self.seconds[stage]))
+            kill.ended += self._run_and_kill(words, kill.seconds[-1])
+            kill.faults += [f"{name} is not whole" for name in self._differing()]
         self._run_again(words)
         kill.faults += [f"{name} differs" for name in self._differing()]
         missing = self.names[stage] - digest_files(self.recipe.folder).keys()
