@@ -32,15 +32,17 @@ def main() -> None:
     counts: Counter[int] = Counter()
     ended = num_faults = 0
     with tempfile.TemporaryDirectory() as folder:
-        undisturbed = Undisturbed(Recipe(Path(folder), tiny=True), REPEATABLE_TINY)
+        recipe = Path(folder, "recipe")
+        recipe.mkdir()
+        undisturbed = Undisturbed(Recipe(recipe, tiny=True), REPEATABLE_TINY)
         print("seconds of stages:", *(f"{seconds:.1f}" for seconds in undisturbed.seconds))
         for number in range(1, options.kills + 1):
-            kill = undisturbed.kill(rng)
+            kill = undisturbed.kill(rng.choice(STAGES), rng)
             counts[kill.stage] += 1
             ended += kill.ended
             num_faults += len(kill.faults)
             what = "had ended" if kill.ended else "killed"
-            print(f"{number}: stage {kill.stage} {what} after {kill.seconds:.2f} s", flush=True)
+            print(f"{number}: stage {kill.stage} {what} after {kill.seconds[0]:.2f} s", flush=True)
             for fault in kill.faults:
                 print(f"   {fault}", flush=True)
     print("kills by stage:", *(f"{stage}: {counts[stage]}" for stage in STAGES))

@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
@@ -57,10 +56,28 @@ def folder(tmp_path: Path) -> Path:
     return speakers
 
 
-@contextmanager
-def backwards(entries: Iterable[os.DirEntry[str]]) -> Iterator[Iterator[os.DirEntry[str]]]:
+class Backwards:
     """What `os.scandir` gives, in the other order."""
-    yield reversed(list(entries))
+
+    def __init__(self, entries: Iterable[os.DirEntry[str]]) -> None:
+        self._entries = list(entries)
+
+    def __iter__(self) -> "Backwards":
+        return self
+
+    def __next__(self) -> os.DirEntry[str]:
+        if not self._entries:
+            raise StopIteration
+        return self._entries.pop()
+
+    def __enter__(self) -> "Backwards":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch, output: Path, *words: str | Path) -> None:
@@ -177,7 +194,7 @@ def test_names_that_would_become_one_get_numbers_whatever_the_order_of_the_files
         "Bob_Lee__2__3-1": "Bob_Lee (2)/1.wav",
     }
     scandir = os.scandir
-    for i, order in enumerate([scandir, lambda place: backwards(scandir(place))]):
+    for i, order in enumerate([scandir, lambda place: Backwards(scandir(place))]):
         monkeypatch.setattr(os, "scandir", order)
         prepare(monkeypatch, tmp_path / f"d{i}", "--corpus-dir", folder)
         wav_scp = read_both(tmp_path / f"d{i}", "wav.scp")

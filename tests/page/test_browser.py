@@ -21,7 +21,9 @@ SERVE = """
 import sys
 from pathlib import Path
 from deep_speaker.page.serving import serve
+from deep_speaker.system.stopping import stop_in_order
 from support.voice_models import make_voice_model
+stop_in_order()  # as the frame of the command does
 serve(make_voice_model(), Path(sys.argv[1]), int(sys.argv[2]))
 """
 PATIENCE = 60_000  # milliseconds, on a busy machine

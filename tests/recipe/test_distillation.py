@@ -41,6 +41,7 @@ def printed(recipe: Recipe) -> str:
     return recipe.run(*CONFIG, *ALONE, *cosine, *TEACHERS, *folders)
 
 
+@pytest.mark.full
 def test_a_student_of_two_teachers_has_results(recipe: Recipe, printed: str) -> None:
     experiment = recipe.folder / f"{EXPERIMENT}.scoring.backends=cosine"
     rows = json.loads((experiment / "results.json").read_text())

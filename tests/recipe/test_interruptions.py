@@ -13,7 +13,7 @@ from deep_speaker.system.locks import locked
 from support.programs import is_gone, wait_until
 from support.recipe import Recipe
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hangups")]
 
 STAGE_0 = ("--stop-stage", "0", "--nj", "2", "--prepare-options")
 LONG = "--num-train-speakers 3000 --num-test-speakers 4 --num-utterances 4"

@@ -42,6 +42,7 @@ def read_phases(recipe: Recipe, experiment: str) -> list[str]:
     return list(dict.fromkeys(row["phase"] for row in rows))
 
 
+@pytest.mark.full
 def test_a_test_set_alone_is_judged_by_the_folder_s_own_config(recipe: Recipe) -> None:
     words = (*MODEL, "--test-dir", "unseen", "--name", "alone")
     recipe.run(*words)

@@ -72,7 +72,7 @@ def read_figures(card: str) -> dict[str, float]:
     return {name: float(figure) for name, figure in rows}
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(not SPEECH_CORPORA, reason="SPEECH_CORPORA names no folder of real speech")
 @every_model
 def test_a_model_errs_as_little_as_its_card_says(model: Path, tmp_path: Path) -> None:

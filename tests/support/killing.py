@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import os
 import random
 import shutil
@@ -14,32 +15,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
 
+from deep_speaker.system.origins import RECORD
 from support.recipe import Recipe
 
 # What differs between two good runs: times, logs, what is drawn with times in it, and the records
 # of shards, which tell the times of files.
 VOLATILE = (
-    "log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json", "shards"
-)  # fmt: skip
+    *(".lock", "log", "tensorboard", "stage_seconds", "train.log", "report.html", "history.json"),
+    "shards",
+)
 REFUSED_S = 20  # the children of a killed run end within that, and with them its locks
 STAGES = range(7)
 
 
 @dataclass
 class Kill:
-    """One run of a stage that was killed, and its rerun.
+    """Runs of a stage that were killed, and the run after them.
 
     Attributes:
-        seconds: after which it was killed.
-        ended: it had ended by itself before.
-        faults: files that were not whole after the kill, or not as they should be after the rerun.
+        seconds: after which each was killed.
+        ended: how many had ended by themselves before.
+        faults: files that were not whole after a kill, or not as they should be in the end.
     """
 
     stage: int
-    seconds: float
-    ended: bool
+    seconds: list[float]
+    ended: int
     faults: list[str] = field(default_factory=list)
 
 
@@ -78,19 +80,20 @@ class Undisturbed:
         """Return the options of a run of one stage."""
         return (*self.options, "--stage", str(stage), "--stop-stage", str(stage))
 
-    def kill(self, rng: random.Random) -> Kill:
-        """Kill a run of a random stage at a random moment, run it again, and compare.
+    def kill(self, stage: int, rng: random.Random, times: int = 1) -> Kill:
+        """Kill runs of a stage at random moments, one after the other, then run it; compare.
 
         The stage runs for the first time, or again where all are finished.
         """
-        stage = rng.choice(STAGES)
         self._copy(self._kept(rng.choice((stage, len(STAGES)))), self.recipe.folder)
-        seconds = rng.uniform(0, self.seconds[stage])
         words = list(self.words(stage))
-        if stage in (2, 3) and rng.random() < 0.5:
-            words += ["--resume", "true"]
-        kill = Kill(stage, seconds, self._run_and_kill(words, seconds))
-        kill.faults += [f"{name} is not whole" for name in self._differing()]
+        if stage in (2, 3):
+            words += ["--resume", rng.choice(("auto", "true"))]
+        kill = Kill(stage, [], 0)
+        for _ in range(times):
+            kill.seconds.append(rng.uniform(0, self.seconds[stage]))
+            kill.ended += self._run_and_kill(words, kill.seconds[-1])
+            kill.faults += [f"{name} is not whole" for name in self._differing()]
         self._run_again(words)
         kill.faults += [f"{name} differs" for name in self._differing()]
         missing = self.names[stage] - digest_files(self.recipe.folder).keys()
@@ -149,7 +152,8 @@ def find_partial(folder: Path) -> list[Path]:
 
 def is_volatile(path: Path) -> bool:
     """Tell whether a file may differ between good runs, or has no final name."""
-    return any(part in VOLATILE or "partial" in part for part in path.parts)
+    unnamed = ("partial", "unfinished")
+    return any(part in VOLATILE or any(word in part for word in unnamed) for part in path.parts)
 
 
 def digest(path: Path) -> str:
@@ -157,14 +161,14 @@ def digest(path: Path) -> str:
     content = path.read_bytes()
     if path.suffix == ".gz":  # its header holds the time
         content = gzip.decompress(content)
+    if path.name == RECORD:
+        entries = json.loads(content)
+        entries = {name: entries[name] for name in entries if name not in VOLATILE}
+        content = json.dumps(entries).encode()
     if path.suffix == ".pt":
         state = torch.load(io.BytesIO(content), weights_only=True)
         parts = [state[name] for name in ("network", "loss", "optimiser", "epochs")]
         content = repr([flatten(part) for part in parts]).encode()
-    if path.suffix == ".safetensors":  # the order of its metadata is another each time
-        content = repr(
-            [(key, flatten(part)) for key, part in sorted(load(content).items())]
-        ).encode()
     return hashlib.sha256(content).hexdigest()
 
 

@@ -10,6 +10,7 @@ from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import wav_entry
+from deep_speaker.system.locks import LOCK
 
 RATE = 16000
 EXPERIMENT: Experiment = read_experiment(Path(__file__).parents[2] / "conf/embedded.yaml")
@@ -63,8 +64,12 @@ def make_utterances(
 
 
 def snapshot(folder: Path) -> Mapping[str, bytes | None]:
-    """All that lies below a folder, to compare before with after; None stands for a folder."""
+    """All that lies below a folder, to compare before with after; None stands for a folder.
+
+    Without files of locks, which last as long as the process that took them.
+    """
     return {
         path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
         for path in folder.rglob("*")
+        if path.name != LOCK
     }

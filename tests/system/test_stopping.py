@@ -10,6 +10,8 @@ import pytest
 
 from support.programs import PACKAGE, is_gone, start, wait_until
 
+pytestmark = pytest.mark.usefixtures("hangups")
+
 WORK = """
 import os, sys, time
 from pathlib import Path

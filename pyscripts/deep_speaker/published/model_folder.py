@@ -5,6 +5,7 @@ M/config.yaml          the experiment that trained them, whole
 M/README.md            the card, see `report.model_card`
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -133,11 +134,21 @@ def write_model_folder(folder: Path, checkpoint: Checkpoint, precision: str) -> 
         "network": experiment.network.name,
         "phase": checkpoint.phase,
     }
-    content = save({name: weight.contiguous() for name, weight in weights.items()}, metadata)
+    content = save_alike({name: weight.contiguous() for name, weight in weights.items()}, metadata)
     with replacing_file(folder / CONFIG) as file:
         file.write(format_experiment(experiment, f"the experiment of the weights in {WEIGHTS}"))
     with replacing_file(folder / WEIGHTS, "wb") as file:
         file.write(content)
+
+
+def save_alike(weights: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file that is the same each time: `save` shuffles the metadata."""
+    content = save(weights, metadata)
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return content[:8] + text.ljust(size) + content[8 + size :]
 
 
 def is_matrix(weight: Tensor) -> bool:

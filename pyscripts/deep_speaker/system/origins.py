@@ -78,7 +78,7 @@ def note_origins(
         content = {"content": contents[path]} if path in contents else {}
         entries[path.name] = {"sum": content_sum(path)} | content | origin
     with replacing_file(folder / RECORD) as file:
-        json.dump(dict(sorted(entries.items())), file, indent=1)
+        json.dump(entries, file, indent=1, sort_keys=True)  # the same whenever it is made
         file.write("\n")
 
 
