@@ -10,13 +10,29 @@ run_stage() {  # <stage> <folder of its logs> <what it does>
   log "Stage $1: $3"
   running=$1
   stage_began=$SECONDS
-  interrupted=false
-  unfinished=$2/stage_$1.unfinished  # left by a stage that was interrupted: see config/unfinished.py
-  [ ! -e "$unfinished" ] || interrupted=true
-  mkdir -p "$2"
-  echo "begun at $(date '+%F %T')" > "$unfinished"
+  : "${interrupted:=$(find_interruption)}"
+  stage_dir=$2 unfinished=$2/stage_$1.unfinished  # left by a stage that was interrupted: see
+  mkdir -p "$2"                                   # config/unfinished.py
+  if [ ! -e "$unfinished" ]; then
+    echo "begun at $(date '+%F %T')" > "$unfinished"
+    trap forget_refused EXIT
+  fi
   export STAGE_LOG=$2/log/$1  # each command's output also goes to $STAGE_LOG.<command>.log
   rm -f "$STAGE_LOG".*.log
+}
+
+find_interruption() {  # whether an earlier run of the experiment was interrupted in any stage
+  local mark
+  for mark in "${experiment:-none}"/{stage_[2-6].unfinished,*.partial/last.pt}; do
+    [ ! -e "$mark" ] || { echo true; return; }
+  done
+  echo false
+}
+
+forget_refused() {  # at the end of run.sh: a stage that has changed nothing was never begun
+  [ -e "$unfinished" ] || return 0
+  [ -n "$(find "$stage_dir" -mindepth 1 -newer "$unfinished" ! -path "$stage_dir/log*" \
+    ! -name .lock ! -name resolved.yaml -print -quit)" ] || end_stage
 }
 
 trains() {  # <phases>: whether the run trains any; says why not
@@ -28,11 +44,14 @@ trains() {  # <phases>: whether the run trains any; says why not
   return 1
 }
 
-resumes() {  # whether a stage of training goes on with what is there
+resumes() {  # whether training goes on with what is there: finished phases that are current stay
   [[ $resume = true || ($resume = auto && $interrupted = true) ]]
 }
 
-end_stage() { rm -f "$unfinished"; }
+end_stage() {
+  rm -f "$unfinished"
+  trap - EXIT
+}
 
 replace_file() {  # <path>: by what is piped in, once that is on the disk
   cat > "$1.partial" && sync "$1.partial" && mv "$1.partial" "$1" && sync "$(dirname "$1")"

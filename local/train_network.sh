@@ -4,7 +4,7 @@
 
 train_network() {  # <phase>
   local from=${1}_from options=() targets
-  log "$1 starts from ${!from:-random weights}"
+  resumes || log "$1 starts from ${!from:-random weights}"
   [ -z "${!from}" ] || options+=(--initial-checkpoint "${!from}")
   ! resumes || options+=(--resume)
   if [ "$1" = distillation ]; then

@@ -120,7 +120,7 @@ def test_folders_are_walked_as_those_of_corpora(
     (folder / "d.wma").write_bytes(b"0")
     found = find(train, folder, folder, kinds=(kind,))
     assert names(getattr(found, kind)) == ["a.WAV", "b.au", "c.flac"]
-    assert f"{folder}/gone.wav: no such file" in caplog.text
+    assert f"{folder}/gone.wav: a link to nothing" in caplog.text
     assert ".wma is not read" in caplog.text
 
 

@@ -8,11 +8,12 @@ import pytest
 RUN_STAGE = Path(__file__).parents[2] / "local" / "run_stage.sh"
 SCRIPT = """
 set -euo pipefail
-stage=2 stop_stage=3 resume=$1
+stage=2 stop_stage=3 resume=$1 experiment=exp
 . "$0"
 run_stage 2 exp "Pre-train"
 if resumes; then echo resumes; else echo anew; fi
-[ "$2" = interrupted ] || finish_stage 2 exp
+[ "$2" = refused ] || date +%N > exp/output
+[ "$2" != whole ] || finish_stage 2 exp
 """
 
 
@@ -36,3 +37,22 @@ def test_a_stage_resumes_by_default_where_it_was_interrupted(
 ) -> None:
     runs = ["interrupted", "interrupted", "whole", "whole"]
     assert [run_once(tmp_path, resume, how) for how in runs] == expected
+
+
+def test_a_stage_that_has_changed_nothing_was_never_begun(tmp_path: Path) -> None:
+    mark = tmp_path / "exp/stage_2.unfinished"
+    assert run_once(tmp_path, "auto", "refused") == "anew"
+    assert not mark.exists()
+    run_once(tmp_path, "auto", "interrupted")
+    assert run_once(tmp_path, "auto", "refused") == "resumes"
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("left", ["stage_4.unfinished", "pretraining.partial/last.pt"])
+def test_training_that_is_whole_stays_where_a_later_stage_was_interrupted(
+    left: str, tmp_path: Path
+) -> None:
+    (tmp_path / "exp" / left).parent.mkdir(parents=True)
+    (tmp_path / "exp" / left).touch()
+    assert run_once(tmp_path, "auto", "whole") == "resumes"
+    assert run_once(tmp_path, "false", "whole") == "anew"

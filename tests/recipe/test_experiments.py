@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 from pydantic import BaseModel
 
 from deep_speaker.config import Experiment, read_experiment
@@ -240,6 +241,18 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(where, "in_processes", lambda device: False)
 
 
+def first_of_each_network() -> list[ParameterSet]:
+    """Return the experiments: the first of each network; the others with --full."""
+    seen = set()
+    found = []
+    for config in CONFIGS:
+        name = read_experiment(config).network.name
+        marks = [pytest.mark.full] if name in seen else []
+        found.append(pytest.param(config, marks=marks, id=config.stem))
+        seen.add(name)
+    return found
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_the_network_has_as_many_parameters_as_documented(config: Path) -> None:
     with torch.device("meta"):
@@ -248,7 +261,7 @@ def test_the_network_has_as_many_parameters_as_documented(config: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", first_of_each_network())
 def test_an_experiment_runs_to_its_results(
     config: Path, prepare: Callable, no_processes: None, tmp_path: Path
 ) -> None:

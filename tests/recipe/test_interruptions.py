@@ -45,7 +45,7 @@ def processes(session: int) -> list[int]:
 def test_a_run_is_stopped_excludes_others_and_is_redone(tmp_path: Path) -> None:
     recipe = Recipe(tmp_path)
     wav = tmp_path / "data/embedded/wav"
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         process = start(recipe)
         if number == signal.SIGTERM:
             refuse_others(recipe, process.pid)

@@ -123,6 +123,7 @@ def test_scores_are_those_that_training_speakers_give_too(
     assert (both / "statistics.trials.lda").exists()
 
 
+@pytest.mark.full
 def test_training_speakers_of_earlier_are_not_lost(
     recipe: Recipe, prepared: tuple[str, ...]
 ) -> None:

@@ -286,6 +286,7 @@ def write_speakers(folder: Path, seed: int, num_speakers: int) -> None:
             soundfile.write(of_speaker / f"{number}.flac", sound, 16000)
 
 
+@pytest.mark.full
 def test_several_corpora_train_together_and_have_rows_of_their_own(tmp_path: Path) -> None:
     """Two folders, one of them with a bad file."""
     recipe = Recipe(tmp_path)

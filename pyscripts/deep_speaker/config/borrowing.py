@@ -11,6 +11,7 @@ from deep_speaker.config.folders import CONFIG, SCORES, data_dir_of, vectors_fil
 from deep_speaker.config.phases import PHASES, all_phases
 from deep_speaker.config.reading import write_experiment
 from deep_speaker.config.stages import Stage
+from deep_speaker.config.unfinished import check_finished
 from deep_speaker.system.origins import why_stale
 
 BEST, INITIAL = "best.pt", "initial.pt"  # of a phase: what stage 4 embeds by, where it began
@@ -30,6 +31,7 @@ def borrow(source: Path, target: Path) -> tuple[Path, list[str]]:
         ValueError: it lacks something, or `target` has an experiment of its own.
     """
     train_dir, trained = find_train_dir(source), find_trained(source)
+    check_finished(Stage.SCORES, data_dir_of(source), source, trained)
     imported = "initial_model" in trained
     networks = all_phases(trained, imported, fitted=False)
     check_vectors(source, networks, train_dir)

@@ -32,8 +32,7 @@ def check_finished(stage: int, data: Path, experiment_dir: Path, trained: Iterab
 
 
 def _refuse(before: Stage, mark: Path, purpose: str) -> None:
-    resumes = " --resume true" if before in (Stage.PRETRAINING, Stage.FINETUNING) else ""
     raise ValueError(
         f"stage {before:d} ({before.makes}) was begun and has not ended, see {mark}: run the same "
-        f"command with --stage {before:d}{resumes}; or remove {mark} {purpose}"
+        f"command with --stage {before:d}; or remove {mark} {purpose}"
     )

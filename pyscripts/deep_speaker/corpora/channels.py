@@ -33,16 +33,19 @@ def read_channels(
 ) -> Iterator[tuple[Path, AudioInfo, int]]:
     """Yield audio files with their headers and each channel of --channel, from 0.
 
-    Files that are bad or lack the channel are logged and left out; see `read_infos`.
+    Files of one channel are heard on that. Files that are bad, or of several channels without the
+    one that is chosen, are logged and left out; see `read_infos`.
     """
     num_files = num_mono = 0
     for path, info in read_infos(paths, num_jobs, 1 if chosen == EACH else int(chosen)):
         num_files += 1
         num_mono += info.num_channels == 1
-        for channel in range(info.num_channels) if chosen == EACH else [int(chosen) - 1]:
+        one = [min(int(chosen), info.num_channels) - 1] if chosen != EACH else []
+        for channel in one or range(info.num_channels):
             yield path, info, channel
-    if num_mono and chosen == EACH:
+    if num_mono and chosen != 1:
+        how = "count as first sides" if chosen == EACH else "are heard on that"
         logging.warning(
-            "--channel each: %d of %d files have one channel, and count as first sides",
-            num_mono, num_files,
+            "--channel %s: %d of %d files have one channel, and %s",
+            chosen, num_mono, num_files, how,
         )  # fmt: skip

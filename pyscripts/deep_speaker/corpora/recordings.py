@@ -73,8 +73,8 @@ def read_infos(
 ) -> Iterator[tuple[Path, AudioInfo]]:
     """Yield audio files and their headers, in order; bad files are logged and left out.
 
-    So are files of fewer channels. Paths are read only a little ahead of the headers: a long list
-    need not be held.
+    So are files of several channels, but fewer than asked for. Paths are read only a little ahead
+    of the headers: a long list need not be held.
 
     Raises:
         ValueError: at the end: too many files are bad; see `check_bad_items`.
@@ -87,7 +87,7 @@ def read_infos(
             return path, "its name is not UTF-8: rename it"
         try:
             info = read_info(path)
-            if info.num_channels < fewest_channels:
+            if 1 < info.num_channels < fewest_channels:
                 return path, f"no channel {fewest_channels}: it has {info.num_channels}"
             return path, info
         except (ValueError, OSError) as error:

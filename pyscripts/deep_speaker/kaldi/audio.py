@@ -34,7 +34,7 @@ def read_info(path: Path) -> AudioInfo:
         ValueError: the file is empty, holds no samples, or cannot be read.
     """
     if not path.exists():
-        raise ValueError("no such file")
+        raise ValueError("a link to nothing" if path.is_symlink() else "no such file")
     if path.stat().st_size == 0:
         raise ValueError("empty file")
     with open_file(path) as file:

@@ -100,7 +100,7 @@ def train(
             run_epochs(trainer, last, recorder)
     except (Exception, KeyboardInterrupt):
         if has_checkpoint(partial):
-            logging.info("%s keeps the last checkpoint, from which --resume goes on", partial)
+            logging.info("%s keeps the last checkpoint: the same command goes on", partial)
         raise
     keep_others(output, partial)
     note_network(partial, trainer, initial, teachers)

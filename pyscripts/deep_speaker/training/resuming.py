@@ -18,7 +18,7 @@ from deep_speaker.training import ranks
 
 LAST, BEFORE = "last.pt", "before_last.pt"  # a damaged last one falls back to the one before it
 TEACHERS = "teachers"  # a file of a phase's folder, with the names of its teachers' folders
-ANEW = "start anew without --resume (run.sh --resume false)"
+ANEW = "undo that, or start anew without --resume (run.sh --resume false)"
 
 
 def save_last(folder: Path, checkpoint: Checkpoint) -> None:
