@@ -127,7 +127,7 @@ def test_resuming_by_other_teachers_is_refused(
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 1)
         run(data_dir, tmp_path / "run", teacher)
-    told = r"/run\.partial was begun by other teachers: start anew without"
+    told = r"/run\.partial was begun by other teachers: undo that, or start anew without"
     with pytest.raises(ValueError, match=told):
         run(data_dir, tmp_path / "run", teacher, other, resume=True)
 
