@@ -208,7 +208,9 @@ def test_resuming_from_other_weights_is_refused(
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 1)
         run(data_dir, tmp_path / "run", TINY, "finetuning", one)
-    with pytest.raises(ValueError, match=r"/run\.partial was begun from other weights: undo that, or start anew"):
+    with pytest.raises(
+        ValueError, match=r"/run\.partial was begun from other weights: undo that, or start anew"
+    ):
         run(data_dir, tmp_path / "run", TINY, "finetuning", other, resume=True)
     run(data_dir, tmp_path / "run", TINY, "finetuning", one, resume=True)
     run(data_dir, tmp_path / "run", TINY, "finetuning", other, resume=True)
