@@ -3,6 +3,8 @@
 # The frame of run.sh's stages: whether one is asked for and has anything to do, where its commands
 # log, how long it took.
 
+interrupted=''  # by the first stage that runs: true or false
+
 log() { echo "$(date '+%F %T') $*" >&2; }
 
 run_stage() {  # <stage> <folder of its logs> <what it does>
