@@ -4,11 +4,12 @@ Ids sort as Kaldi wants them: speaker `emb0001`, utterance `emb0001-001`.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -125,15 +126,25 @@ def speak(voice: Voice, requests: Sequence[Request]) -> list[Speech]:
         "variant": voices.variant_text(voice),
         "utterances": [asdict(request) for request in requests],
     }
+    program = _speak_program(os.getpid())
+    assert program.stdin and program.stdout
+    program.stdin.write(json.dumps(question).encode() + b"\n")
+    program.stdin.flush()
+    sizes = program.stdout.read(8)
+    if len(sizes) < 8:
+        raise OSError(f"{SPEAK_PROGRAM.name} ended: standard error may tell why")
+    failed, size = np.frombuffer(sizes, np.uint32).tolist()
+    answer = program.stdout.read(size)
+    if failed:
+        raise ValueError(f"espeak-ng failed: {answer.decode(errors='replace')}")
+    return split(answer, len(requests))
+
+
+@cache
+def _speak_program(process: int) -> "subprocess.Popen[bytes]":
+    """Start the program that speaks, once in a process; it ends where that one closes its input."""
     command = [sys.executable, str(SPEAK_PROGRAM)]
-    process = subprocess.run(
-        command, input=json.dumps(question).encode(), capture_output=True, check=False
-    )
-    if process.returncode != 0:
-        lines = process.stderr.decode(errors="replace").splitlines()
-        reason = lines[-1] if lines else f"exit status {process.returncode}"
-        raise ValueError(f"espeak-ng failed: {reason}")
-    return split(process.stdout, len(requests))
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def split(answer: bytes, num_utterances: int) -> list[Speech]:

@@ -1,17 +1,18 @@
-"""Speech of espeak-ng in one voice: a program of its own, run once per speaker.
+"""Speech of espeak-ng: a program of its own, that answers requests until its input ends.
 
 It stands alone for two reasons. espeak-ng is GPL-3, so no other file of this project loads it:
-they talk to this program through a pipe. And espeak-ng keeps state between calls, so the same
-request gives the same samples only in a fresh process.
+they talk to this program through pipes. And espeak-ng keeps state between calls, so the same
+request gives the same samples only in a fresh process: each is answered by a fork of this one,
+which has Python's libraries, but not espeak-ng yet.
 
-Standard input: one JSON object {"language": "en-us", "variant": text of an espeak-ng voice file,
-"utterances": [{"text", "rate" (words per minute), "pitch" (0 to 100), "pitch_range" (0 to 100)},
-...]}.
+Standard input: a line per request, a JSON object {"language": "en-us", "variant": text of an
+espeak-ng voice file, "utterances": [{"text", "rate" (words per minute), "pitch" (0 to 100),
+"pitch_range" (0 to 100)}, ...]}.
 
-Standard output, per utterance, in native byte order: uint32 number of words W, uint32 number of
-samples N; W pairs of uint32 (where the word starts in the text, counted in characters; the sample
-at which it starts); N int16 samples, mono, 22050 Hz. On failure: one line on standard error, exit
-status 1.
+Standard output, per request, in native byte order: uint32 1 if it failed, else 0, and uint32 number
+of bytes that follow. These are the reason, in UTF-8, or per utterance: uint32 number of words W,
+uint32 number of samples N; W pairs of uint32 (where the word starts in the text, counted in
+characters; the sample at which it starts); N int16 samples, mono, 22050 Hz.
 """
 
 import array
@@ -123,16 +124,30 @@ def answer(request: dict, folder: str) -> bytes:
     return b"".join(parts)
 
 
-def main() -> int:
-    """Answer one request; 0 for success, 1 with one line on standard error."""
+def send(failed: bool, content: bytes) -> None:
+    """Write one answer."""
+    sys.stdout.buffer.write(array.array("I", [failed, len(content)]).tobytes() + content)
+    sys.stdout.buffer.flush()
+
+
+def answer_in_fork(line: bytes) -> None:
+    """Answer one request, in a process of its own."""
+    child = os.fork()
+    if child:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            send(True, f"its process ended with status {status}".encode())
+        return
     try:
         with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
-            sys.stdout.buffer.write(answer(json.load(sys.stdin), folder))
+            content = answer(json.loads(line), folder)
     except Exception as error:
-        print(f"speak.py: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    return 0
+        send(True, f"{type(error).__name__}: {' '.join(str(error).split())}".encode())
+    else:
+        send(False, content)
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for request in sys.stdin.buffer:
+        answer_in_fork(request)
