@@ -1,5 +1,6 @@
 """Two ranks on the CPU: their gradients are those of one process with the whole batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def mine_everything() -> list[float]:
     return [mine(*part, "hard").hard_share.item() for part in parts]
 
 
-def directions(degrees: list[float]) -> Tensor:
+def directions(degrees: Sequence[float]) -> Tensor:
     """Unit vectors of a plane: shape (degrees, 2)."""
     angles = torch.tensor(degrees).deg2rad()
     return torch.stack([angles.cos(), angles.sin()], dim=1)
