@@ -9,6 +9,8 @@ fail() { echo "run.sh: $*" >&2; exit 1; }
 [[ $nj =~ ^([1-9][0-9]*)?$ ]] || fail "--nj $nj: expected a whole number of at least 1"
 [[ $threads =~ ^([1-9][0-9]*)?$ ]] ||
   fail "--threads $threads: expected a whole number of at least 1"
+(( nodes == 1 )) || [ -n "$rendezvous" ] ||
+  fail "--nodes $nodes: name a --rendezvous, host:port of one of them"
 [[ $precision =~ ^(auto|bfloat16|float32)$ ]] ||
   fail "--precision $precision: expected auto, bfloat16 or float32"
 [[ $resume =~ ^(auto|true|false)$ ]] || fail "--resume $resume: expected auto, true or false"

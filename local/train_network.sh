@@ -16,7 +16,9 @@ train_network() {  # <phase>
       "$teacher" "$data/$train_set" "$targets" "$initial_checkpoint"
     mapfile -t -O "${#options[@]}" options <<< "$targets"
   fi
-  pyscripts/train_network.py --config "$config" --device "$device" --ranks "$ranks" --phase "$1" \
+  # shellcheck disable=SC2086  # a command and its words
+  $launcher pyscripts/train_network.py --config "$config" --device "$device" --phase "$1" \
+    --ranks "$ranks" --nodes "$nodes" ${rendezvous:+--rendezvous "$rendezvous"} \
     --precision "$precision" --checkpoint-minutes "$checkpoint_minutes" ${threads:+--threads "$threads"} \
     "$data/$train_set" "$experiment/$1" "${options[@]}"
 }

@@ -15,7 +15,7 @@ from deep_speaker.config.phases import TRAINED
 from deep_speaker.networks.devices import choose_device, keep_memory
 from deep_speaker.networks.pace import Asked, add_precision_option
 from deep_speaker.system import command
-from deep_speaker.system.locks import hold
+from deep_speaker.system.locks import are_held, hold
 from deep_speaker.training import ranks
 from deep_speaker.training.loop import train
 from deep_speaker.training.recorder import CHECKPOINT_MINUTES
@@ -54,20 +54,32 @@ def main() -> None:
         "--ranks",
         type=command.positive_int,
         default=1,
-        help="processes that train together, each on a part of every batch and a GPU of its own",
+        help="processes of a machine that train together, each on a part of every batch and a GPU "
+        "of its own",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=command.positive_int,
+        default=1,
+        help="machines that train together, on each of which this command is run",
+    )
+    parser.add_argument(
+        "--rendezvous", metavar="HOST:PORT", help="of one of several machines, where they meet"
     )
     options = parser.parse_args()
-    hold(options.output.absolute().parent)
-    hold(options.data_dir.absolute().parent, to_write=False)
     device = choose_device(options.device)
-    if options.ranks > 1 and not ranks.is_launched():
+    if max(options.ranks, options.nodes) > 1 and not ranks.is_launched():
         from deep_speaker.training.launching import (
             launch,  # slow to import, and not needed by a rank
         )
 
-        sys.exit(launch(options.ranks))
+        sys.exit(launch(options.ranks, options.nodes, options.rendezvous))
     keep_memory()
     with ranks.start(device) as device:
+        # What has started a rank, perhaps on another machine, may hold the locks already.
+        if not any(ranks.gather_objects(are_held())) and ranks.rank() == 0:
+            hold(options.output.absolute().parent)
+            hold(options.data_dir.absolute().parent, to_write=False)
         train(
             read_experiment(options.config),
             options.phase,

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 import torch.multiprocessing
 
+# Forks need not import torch again, but cannot use a GPU that their parent uses.
+START_METHOD = "spawn" if torch.cuda.is_available() else "fork"
+
 
 def run_in_ranks(function: Callable[[], Any], num_ranks: int, folder: Path) -> list[Any]:
     """Call a function, which has to join the ranks, in as many processes; return what each gave.
@@ -19,7 +22,9 @@ def run_in_ranks(function: Callable[[], Any], num_ranks: int, folder: Path) -> l
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    torch.multiprocessing.spawn(_run_rank, (function, num_ranks, port, folder), nprocs=num_ranks)
+    torch.multiprocessing.start_processes(
+        _run_rank, (function, num_ranks, port, folder), num_ranks, start_method=START_METHOD
+    )
     return [torch.load(folder / f"{rank}.pt") for rank in range(num_ranks)]
 
 

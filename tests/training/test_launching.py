@@ -1,7 +1,11 @@
-"""Ranks started by one command: who speaks where one of them fails, and that none stays behind."""
+"""Ranks of one machine, and of two: who speaks where one fails, and that none stays behind.
+
+Two machines are two launchers on this one, which meet at a port of it.
+"""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +22,9 @@ from deep_speaker.training import ranks
 from deep_speaker.training.launching import launch
 def main():
     if not ranks.is_launched():
-        sys.exit(launch(2))
+        sys.exit(launch(*([1, 2, sys.argv[2]] if sys.argv[2:] else [2])))
+    if sys.argv[2:]:
+        ranks.SECONDS_TO_BE_ENDED = 3
     with ranks.start(torch.device("cpu")):
         open(f"{os.environ['RANK']}.pid", "w").write(str(os.getpid()))
         if sys.argv[1] == "sleep":
@@ -27,19 +33,21 @@ def main():
             os.kill(os.getpid(), signal.Signals[sys.argv[1]])
         if sys.argv[1] == str(ranks.rank()):
             raise ValueError(f"mistake of rank {ranks.rank()}")
-        for _ in range(10):
+        while True:
             ranks.gather(torch.zeros(1))
+            if sys.argv[1] not in ("work", str(1 - ranks.rank())):
+                break
 command.run(main)
 """
 
 
-def start(folder: Path, argument: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     (folder / "script.py").write_text(SCRIPT)
     library = str(Path(__file__).parents[2] / "pyscripts")
     return subprocess.Popen(
-        [sys.executable, "script.py", argument],
+        [sys.executable, "script.py", *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": library},
+        env=os.environ | {"PYTHONPATH": library, "TORCH_CPP_LOG_LEVEL": "ERROR"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -103,3 +111,25 @@ def test_a_rank_killed_from_outside_is_told_though_the_other_ends_in_order(tmp_p
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGKILL
     assert "rank 1 was killed by SIGKILL (9)" in printed.splitlines()[-1]
+
+
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize("place", ["where they meet", "elsewhere"])
+def test_a_rank_killed_on_one_machine_ends_the_other_one(place: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        meeting = f"127.0.0.1:{server.getsockname()[1]}"
+    launchers = [start(tmp_path, "work", meeting)]
+    time.sleep(1)  # so that they meet at this one
+    launchers.append(start(tmp_path, "work", meeting))
+    here, there = launchers if place == "where they meet" else reversed(launchers)
+    victim = next(rank for rank in await_ranks(tmp_path) if parent(rank) == here.pid)
+    os.kill(victim, signal.SIGKILL)
+    printed = [launcher.communicate(timeout=30)[1] for launcher in (here, there)]
+    assert "Traceback" not in "".join(printed)
+    assert here.returncode == 128 + signal.SIGKILL
+    assert "was killed by SIGKILL (9)" in printed[0].splitlines()[-1]
+    assert there.returncode == 1
+    assert "--resume goes on from the last checkpoint" in printed[1].splitlines()[-1]

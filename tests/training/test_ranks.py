@@ -1,5 +1,6 @@
 """Two ranks on the CPU: their gradients are those of one process with the whole batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -97,19 +98,30 @@ def gather_by_hand() -> dict[str, Tensor]:
     return {"gathered": gathered.detach(), "gradient": own.grad, "labels": labels}
 
 
-def mine_everything() -> dict[str, Any]:
-    """Hard triplets of the untrained network's embeddings: this rank's own, and of all ranks."""
+def mine_everything() -> list[float]:
+    """The share of hard triplets of an untrained network: on this rank alone, and of all ranks."""
     network, _ = build("hard")
     inputs, labels = make_batch()
     unit = F.normalize(network(inputs).detach(), dim=1)
     unit, labels = (tensor.chunk(ranks.world_size())[ranks.rank()] for tensor in (unit, labels))
-    gathered, gathered_labels = ranks.gather(unit), ranks.gather(labels)
-    return {
-        "own": mine(unit, labels, "hard")._asdict(),
-        "all": mine(gathered, gathered_labels, "hard")._asdict(),
-        "embeddings": gathered,
-        "labels": gathered_labels,
-    }
+    parts = ((unit, labels), (ranks.gather(unit), ranks.gather(labels)))
+    return [mine(*part, "hard").hard_share.item() for part in parts]
+
+
+def directions(degrees: Sequence[float]) -> Tensor:
+    """Unit vectors of a plane: shape (degrees, 2)."""
+    angles = torch.tensor(degrees).deg2rad()
+    return torch.stack([angles.cos(), angles.sin()], dim=1)
+
+
+def mine_by_hand() -> dict[str, Tensor]:
+    """The hard negatives of the first speaker, at 0 and 60 degrees on the first rank."""
+    own = directions([[0, 60, 180, 240], [20, 150, 200, 300]][ranks.rank()]).requires_grad_()
+    labels = torch.arange(4).repeat_interleave(2)
+    negatives = mine(ranks.gather_with_gradients(own), labels, "hard").negative[:2]
+    negatives.sum().backward()
+    assert own.grad is not None
+    return {"negatives": negatives.detach(), "gradient": own.grad}
 
 
 def find_everything() -> dict[str, Any]:
@@ -117,6 +129,7 @@ def find_everything() -> dict[str, Any]:
         found: dict[str, Any] = {
             "place": (ranks.rank(), ranks.world_size(), device.type),
             "gather": gather_by_hand(),
+            "by_hand": mine_by_hand(),
             "mined": mine_everything(),
             "accumulated": accumulate(),
         }
@@ -169,28 +182,25 @@ def test_gradients_of_two_batches_add_up_as_in_one_process(two_ranks: list[dict[
             torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_negatives_are_other_speakers_also_of_the_other_rank(
+def test_a_hard_negative_on_the_other_rank_is_found_and_pushed(
     two_ranks: list[dict[str, Any]],
 ) -> None:
-    mined = two_ranks[0]["mined"]
-    embeddings, labels = mined["embeddings"], mined["labels"]
-    similarities = embeddings @ embeddings.T
-    from_other_rank = 0
-    pairs = [
-        (a, p) for a in range(24) for p in range(24) if a != p and labels[a] == labels[p]
-    ]  # fmt: skip
-    for (anchor, _), negative in zip(pairs, mined["all"]["negative"].tolist(), strict=True):
-        at = int((similarities[anchor] - negative).abs().argmin())
-        assert labels[at] != labels[anchor]
-        from_other_rank += (at < 12) != (anchor < 12)
-    assert 0.3 < from_other_rank / len(pairs) < 0.9
+    """That at 20 degrees; on the anchors' own rank the hardest is 120 degrees away from them."""
+    for found in two_ranks:
+        negatives = found["by_hand"]["negatives"]
+        torch.testing.assert_close(negatives, torch.tensor([20.0, 40.0]).deg2rad().cos())
+    # The sum of the anchors by each of two ranks, as above.
+    of_first, of_second = (found["by_hand"]["gradient"] for found in two_ranks)
+    expected = torch.zeros(4, 2)
+    expected[0] = 2 * directions([0, 60]).sum(dim=0)
+    torch.testing.assert_close(of_second, expected)
+    torch.testing.assert_close(of_first[:2], 2 * directions([20, 20]))
 
 
 def test_more_ranks_find_more_hard_negatives(two_ranks: list[dict[str, Any]]) -> None:
-    alone = [found["mined"]["own"]["hard_share"].item() for found in two_ranks]
-    together = [found["mined"]["all"]["hard_share"].item() for found in two_ranks]
-    assert together[0] == together[1]
-    assert together[0] > sum(alone) / 2 + 0.05
+    (first, together), (second, also) = (found["mined"] for found in two_ranks)
+    assert together == also
+    assert together > (first + second) / 2 + 0.05
 
 
 def test_without_a_process_group_nothing_is_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:

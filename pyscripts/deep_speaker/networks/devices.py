@@ -44,7 +44,7 @@ def to_device(network: AnyModule, device: torch.device) -> AnyModule:
     network.to(device)
     for parameter in network.parameters():
         if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            parameter.data = parameter.data.clone(memory_format=torch.channels_last)
     return network
 
 

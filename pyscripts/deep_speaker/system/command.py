@@ -43,7 +43,7 @@ class Tee:
 def logged(program: str) -> Iterator[None]:
     """Write what the block prints to the log of the stage too, where run.sh names one."""
     place = os.environ.get(LOG_VARIABLE)
-    if not place or os.environ.get("RANK", "0") != "0":  # of several ranks the first one speaks
+    if not place or not is_first_rank():
         yield
         return
     path = Path(f"{place}.{program.removesuffix('.py')}.log")
@@ -74,13 +74,19 @@ def close_quietly(log: IO[str]) -> None:
         log.close()
 
 
+def is_first_rank() -> bool:
+    """Tell whether this process is alone, or the first of the ranks of torchrun: it speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def run(main: Callable[[], None]) -> None:
     """Log this command line, call `main`, and end it as `ending_in_one_line` does."""
     program = Path(sys.argv[0]).name
     # Twice: for the log itself, which may be refused, and so that an error is in it.
     with ending_in_one_line(program), logged(program), ending_in_one_line(program):
         logging.basicConfig(level=logging.INFO, format=f"{program}: %(message)s", stream=sys.stderr)
-        print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
+        if is_first_rank():
+            print("#", shlex.join([program, *sys.argv[1:]]), file=sys.stderr)
         main()
 
 
@@ -100,7 +106,8 @@ def ending_in_one_line(program: str) -> Iterator[None]:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
         end_at_once()
         how = "interrupted" if number == signal.SIGINT else f"stopped by {error}"
-        print(f"{program}: {how}; the previous result, if any, is kept", file=sys.stderr)
+        if is_first_rank():
+            print(f"{program}: {how}; the previous result, if any, is kept", file=sys.stderr)
         sys.exit(128 + number)
 
 

@@ -62,6 +62,11 @@ def hold(folder: Path, to_write: bool = True, wait: bool = False) -> None:
     _held.enter_context(locked(folder, to_write, wait))
 
 
+def are_held() -> bool:
+    """Tell whether what has started this command holds its locks, perhaps on another machine."""
+    return bool(os.environ.get(HELD_VARIABLE, "").strip())
+
+
 @contextmanager
 def locked(folder: Path, to_write: bool = True, wait: bool = False) -> Iterator[None]:
     """Lock a folder during the block, unless the run that this command is of has locked it.

@@ -15,12 +15,11 @@ from deep_speaker.config.phases import PHASES
 from deep_speaker.copies.joining import check_joined
 from deep_speaker.embeddings import xvectors
 from deep_speaker.features.origins import tables_heard
-from deep_speaker.features.source import FeatureSource
-from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from deep_speaker.networks.checkpoints import Checkpoint, save_checkpoint
 from deep_speaker.networks.origins import note_checkpoint
 from deep_speaker.networks.pace import Asked
 from deep_speaker.scoring.score_files import STAGE_5_BACKENDS
-from deep_speaker.system.files import replace_directory, settle_directory
+from deep_speaker.system.files import replace_directory
 from deep_speaker.system.origins import RECORD, keep_foreign
 from deep_speaker.training import ranks
 from deep_speaker.training.history import has_stalled, held_out_errors
@@ -28,15 +27,15 @@ from deep_speaker.training.pacing import settle_pace
 from deep_speaker.training.position import Position
 from deep_speaker.training.recorder import CHECKPOINT_MINUTES, Recorder
 from deep_speaker.training.resuming import (
-    ANEW,
     TEACHERS,
+    Beginning,
+    find_beginning,
     has_checkpoint,
     list_teachers,
-    load_last,
-    tell_difference,
+    refuse,
     tell_other_data,
 )
-from deep_speaker.training.setup import build_trainer, check_speakers
+from deep_speaker.training.setup import build_trainer, check_alike, check_speakers
 from deep_speaker.training.trainer import Trainer
 
 # What is written here into a phase's folder, and by `recorder`.
@@ -63,27 +62,23 @@ def train(
 
     Until the last epoch is done they lie in `output`.partial, from where `resume` goes on: after
     the last epoch, or within the next one, where a checkpoint is written every so many minutes. Of
-    several ranks only the first writes.
+    several ranks only the first reads checkpoints, and writes.
 
     Args:
         asked: of the precision and the threads.
         teachers: folders of teachers' embeddings, of distillation.
     """
     partial = output.with_name(output.name + ".partial")
+    found = Beginning()
     if ranks.rank() == 0:
-        settle_directory(output)
-    start = load_checkpoint(initial) if initial else None
-    if resume and output.is_dir() and not partial.is_dir():
-        data = FeatureSource(data_dir, experiment).digest()
-        if is_current(output, experiment, start, teachers, data):
-            return
-    last = None
-    if resume and has_checkpoint(partial):
-        last = load_last(partial)
-        refuse(partial, tell_difference(partial, last, experiment, start, teachers))
+        found = find_beginning(experiment, data_dir, output, partial, initial, resume, teachers)
+    start, last, is_finished = ranks.broadcast(found)
+    if is_finished:
+        return
     check_joined(data_dir, experiment)
     trainer = build_trainer(experiment, phase, data_dir, start, device, teachers)
-    if initial:
+    check_alike(trainer)
+    if initial and ranks.rank() == 0:
         check_network(initial, output, experiment)
     if last is not None:
         check_speakers(last, trainer.speakers)
@@ -134,30 +129,6 @@ def keep_others(output: Path, partial: Path) -> None:
         )
 
 
-def is_current(
-    output: Path,
-    experiment: Experiment,
-    start: Checkpoint | None,
-    teachers: Sequence[Path],
-    data: str,
-) -> bool:
-    """Tell whether a finished run began as is asked now, and say so, or what has changed."""
-    last = load_last(output)
-    difference = tell_difference(output, last, experiment, start, teachers)
-    difference = difference or tell_other_data(last, data)
-    if ranks.rank() == 0 and difference:
-        logging.info("%s is finished, but was begun %s: training anew", output, difference)
-    elif ranks.rank() == 0:
-        logging.info("%s is finished; nothing to resume", output)
-    return difference is None
-
-
-def refuse(folder: Path, difference: str | None) -> None:
-    """Refuse to go on with a run that began otherwise than is asked now, if it did."""
-    if difference:
-        raise ValueError(f"{folder} was begun {difference}: {ANEW}")
-
-
 def begin_folder(partial: Path, trainer: Trainer, resume: bool, teachers: Sequence[Path]) -> None:
     """Replace what an earlier run left by the weights that this one starts from."""
     if partial.is_dir() and resume:
@@ -176,7 +147,7 @@ def begin_folder(partial: Path, trainer: Trainer, resume: bool, teachers: Sequen
 def run_epochs(trainer: Trainer, last: Checkpoint | None, recorder: Recorder | None) -> None:
     """Train epoch by epoch, from the last checkpoint on, if there is one.
 
-    The first rank, which has the recorder, judges and keeps the epochs.
+    The first rank, which has the recorder, keeps the epochs.
     """
     history = last.history if last else []
     position = Position(**(last.position or {})) if last else Position()
@@ -186,8 +157,7 @@ def run_epochs(trainer: Trainer, last: Checkpoint | None, recorder: Recorder | N
         keep = functools.partial(recorder.keep_within, history) if recorder else None
         figures = trainer.train_epoch(len(history), held_out_errors(history), position, keep)
         began = time.monotonic()
-        if recorder:
-            figures |= trainer.judge_network()
+        figures |= trainer.judge_network(together=True)
         history.append(ranks.broadcast(figures))
         if recorder:
             recorder.keep(history, position.seconds, time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""Training on several ranks: torchrun or `launching` starts them, each with a part of a batch.
+"""Training on several ranks: `launching` or torchrun starts them, each with a part of a batch.
 
 Every rank computes the loss of the whole batch, so that negatives are searched among the
 utterances of all (Deep Speaker, section 3.4). Its gradients by the embeddings are those of one
@@ -27,7 +27,8 @@ from deep_speaker.system.stopping import end_with_parent
 
 Value = TypeVar("Value")
 # A rank that misses another one waits so long for the launcher to end it, then tells its error.
-SECONDS_TO_BE_ENDED = 30
+SECONDS_TO_BE_ENDED = 10
+GO_ON = "--resume goes on from the last checkpoint"
 
 
 def world_size() -> int:
@@ -62,20 +63,28 @@ def start(device: torch.device) -> Iterator[torch.device]:
         yield device
         return
     _end_with_launcher()
+    device = own_device(device)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        yield device
+        dist.barrier()  # they end well together, or not
+    except Exception as error:
+        _await_the_launcher(error)
+        raise
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def own_device(device: torch.device) -> torch.device:
+    """Return the device of this rank: of the GPUs of its machine that with its number there."""
     if device.type == "cuda":
         local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if local >= gpus:
             raise ValueError(f"rank {local} of this machine, which has {gpus} GPUs: one each")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield device
-    except Exception as error:
-        _await_the_launcher(error)
-        raise
-    finally:
-        dist.destroy_process_group()
+    return device
 
 
 def _end_with_launcher() -> None:
@@ -87,11 +96,19 @@ def _end_with_launcher() -> None:
 def _await_the_launcher(error: Exception) -> None:
     """Let a rank tell its own mistake whole, and one that only misses another rank tell nothing.
 
-    The launcher ends all ranks by SIGTERM as soon as one of them has ended.
+    The launcher ends all ranks of its machine by SIGTERM as soon as one of them has ended. Where
+    that does not come, the missing rank was of another machine.
+
+    Raises:
+        ConnectionError: so it is.
     """
     lost_connection = isinstance(error, RuntimeError) and "gloo" in str(error)
     if lost_connection or isinstance(error, dist.DistError):
-        time.sleep(SECONDS_TO_BE_ENDED)
+        first = os.environ.get("LOCAL_RANK", "0") == "0"  # of this machine: it speaks for all
+        time.sleep(SECONDS_TO_BE_ENDED * (1 if first else 2))
+        raise ConnectionError(
+            f"rank {os.environ['RANK']} has lost a rank of another machine, which says why; {GO_ON}"
+        ) from error
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
@@ -128,6 +145,15 @@ def gather(values: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def gather_objects(value: Value) -> list[Value]:
+    """Return the values of all ranks in turn, on every rank."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Set the gradients of parameters to their means over the ranks."""
     if world_size() == 1:
@@ -146,6 +172,13 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 def parallel(network: nn.Module) -> nn.Module:
     """Wrap a network so that backward passes leave the means of gradients over the ranks."""
     return DistributedDataParallel(network) if world_size() > 1 else network
+
+
+def share_statistics(network: nn.Module) -> None:
+    """Set the statistics of batch normalisation, which weights are not, to the first rank's."""
+    if world_size() > 1:
+        for buffer in network.buffers():
+            dist.broadcast(buffer, 0)
 
 
 def without_exchange(network: nn.Module) -> AbstractContextManager:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def build_trainer(
         device=device,
         data=source.digest(),
     )
+
+
+def check_alike(trainer: Trainer) -> None:
+    """Refuse to train on ranks that have read different files, as of machines of own disks."""
+    own = {
+        "another config": trainer.experiment.model_dump_json(),
+        f"other data in {trainer.source.data_dir}": trainer.data,
+    }
+    for what, of_first in ranks.broadcast(own).items():
+        if own.get(what) != of_first:
+            raise ValueError(
+                f"rank {ranks.rank()}, on {socket.gethostname()}, has {what} than the first rank: "
+                "share or copy the files"
+            )
 
 
 def gather_utterances(

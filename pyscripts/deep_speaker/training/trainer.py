@@ -190,12 +190,17 @@ class Trainer:
         )  # fmt: skip
         return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
 
-    def judge_network(self) -> dict[str, float]:
+    def judge_network(self, together: bool = False) -> dict[str, float]:
         """Return the network's figures on the held-out speakers.
 
         In distillation `held_out_distance`, too: the mean cosine distance to the teacher.
+
+        Args:
+            together: all ranks judge the network of the first one, and have to call it.
         """
-        embeddings = self.judge.embed(self.network, self.device, self.pace.precision)
+        if together:
+            ranks.share_statistics(self.network)
+        embeddings = self.judge.embed(self.network, self.device, self.pace.precision, together)
         error, mean_cosine = self.judge.evaluate(embeddings)
         figures = {"held_out_eer_percent": 100 * error, "held_out_mean_cosine": mean_cosine}
         if self.targets and isinstance(self.loss, DistillationLoss):
