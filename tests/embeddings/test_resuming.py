@@ -19,7 +19,7 @@ from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.networks import pace
 from deep_speaker.networks.checkpoints import save_checkpoint
-from deep_speaker.system.shards import Shards
+from deep_speaker.system.shards import Shards, Whole
 from deep_speaker.training.setup import build_trainer
 from deep_speaker.validation.xvectors import validate_xvector_dir
 from support.kaldi_checks import read_by_kaldiio
@@ -70,8 +70,9 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     embed_parts = extraction.embed_parts
 
     def note_and_embed(extractor, parts, num_jobs):  # type: ignore[no-untyped-def]
-        numbers.append(len(parts))
-        return embed_parts(extractor, parts, num_jobs)
+        some = list(parts)
+        numbers.append(len(some))
+        return embed_parts(extractor, some, num_jobs)
 
     monkeypatch.setattr(extraction, "embed_parts", note_and_embed)
     return numbers
@@ -83,14 +84,14 @@ def all_but_records(folder: Path) -> dict[str, bytes | None]:
     return {name: data for name, data in files if not name.startswith("shards/") or "ark" in name}
 
 
-def keep_until(last: int, end: Callable[[], None]) -> Callable[..., None]:
+def keep_until(last: int, end: Callable[[], None]) -> Callable[..., Whole]:
     """`Shards.keep`, in whose place something else happens at the shard `last`."""
     keep = Shards.keep
 
-    def keep_or_end(work, number, *arguments) -> None:  # type: ignore[no-untyped-def]
+    def keep_or_end(work, number, *arguments) -> Whole:  # type: ignore[no-untyped-def]
         if number == last:
             end()
-        keep(work, number, *arguments)
+        return keep(work, number, *arguments)
 
     return keep_or_end
 

@@ -9,7 +9,9 @@ import pytest
 
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import read_unit_vectors, write_xvectors
+from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.system.origins import note_origins
 from support.kaldi_checks import read_by_kaldiio
 
@@ -119,3 +121,18 @@ def test_files_of_other_programs_stay_beside_new_vectors(
     (message,) = caplog.messages
     assert message.startswith(f"{folder}: kept plda, which other programs made of earlier")
     assert (folder / "xvector.ark").stat().st_mtime > 1e9
+
+
+def test_means_are_those_of_all_of_a_speakers_vectors_wherever_they_come(tmp_path: Path) -> None:
+    """As numpy takes them, bit for bit."""
+    rng = np.random.default_rng(0)
+    vectors = {f"u{i:03d}": rng.normal(size=7).astype(np.float32) for i in range(300)}
+    utt2spk = {key: f"s{number % 3}" for number, key in enumerate(vectors)}
+    write_xvectors(tmp_path / "x", vectors, utt2spk)
+    table = ArchiveTable(tmp_path / "x/spk_xvector.scp")
+    lists = {key: keys.split() for key, keys in read_table(tmp_path / "x/spk2utt").items()}
+    assert lists == group_by_speaker(utt2spk)
+    for speaker, keys in lists.items():
+        expected = np.mean([vectors[key] for key in keys], axis=0)
+        np.testing.assert_array_equal(table.rows(speaker), expected)
+    assert read_table(tmp_path / "x/num_utts.ark") == dict.fromkeys(lists, "100")

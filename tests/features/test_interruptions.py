@@ -56,8 +56,8 @@ def test_a_full_disk_in_the_tables_leaves_the_previous_state(
 ) -> None:
     compute_data_dir(folder, EXPERIMENT, 2)
     before = without_shards(folder)
-    full = failing(extraction.table_lines, 3, OSError)
-    monkeypatch.setattr(extraction, "table_lines", full)
+    full = failing(extraction.LengthFinder.look, 1, OSError)
+    monkeypatch.setattr(extraction.LengthFinder, "look", full)
     with pytest.raises(OSError, match="injected"):
         compute_data_dir(folder, EXPERIMENT, 3)
     assert without_shards(folder) == before
@@ -85,9 +85,9 @@ def test_an_interruption_between_the_tables_leaves_no_feats_scp(
 
 
 STEPS: list[tuple[Any, str, int]] = [
-    (extraction, "table_lines", 2),
+    (extraction, "replacing_files", 1),
     (extraction, "write_options", 1),
-    (data_dir, "write_table", 2),
+    (data_dir, "write_rows", 2),
     (removal, "write_trials", 1),
     (removal, "write_trials", 2),
     (manifests, "_write_manifest", 1),

@@ -16,7 +16,7 @@ import pytest
 
 from deep_speaker.config import Experiment
 from deep_speaker.corpora.manifests import write_manifests
-from deep_speaker.features import shards, work
+from deep_speaker.features import cutting, shards, work
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir
@@ -32,7 +32,7 @@ Counts = Callable[[], list[int]]
 @pytest.fixture(autouse=True)
 def short_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dozen shards of 7 utterances each, of the 80."""
-    monkeypatch.setattr(work, "SHORTEST", 2.25)
+    monkeypatch.setattr(cutting, "SHORTEST", 2.25)
 
 
 @pytest.fixture

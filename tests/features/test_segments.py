@@ -11,6 +11,7 @@ from lhotse import FeatureSet
 
 from deep_speaker.corpora.manifests import manifest_path, write_manifests
 from deep_speaker.features.extraction import compute_data_dir
+from deep_speaker.features.recordings import Recording, iterate_recordings
 from deep_speaker.features.shards import analyse
 from deep_speaker.kaldi import data_dir
 from deep_speaker.kaldi.audio import load_audio, read_info
@@ -43,6 +44,23 @@ def segmented(folder: Path, tmp_path: Path) -> Path:
     write_data_dir(folder, utterances)
     write_manifests(folder, utterances)
     return folder
+
+
+def test_utterances_of_a_recording_come_together_in_the_order_of_their_times(
+    tmp_path: Path,
+) -> None:
+    """Those of the two speakers of a call are apart in the tables."""
+    tables = {
+        "wav.scp": "call-10 x |\ncall-9 /y.wav\nunused /z.wav\n",
+        "reco2dur": "call-9 7.5\n",
+        "segments": "a-1 call-9 3 4\na-2 call-10 0 1\nb-1 call-9 1 2.5\n",
+    }
+    for name, content in tables.items():
+        (tmp_path / name).write_text(content)
+    first, second = iterate_recordings(tmp_path)
+    assert first == Recording("call-10", "x |", None, [("a-2", Segment("call-10", 0, 1))])
+    parts = [("b-1", Segment("call-9", 1, 2.5)), ("a-1", Segment("call-9", 3, 4))]
+    assert second == Recording("call-9", "/y.wav", 7.5, parts)  # type: ignore[arg-type]
 
 
 def test_segments_are_cut_from_recordings_that_are_opened_once(

@@ -65,8 +65,8 @@ def test_an_x_vector_directory_with_crops_is_read_alike_by_all(tmp_path: Path) -
     utt2spk = {key: key[0] for key in crops}
     floats = [(key, value.astype(np.float32)) for key, value in crops.items()]
     vectors = write_crops(tmp_path, floats)
-    fill_xvectors(tmp_path, tmp_path, vectors, utt2spk)
-    write_spk2utt(tmp_path / "spk2utt", utt2spk)
+    fill_xvectors(tmp_path, tmp_path, sorted(vectors.items()), utt2spk)
+    write_spk2utt(tmp_path / "spk2utt", sorted(utt2spk.items()))
     expected = {"num_utts.ark": 3, "spk2utt": 3}
     expected |= {f"spk_xvector.{form}": 3 for form in ("ark", "scp")}
     expected |= {f"xvector{kind}.{f}": 6 for kind in ("", "_crops") for f in ("ark", "scp")}

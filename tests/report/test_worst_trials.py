@@ -16,7 +16,7 @@ from deep_speaker.trials.table import read_trial_table
 def data_dir(tmp_path: Path) -> Path:
     utt2spk = {"a-1": "a", "a-2": "a", "b-1": "b", "b-2": "b"}
     write_table(tmp_path / "utt2spk", utt2spk)
-    write_spk2utt(tmp_path / "spk2utt", utt2spk)
+    write_spk2utt(tmp_path / "spk2utt", sorted(utt2spk.items()))
     write_table(tmp_path / "utt2dur", {"a-1": 1.5, "a-2": 2, "b-1": 3, "b-2": 4})
     write_table(tmp_path / "spk2gender", {"a": "f"})
     write_table(tmp_path / "segments", {"a-1": "rec 0.5 2", "a-2": "rec 2 4"})

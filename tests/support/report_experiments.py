@@ -38,7 +38,7 @@ def make_reported(folder: Path, speakers: str = "abcdef", prefix: str = "") -> M
     utt2spk = {f"{prefix}{s}-{i}": f"{prefix}{s}" for s in speakers for i in range(4)}
     for part in (made.data_dir, made.data_dir.parent / "train"):
         write_table(part / "utt2spk", utt2spk)
-        write_spk2utt(part / "spk2utt", utt2spk)
+        write_spk2utt(part / "spk2utt", sorted(utt2spk.items()))
         write_table(part / "utt2dur", dict.fromkeys(utt2spk, 1.5))
         write_table(part / "wav.scp", {key: f"/wav/{key}.wav" for key in utt2spk})
     sexes = {speaker: "fm"[i % 2] for i, speaker in enumerate(sorted(set(utt2spk.values())))}

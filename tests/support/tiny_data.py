@@ -93,7 +93,7 @@ def write_features(
     folder.mkdir(parents=True)
     utt2spk = {key: key.split("-")[0] for key in frames}
     write_table(folder / "utt2spk", utt2spk)
-    write_spk2utt(folder / "spk2utt", utt2spk)
+    write_spk2utt(folder / "spk2utt", sorted(utt2spk.items()))
     write_table(folder / "utt2num_frames", {key: len(frames[key]) for key in frames})
     compress = experiment.features.compression == "two_byte"
     writers = {

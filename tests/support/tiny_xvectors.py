@@ -49,7 +49,7 @@ def write_crop_vectors(
     """Write an x-vector directory as stage 4 does for the back end `crop_distance`."""
     write_xvectors(folder, {key: values.mean(axis=0) for key, values in crops.items()}, utt2spk)
     write_crops(folder, reversed(list(crops.items())))  # in the order of their lengths, on a GPU
-    write_spk2utt(folder / "spk2utt", utt2spk)
+    write_spk2utt(folder / "spk2utt", sorted(utt2spk.items()))
     return folder
 
 
@@ -66,7 +66,7 @@ def write_crops(folder: Path, crops: Iterable[tuple[str, np.ndarray]]) -> dict[s
 
 def write_data_dir(folder: Path, utt2spk: Mapping[str, str]) -> Path:
     write_table(folder / "utt2spk", utt2spk)
-    write_spk2utt(folder / "spk2utt", utt2spk)
+    write_spk2utt(folder / "spk2utt", sorted(utt2spk.items()))
     return folder
 
 

@@ -46,7 +46,7 @@ def write_vectors(output: Path, utt2spk: dict[str, str]) -> None:
     output.mkdir()
     rng = np.random.default_rng(0)
     crops = [(key, rng.normal(size=(3, 8)).astype(np.float32)) for key in utt2spk]
-    fill_xvectors(output, output, write_crops(output, crops), utt2spk)
+    fill_xvectors(output, output, sorted(write_crops(output, crops).items()), utt2spk)
 
 
 def copy_directories(prepared: Path, folder: Path) -> Path:

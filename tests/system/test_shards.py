@@ -9,6 +9,7 @@ import pytest
 from deep_speaker.system import code
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.shards import Shards, Whole, free_numbers, link
+from deep_speaker.system.wanted import Wanted
 
 
 @dataclass
@@ -20,15 +21,24 @@ def open_shards(folder: Path, options: object = "config") -> Shards[Made]:
     return Shards(folder / "out", Made, options)
 
 
+def want(**sums: str) -> Wanted:
+    return Wanted(sums.items())
+
+
+def read(work: Shards[Made], found: Mapping[int, Whole]) -> dict[int, Made]:
+    return {number: work.read(whole, want())[1] for number, whole in found.items()}
+
+
 def keep(work: Shards[Made], number: int, **sums: str) -> None:
     work.begin()
     name = f"numbers.{number}.txt"
     (work.partial / name).write_text(f"{number}\n" * number)
     made = Made({key: (number, i) for i, key in enumerate(sums)})
-    work.keep(number, {key: [value] for key, value in sums.items()}, [name], made)
+    made_of = {key: [value.zfill(16)] for key, value in sums.items()}
+    work.keep(number, made_of, [name], made)
 
 
-def finish(work: Shards[Made], found: Mapping[int, Whole[Made]]) -> None:
+def finish(work: Shards[Made], found: Mapping[int, Whole]) -> None:
     work.gather(found)
     work.finish(found)
 
@@ -36,26 +46,27 @@ def finish(work: Shards[Made], found: Mapping[int, Whole[Made]]) -> None:
 def test_shards_are_found_while_they_are_written_and_when_the_folder_has_them(
     tmp_path: Path,
 ) -> None:
-    sums = {"a": "1", "b": "2", "c": "3"}
+    sums = want(a="1", b="2", c="3")
     work = open_shards(tmp_path)
     assert work.find(sums) == {}
+    assert sums.missing == 3
     assert not list(tmp_path.iterdir())
     keep(work, 1, a="1", b="2")
     keep(work, 3, c="3")
     found = open_shards(tmp_path).find(sums)
-    assert {number: whole.made for number, whole in found.items()} == {
+    assert read(work, found) == {
         1: Made({"a": (1, 0), "b": (1, 1)}),
         3: Made({"c": (3, 0)}),
     }
+    assert sums.missing == 0
+    made = read(work, found)
     numbers = free_numbers(found)
     assert [next(numbers) for _ in range(3)] == [2, 4, 5]
     assert work.changes(found)
     finish(work, found)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     again = open_shards(tmp_path).find(sums)
-    assert {number: whole.made for number, whole in again.items()} == {
-        number: whole.made for number, whole in found.items()
-    }
+    assert read(work, again) == made
     assert not work.changes(again)
     assert open_shards(tmp_path, "other").find(sums) == {}
 
@@ -64,12 +75,13 @@ def test_a_folder_keeps_its_shards_beside_new_ones_and_loses_others(tmp_path: Pa
     work = open_shards(tmp_path)
     keep(work, 1, a="1")
     keep(work, 2, b="2")
-    finish(work, work.find({"a": "1", "b": "2"}))
+    finish(work, work.find(want(a="1", b="2")))
     inode = (tmp_path / "out/numbers.1.txt").stat().st_ino
-    sums = {"a": "1", "b": "changed", "c": "3"}
+    sums = want(a="1", b="c4a26ed", c="3")
     found = work.find(sums)
     assert list(found) == [1]
-    keep(work, 2, b="changed", c="3")
+    assert [key for key in "abcd" if sums.lacks(key)] == ["b", "c"]
+    keep(work, 2, b="c4a26ed", c="3")
     (work.partial / "numbers.3.txt").write_text("begun")
     assert (tmp_path / "out/numbers.2.txt").read_text() == "2\n2\n"
     found = work.find(sums)
@@ -86,8 +98,9 @@ def test_a_folder_keeps_its_shards_beside_new_ones_and_loses_others(tmp_path: Pa
 def test_a_shard_without_any_key_that_is_wanted_is_none(tmp_path: Path) -> None:
     work = open_shards(tmp_path)
     keep(work, 1, a="1", b="2")
-    assert work.find({"b": "2", "c": "3"})[1].covers == {"b"}
-    assert work.find({"c": "3"}) == {}
+    wanted = want(b="2", c="3")
+    assert work.read(work.find(wanted)[1], wanted)[0] == ["b"]
+    assert work.find(want(c="3")) == {}
     assert not work.partial.exists()
 
 
@@ -95,7 +108,7 @@ def test_a_key_is_taken_from_one_shard(tmp_path: Path) -> None:
     work = open_shards(tmp_path)
     keep(work, 1, a="1")
     keep(work, 2, a="1", b="2")
-    assert list(work.find({"a": "1", "b": "2"})) == [1]
+    assert list(work.find(want(a="1", b="2"))) == [1]
 
 
 def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
@@ -106,8 +119,8 @@ def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
         work = open_shards(tmp_path)
         (work.partial / "a").mkdir(parents=True)
         work.begin()
-        work.keep(1, {"a": ["1"]}, [name], Made({}))
-        assert work.find({"a": "1"}) == {}
+        work.keep(1, {"a": ["1".zfill(16)]}, [name], Made({}))
+        assert work.find(want(a="1")) == {}
     assert other.read_text() == "precious"
 
 

@@ -22,9 +22,10 @@ from lhotse.utils import compute_num_frames, fastcopy
 
 from deep_speaker.config import Features as FeatureConfig
 from deep_speaker.kaldi.audio_commands import printing_command
-from deep_speaker.kaldi.data_dir import iterate_segments
+from deep_speaker.kaldi.data_dir import parse_segment
 from deep_speaker.kaldi.lengths import Lengths
-from deep_speaker.kaldi.tables import iterate_table, read_table
+from deep_speaker.kaldi.mapped_tables import MappedTable
+from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.kaldi.utterances import Utterance
 from deep_speaker.kaldi.wav_entries import channel_of_entry, file_of_entry
 from deep_speaker.system.files import replacing_path
@@ -135,30 +136,33 @@ def write_features(data_dir: Path, config: FeatureConfig) -> None:
     """
     if not manifest_path(data_dir, "recordings").is_file():
         return
-    num_frames = read_table(data_dir / "utt2num_frames")
-    durations = read_table(data_dir / "utt2dur")
-    segments = (
-        dict(iterate_segments(data_dir / "segments")) if (data_dir / "segments").is_file() else {}
+    num_frames, durations, entries = (
+        MappedTable(data_dir / name) for name in ("utt2num_frames", "utt2dur", "wav.scp")
     )
-    entries = iterate_table(data_dir / "wav.scp")
-    channels = {recording: channel_of_entry(entry) for recording, entry in entries}
-    features = (
-        Features(
+    segments = MappedTable(data_dir / "segments") if (data_dir / "segments").is_file() else None
+
+    def describe(key: str, entry: str) -> Features:
+        recording = key
+        start: float = 0
+        if segments:
+            segment = parse_segment(segments.path, key, segments[key])
+            recording, start = segment.recording, segment.start
+        return Features(
             type=TYPES[config.front_end],
             num_frames=int(num_frames[key]),
             num_features=config.num_bins,
             frame_shift=config.frame_shift_ms / 1000,
             sampling_rate=config.sampling_rate,
-            start=segments[key].start if key in segments else 0,
+            start=start,
             duration=_duration(float(durations[key]), int(num_frames[key]), config),
             storage_type="kaldiio",  # Lhotse's name of its Kaldi reader
             storage_path=entry,
             storage_key=key,
-            recording_id=segments[key].recording if key in segments else key,
-            channels=channels[segments[key].recording if key in segments else key],
+            recording_id=recording,
+            channels=channel_of_entry(entries[recording]),
         )
-        for key, entry in iterate_table(data_dir / "feats.scp")
-    )
+
+    features = (describe(key, entry) for key, entry in iterate_table(data_dir / "feats.scp"))
     _write_manifest(FeatureSet, features, manifest_path(data_dir, "features"))
 
 

@@ -1,10 +1,10 @@
 """Extraction: the embeddings of a data directory by a checkpoint."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from deep_speaker.embeddings.inference import embed_in_batches, embed_pieces, fo
 from deep_speaker.embeddings.pieces import PieceReader
 from deep_speaker.embeddings.vector_shards import (
     VectorShard,
+    count_missing,
     cut_missing,
     join_shards,
     sum_inputs,
@@ -28,7 +29,7 @@ from deep_speaker.embeddings.xvectors import replacing_xvectors
 from deep_speaker.features.origins import tables_heard
 from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
-from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
 from deep_speaker.networks.devices import has_bfloat16
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
@@ -38,6 +39,7 @@ from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.shards import Shards
 from deep_speaker.system.sums import content_sum
+from deep_speaker.system.wanted import Wanted
 
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
@@ -93,8 +95,9 @@ def choose_precision(extractor: Extractor, asked: Precision | None) -> Precision
 def make_trial(extractor: Extractor) -> Step:
     """Return what embeds an utterance that is neither short nor long."""
     network, reader = load_extractor(extractor)  # not to be kept: workers open files of their own
-    utterances = list(reader.source.utt2spk)
-    some = sorted(utterances[:: -(-len(utterances) // SAMPLED)], key=reader.source.num_voiced)
+    utterances = reader.source.utt2spk
+    step = -(-len(utterances) // SAMPLED)
+    some = sorted(islice(utterances, None, None, step), key=reader.source.num_voiced)
     pieces = reader.read(some[len(some) // 2])
     networks = {
         precision: for_inference(network, extractor.device, precision) for precision in PRECISIONS
@@ -141,30 +144,29 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
     (num_crops, dim) of unit-length embeddings. Where an earlier call was interrupted, or had the
     same inputs and options, the shards that it has made are kept.
     """
-    utt2spk = read_table(extractor.data_dir / "utt2spk")
+    utt2spk = MappedTable(extractor.data_dir / "utt2spk")
     check_features(extractor.data_dir, extractor.experiment)
     checkpoint = load_checkpoint(extractor.checkpoint)
     check_unseen(checkpoint, extractor.data_dir, utt2spk)
     held_out = find_held_out(checkpoint, utt2spk)
     check_same_split(held_out, extractor)
     work = open_shards(extractor, output)
-    sums = sum_inputs(extractor.data_dir, utt2spk, open_samples(extractor))
-    found = work.find(sums)
-    parts = cut_missing(found, utt2spk)
+    wanted = Wanted(sum_inputs(extractor.data_dir, open_samples(extractor)))
+    found = work.find(wanted)
     if found:
-        total = len(found) + len(parts)
+        total = len(found) + count_missing(wanted)
         logging.info("%s: %d of %d shards are whole and current", output, len(found), total)
-    if parts:
-        count = sum(map(len, parts))
-        results = embed_parts(extractor, parts, num_jobs)
-        bar = tqdm(results, total=count, unit="utt", disable=None, leave=False)
+    if wanted.missing:
+        results = embed_parts(extractor, cut_missing(wanted, utt2spk), num_jobs)
+        bar = tqdm(results, total=wanted.missing, unit="utt", disable=None, leave=False)
+        parts = cut_missing(wanted, utt2spk)
         with full_disk_told(output.parent):
-            write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
-        found = work.find(sums)
+            write_shards(work, found, parts, bar, wanted, keeps_crops(extractor.experiment))
+        found = work.find(wanted)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
     with replacing_xvectors(output, made_of, settings) as partial:
-        join_shards(work, found, partial, utt2spk, held_out)
+        join_shards(work, found, wanted, partial, utt2spk, held_out)
     work.drop()
 
 
@@ -176,7 +178,7 @@ def open_samples(extractor: Extractor) -> SampleSource | None:
 
 
 def embed_parts(
-    extractor: Extractor, parts: Sequence[Sequence[str]], num_jobs: int
+    extractor: Extractor, parts: Iterable[Sequence[str]], num_jobs: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the utterances with the embeddings of their pieces, part by part.
 

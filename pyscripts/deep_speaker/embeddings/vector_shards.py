@@ -4,7 +4,7 @@ The vectors of all shards become one xvector.ark; their records then name the pl
 crops stay in an ark for each shard, as there may be too many to copy.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -23,11 +23,14 @@ from deep_speaker.kaldi.archives import (
     MappedFiles,
     read_values,
     split_entry,
-    write_scp,
 )
-from deep_speaker.kaldi.tables import read_table
+from deep_speaker.kaldi.mapped_tables import MappedTable
+from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.kaldi.wav_entries import state_of_file
+from deep_speaker.system.files import scratch_directory
 from deep_speaker.system.shards import RECORDS, Shards, Whole, free_numbers, link, short_sum
+from deep_speaker.system.sorting import sort_lines
+from deep_speaker.system.wanted import Wanted
 
 SIZE = 2000  # utterances of a shard: minutes on a few processes
 CROPS = "xvector_crops"
@@ -41,40 +44,38 @@ class VectorShard:
     crops: dict[str, str]
 
 
-def sum_inputs(
-    data_dir: Path, utterances: Iterable[str], samples: SampleSource | None
-) -> dict[str, str]:
-    """Return the sums of utterances' inputs: the entries of their arks, and the arks' states.
+def sum_inputs(data_dir: Path, samples: SampleSource | None) -> Iterator[tuple[str, str]]:
+    """Yield utterances with the sums of their inputs: the entries of their arks, the arks' states.
 
     Args:
         samples: where they are embedded rather than frames.
     """
-    tables = [read_table(data_dir / scp) for scp in ARCHIVES.values()]
+    tables = [MappedTable(data_dir / scp) for scp in ARCHIVES.values()]
     state = cache(state_of_file)
-    sums = {}
-    for utterance in utterances:
+    for utterance in iterate_keys(data_dir / "utt2spk"):
         entries = [table[utterance] for table in tables]
         states = [state(Path(split_entry(entry)[0])) for entry in entries]
         heard = samples.identify(utterance) if samples else None
-        sums[utterance] = short_sum([entries, states, heard])
-    return sums
+        yield utterance, short_sum([entries, states, heard])
 
 
-def cut_missing(
-    found: Mapping[int, Whole[VectorShard]], utterances: Iterable[str]
-) -> list[list[str]]:
+def cut_missing(wanted: Wanted, utterances: Iterable[str]) -> Iterator[list[str]]:
     """Cut the utterances that no shard has into the shards that are missing."""
-    covered = {key for whole in found.values() for key in whole.covers}
-    left = [utterance for utterance in utterances if utterance not in covered]
-    return [left[i : i + SIZE] for i in range(0, len(left), SIZE)]
+    left = filter(wanted.lacks, utterances)
+    return iter(lambda: list(islice(left, SIZE)), [])
+
+
+def count_missing(wanted: Wanted) -> int:
+    """Count the shards that are missing."""
+    return -(-wanted.missing // SIZE)
 
 
 def write_shards(
     work: Shards[VectorShard],
-    found: Mapping[int, Whole[VectorShard]],
-    parts: Sequence[Sequence[str]],
+    found: Mapping[int, Whole],
+    parts: Iterable[Sequence[str]],
     results: Iterable[tuple[str, np.ndarray]],
-    sums: Mapping[str, str],
+    wanted: Wanted,
     keeps_crops: bool,
 ) -> None:
     """Write the missing shards as their embeddings come, part by part."""
@@ -93,7 +94,7 @@ def write_shards(
                 for writer in crops:
                     writer.write(utterance, pieces)
         made = VectorShard(_relative(vectors.scp), _relative(crops[0].scp) if crops else {})
-        work.keep(number, {key: [sums[key]] for key in part}, list(files.values()), made)
+        work.keep(number, {key: [wanted.sum_of(key)] for key in part}, list(files.values()), made)
 
 
 def _relative(scp: Mapping[str, str]) -> dict[str, str]:
@@ -102,37 +103,42 @@ def _relative(scp: Mapping[str, str]) -> dict[str, str]:
 
 def join_shards(
     work: Shards[VectorShard],
-    found: Mapping[int, Whole[VectorShard]],
+    found: Mapping[int, Whole],
+    wanted: Wanted,
     partial: Path,
     utt2spk: Mapping[str, str],
     held_out: Iterable[str],
 ) -> None:
     """Write an x-vector directory of all shards into `partial`, which is to become it."""
-    read: dict[str, np.ndarray] = {}
-    for whole in found.values():
-        read |= _read_vectors(whole)
-    fill_xvectors(partial, work.folder, {key: read[key] for key in utt2spk}, utt2spk, held_out)
-    places = {
-        key: entry.rpartition("/")[2] for key, entry in read_table(partial / "xvector.scp").items()
-    }
-    crops: dict[str, str] = {}
-    for number, whole in found.items():
-        files = sorted({split_entry(entry)[0] for entry in whole.made.crops.values()})
-        for name in files:
-            link(whole.place / name, partial / name)
-        crops |= {key: whole.made.crops[key] for key in whole.made.crops.keys() & whole.covers}
-        made = VectorShard({key: places[key] for key in whole.covers}, whole.made.crops)
-        work.copy(number, whole, partial, [VECTORS, *files], made)
-    if crops:
-        folder = work.folder.absolute()
-        write_scp(
-            partial / f"{CROPS}.scp", {key: f"{folder}/{entry}" for key, entry in crops.items()}
-        )
+    with scratch_directory(partial / "joining") as scratch:
+        entries = _list_entries(work, found, wanted, scratch / "entries")
+        files = MappedFiles()
+        vectors = ((key, np.array(read_values(*files.find(entries[key])))) for key in utt2spk)
+        fill_xvectors(partial, work.folder, vectors, utt2spk, held_out)
+    places, crops = MappedTable(partial / "xvector.scp"), partial / f"{CROPS}.scp"
+    folder = work.folder.absolute()
+    with crops.open("w", encoding="utf-8") as file:
+        for number, whole in found.items():
+            covers, made = work.read(whole, wanted)
+            arks = sorted({split_entry(entry)[0] for entry in made.crops.values()})
+            for name in arks:
+                link(whole.place / name, partial / name)
+            file.writelines(f"{key} {folder}/{made.crops[key]}\n" for key in covers if made.crops)
+            vectors_now = {key: places[key].rpartition("/")[2] for key in covers}
+            now = VectorShard(vectors_now, made.crops)
+            work.copy(number, whole, wanted, partial, [VECTORS, *arks], now)
+    if crops.stat().st_size:
+        sort_lines(crops)
+    else:
+        crops.unlink()
 
 
-def _read_vectors(whole: Whole[VectorShard]) -> dict[str, np.ndarray]:
-    files = MappedFiles()
-    return {
-        key: np.array(read_values(*files.find(f"{whole.place}/{whole.made.vectors[key]}")))
-        for key in whole.covers
-    }
+def _list_entries(
+    work: Shards[VectorShard], found: Mapping[int, Whole], wanted: Wanted, path: Path
+) -> MappedTable:
+    """Write a table of where each utterance's vector lies, and open it."""
+    with path.open("w", encoding="utf-8") as file:
+        for whole in found.values():
+            covers, made = work.read(whole, wanted)
+            file.writelines(f"{key} {whole.place}/{made.vectors[key]}\n" for key in covers)
+    return MappedTable(path)

@@ -2,8 +2,10 @@
 
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,8 @@ from deep_speaker.config.folders import VECTORS
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.held_out import HELD_OUT_FILE, write_held_out
 from deep_speaker.embeddings.unit_length import at_unit_length
-from deep_speaker.kaldi.archives import ArchiveTable, write_vectors
-from deep_speaker.kaldi.data_dir import write_spk2utt
-from deep_speaker.kaldi.tables import write_table
-from deep_speaker.kaldi.utterances import group_by_speaker
+from deep_speaker.kaldi.archives import ArchiveTable, write_vectors, writing_vectors
+from deep_speaker.kaldi.tables import write_rows, write_table
 from deep_speaker.system.files import replacing_directory
 from deep_speaker.system.origins import NOTHING, RECORD, keep_foreign, note_origins
 from deep_speaker.system.shards import RECORDS
@@ -76,40 +76,65 @@ def write_xvectors(
         made_of, settings: see `replacing_xvectors`.
     """
     with replacing_xvectors(output, made_of, settings) as partial:
-        fill_xvectors(partial, output, embeddings, utt2spk, held_out)
+        fill_xvectors(partial, output, sorted(embeddings.items()), utt2spk, held_out)
+
+
+@dataclass
+class Speaker:
+    """What is held of a speaker: the sum of his vectors, and his utterances, each after a space."""
+
+    total: np.ndarray | float = 0.0
+    count: int = 0
+    utterances: bytearray = field(default_factory=bytearray)  # a list takes four times as much
 
 
 def fill_xvectors(
     partial: Path,
     output: Path,
-    embeddings: Mapping[str, np.ndarray],
+    embeddings: Iterable[tuple[str, np.ndarray]],
     utt2spk: Mapping[str, str],
     held_out: Iterable[str] = (),
 ) -> None:
-    """Write the files of `write_xvectors` into `partial`, a folder that is to become `output`."""
-    dimensions = {vector.shape for vector in embeddings.values()}
-    if len(dimensions) != 1:
+    """Write the files of `write_xvectors` into `partial`, a folder that is to become `output`.
+
+    Args:
+        embeddings: sorted by utterance; read once, and not held.
+    """
+    shapes: set[tuple[int, ...]] = set()
+    broken: list[str] = []
+    speakers: dict[str, Speaker] = defaultdict(Speaker)
+    with writing_vectors(partial / "xvector", output / "xvector") as write:
+        for key, vector in embeddings:
+            shapes.add(vector.shape)
+            if len(shapes) > 1:
+                break
+            if not np.isfinite(vector).all():
+                broken.append(key)
+            write(key, vector)
+            speaker = speakers[utt2spk[key]]
+            speaker.total = speaker.total + vector
+            speaker.count += 1
+            speaker.utterances.extend(f" {key}".encode())
+    if len(shapes) != 1:
         raise ValueError(
-            f"{output}: embeddings of different shapes {sorted(dimensions)}: take those of one "
-            "network"
+            f"{output}: embeddings of different shapes {sorted(shapes)}: take those of one network"
         )
-    broken = [key for key, vector in embeddings.items() if not np.isfinite(vector).all()]
     if broken:
         raise ValueError(
             f"{output}: {len(broken)} embeddings are not finite, first {broken[0]!r}: look at the "
             "network's training"
         )
-    spk2utt = group_by_speaker({key: utt2spk[key] for key in embeddings})
-    means = {
-        speaker: np.mean([embeddings[key] for key in utterances], axis=0)
-        for speaker, utterances in spk2utt.items()
-    }
-    write_spk2utt(partial / "spk2utt", {key: utt2spk[key] for key in embeddings})
-    write_vectors(partial / "xvector", output / "xvector", embeddings)
-    write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
-    write_table(partial / "num_utts.ark", {key: len(utts) for key, utts in spk2utt.items()})
+    _write_speakers(partial, output, speakers)
     if held_out:
         write_held_out(partial, held_out)
+
+
+def _write_speakers(partial: Path, output: Path, speakers: Mapping[str, Speaker]) -> None:
+    means = {key: np.asarray(item.total / item.count) for key, item in speakers.items()}
+    write_vectors(partial / "spk_xvector", output / "spk_xvector", means)
+    write_table(partial / "num_utts.ark", {key: item.count for key, item in speakers.items()})
+    lists = ((key, speakers[key].utterances.decode()[1:]) for key in sorted(speakers))
+    write_rows(partial / "spk2utt", lists)
 
 
 def read_unit_vectors(folder: Path) -> dict[str, np.ndarray]:

@@ -4,11 +4,16 @@ Of an utterance: the entry of its recording, the size and time of the files behi
 Lengths that stage 1 itself corrects in the tables count as they were and as they are then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
-from deep_speaker.features.shards import Recording, Shard, is_whole
-from deep_speaker.kaldi.lengths import Lengths, differs
+from deep_speaker.features.recordings import Recording, is_whole, iterate_recordings
+from deep_speaker.features.shards import Shard
+from deep_speaker.kaldi.data_dir import parse_segment
+from deep_speaker.kaldi.lengths import Lengths, differs, open_durations
+from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.utterances import Segment
 from deep_speaker.kaldi.wav_entries import state_of_entry
 from deep_speaker.system.processes import map_in_threads
@@ -17,20 +22,21 @@ from deep_speaker.system.shards import short_sum
 TOGETHER = 500  # recordings that a thread looks at
 
 
-def sum_inputs(recordings: Sequence[Recording], num_threads: int) -> dict[str, str]:
-    """Note the state of recordings' audio, and return the sums of inputs by utterance."""
-
-    def note(some: Sequence[Recording]) -> None:
+def sum_inputs(folder: Path, num_threads: int) -> Iterator[tuple[str, str]]:
+    """Yield the utterances of a data directory with the sums of their inputs."""
+    recordings = iterate_recordings(folder)
+    parts = iter(lambda: list(islice(recordings, TOGETHER)), [])
+    for some in map_in_threads(note_states, parts, num_threads):
         for recording in some:
-            recording.state = state_of_entry(recording.entry)
+            for key, segment in recording.utterances:
+                yield key, _sum(recording, segment, is_whole(recording, segment))
 
-    parts = [recordings[i : i + TOGETHER] for i in range(0, len(recordings), TOGETHER)]
-    list(map_in_threads(note, parts, num_threads))
-    return {
-        key: _sum(recording, segment, is_whole(recording, segment))
-        for recording in recordings
-        for key, segment in recording.utterances
-    }
+
+def note_states(recordings: list[Recording]) -> list[Recording]:
+    """Note the state of recordings' audio, and return them."""
+    for recording in recordings:
+        recording.state = state_of_entry(recording.entry)
+    return recordings
 
 
 def accepted_sums(recordings: Sequence[Recording], shard: Shard) -> dict[str, list[str]]:
@@ -64,20 +70,27 @@ def _sum(recording: Recording, segment: Segment | None, whole: bool) -> str:
     return short_sum([recording.entry, recording.state, span])
 
 
-def find_lengths(recordings: Sequence[Recording], shards: Sequence[Shard]) -> Lengths:
-    """Find where the tables tell other lengths than those that were decoded."""
-    by_id = {recording.id: recording for recording in recordings}
-    lengths = Lengths()
-    for shard in shards:
-        for name in shard.decoded.keys() & by_id.keys():
-            count, rate = shard.decoded[name]
-            if differs(by_id[name].seconds, count, rate):
-                lengths.recordings[name] = (count, rate)
-            for key, segment in by_id[name].utterances:
-                end = _end_if_cut(name, segment, shard)
-                if key in shard.num_frames and end is not None:
-                    lengths.cut[key] = end
-    return lengths
+class LengthFinder:
+    """Finds where the tables of a data directory tell other lengths than those decoded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.found = Lengths()
+        self._durations = open_durations(folder)
+        has_segments = (folder / "segments").is_file()
+        self._segments = MappedTable(folder / "segments") if has_segments else None
+
+    def look(self, keys: Sequence[str], shard: Shard) -> None:
+        """Compare what was decoded for a shard with the lengths of utterances and recordings."""
+        for name, (count, rate) in shard.decoded.items():
+            if name in self._durations and differs(float(self._durations[name]), count, rate):
+                self.found.recordings[name] = (count, rate)
+        if self._segments is None:
+            return
+        for key in keys:
+            segment = parse_segment(self._segments.path, key, self._segments[key])
+            end = _end_if_cut(segment.recording, segment, shard)
+            if end is not None:
+                self.found.cut[key] = end
 
 
 def _end_if_cut(recording: str, segment: Segment | None, shard: Shard) -> float | None:

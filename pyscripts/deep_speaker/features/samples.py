@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.features.shards import read_recordings
+from deep_speaker.features.recordings import iterate_recordings
 from deep_speaker.kaldi.audio import open_audio, read_samples
 from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.kaldi.wav_entries import state_of_entry
@@ -23,7 +23,7 @@ class SampleSource:
         self._sampling_rate = sampling_rate
         self._places = {
             utterance: (recording.entry, segment)
-            for recording in read_recordings(data_dir)
+            for recording in iterate_recordings(data_dir)
             for utterance, segment in recording.utterances
         }
         self._order = {utterance: number for number, utterance in enumerate(self._places)}

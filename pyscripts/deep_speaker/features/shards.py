@@ -11,34 +11,15 @@ import numpy as np
 from deep_speaker.config import Experiment, PythonSpeechFeatures, Trimming
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_sums
+from deep_speaker.features.recordings import Recording, is_whole
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import open_audio, read_samples
 from deep_speaker.kaldi.audio_bytes import UNKNOWN
 from deep_speaker.kaldi.audio_files import AudioFile
-from deep_speaker.kaldi.data_dir import iterate_segments
-from deep_speaker.kaldi.lengths import read_durations
-from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Segment
 
 ARCHIVES = {"feats": "feats.scp", "vad": "vad.scp", "utt_cmvn": "utt_cmvn.scp"}
-
-
-@dataclass(slots=True)
-class Recording:
-    """An entry of wav.scp, and its utterances with their segments; None: the whole recording.
-
-    Attributes:
-        seconds: its length, as stage 0 found it; None: the directory does not say.
-        utterances: by the beginnings of their segments, so that the audio is read in order.
-        state: of the files behind the entry; see `inputs.sum_inputs`.
-    """
-
-    id: str
-    entry: str
-    seconds: float | None
-    utterances: list[tuple[str, Segment | None]]
-    state: object = None
 
 
 @dataclass
@@ -61,30 +42,6 @@ class Shard:
     silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
     decoded: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-def read_recordings(folder: Path) -> list[Recording]:
-    """Read the recordings of a data directory with their utterances, by `segments` if there."""
-    entries, durations = read_table(folder / "wav.scp"), read_durations(folder)
-    if not (folder / "segments").is_file():
-        return [
-            Recording(key, entry, durations.get(key), [(key, None)])
-            for key, entry in entries.items()
-        ]
-    recordings: dict[str, Recording] = {}
-    for key, segment in iterate_segments(folder / "segments"):
-        if segment.recording not in entries:
-            raise ValueError(
-                f"{folder}/segments: {key!r} lies in {segment.recording!r}, which wav.scp lacks: "
-                "remove its line, or add the recording"
-            )
-        name = segment.recording
-        if name not in recordings:
-            recordings[name] = Recording(name, entries[name], durations.get(name), [])
-        recordings[name].utterances.append((key, segment))
-    for recording in recordings.values():
-        recording.utterances.sort(key=lambda item: item[1].start if item[1] else 0.0)
-    return list(recordings.values())
 
 
 def write_shard(
@@ -158,13 +115,6 @@ def _read_utterance(
         if not is_whole(recording, segment):
             raise
         return read_samples(file, rate)
-
-
-def is_whole(recording: Recording, segment: Segment | None) -> bool:
-    """Tell whether a segment is all of its recording, as long as stage 0 found that."""
-    if segment is None or segment.start:
-        return False
-    return f"{segment.end:.6f}" == f"{recording.seconds or 0:.6f}"
 
 
 def _find_voiced_channels(

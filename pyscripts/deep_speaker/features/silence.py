@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deep_speaker.config import AnyVoiceActivity, Trimming
 from deep_speaker.config.stages import Stage
-from deep_speaker.features.shards import Recording
+from deep_speaker.features.recordings import Recording
 from deep_speaker.kaldi.wav_entries import channel_of_entry, file_of_entry
 
 SILENT = "silent: no voiced frame"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from deep_speaker.config.stages import Stage
 from deep_speaker.features import front_ends, voice_activity
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, normalise
 from deep_speaker.kaldi.archives import ArchiveTable
+from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import find_uncopied, group_by_speaker
 
@@ -30,23 +32,22 @@ class Section(NamedTuple):
 
 
 class FeatureSource:
-    """Normalised voiced frames of a data directory, read from its arks on demand.
-
-    Attributes:
-        with_copies: each utterance that is no copy, and its copies; see `group_copies`.
-    """
+    """Normalised voiced frames of a data directory, read from its arks on demand."""
 
     def __init__(self, data_dir: Path, experiment: Experiment) -> None:
         self.data_dir = data_dir
-        self.utt2spk = read_table(data_dir / "utt2spk")
+        self.utt2spk = MappedTable(data_dir / "utt2spk")
         check_features(data_dir, experiment)
-        self.with_copies = group_copies(data_dir, self.utt2spk)
         self.options = experiment.features
         self._normalisation = experiment.normalisation
-        utterances = list(self.utt2spk)
-        self._feats = ArchiveTable(data_dir / "feats.scp", utterances)
-        self._vad = ArchiveTable(data_dir / "vad.scp", utterances)
-        self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", utterances)
+        self._feats = ArchiveTable(data_dir / "feats.scp", self.utt2spk)
+        self._vad = ArchiveTable(data_dir / "vad.scp", self.utt2spk)
+        self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", self.utt2spk)
+
+    @cached_property
+    def with_copies(self) -> dict[str, list[str]]:
+        """Each utterance that is no copy, and its copies; see `group_copies`."""
+        return group_copies(self.data_dir, self.utt2spk)
 
     def num_voiced(self, utterance: str) -> int:
         """Count the voiced frames of an utterance."""

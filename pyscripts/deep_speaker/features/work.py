@@ -1,24 +1,64 @@
 """The work of stage 1: recordings cut into shards, and those computed that are missing."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from deep_speaker.config import Experiment
-from deep_speaker.features.inputs import accepted_sums
-from deep_speaker.features.shards import Recording, Shard, ark_names, write_shard
+from deep_speaker.features.cutting import choose_size, count_recordings, cut
+from deep_speaker.features.inputs import accepted_sums, note_states
+from deep_speaker.features.recordings import Recording
+from deep_speaker.features.shards import Shard, ark_names, write_shard
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
 from deep_speaker.system.shards import Shards, Whole, free_numbers
+from deep_speaker.system.wanted import Wanted
 
 CODE = ("features", "kaldi")  # the rooms whose code decides what a shard holds
-ENOUGH = 64  # shards, for many processes to share
-SHORTEST, LONGEST = 20.0, 5 * 3600.0  # seconds of a shard; the longest takes a minute or a few
-TYPICAL = 8.0  # seconds of a recording, where no table tells
+
+
+class Told(NamedTuple):
+    """What a process tells of a shard: its record has the rest.
+
+    Attributes:
+        whole: None where no utterance has features, and nothing is kept.
+        tried: the number of utterances.
+    """
+
+    number: int
+    whole: Whole | None
+    tried: int
+    bad: dict[str, str]
+    silent: dict[str, tuple[int, ...]]
+    notices: Counter[str]
+
+
+@dataclass
+class Outcome:
+    """What is made of a data directory.
+
+    Attributes:
+        found: the shards that were whole and current before, by number.
+        shards: these and the new ones.
+        recordings, utterances: how many the directory has.
+        bad, silent, notices: see `Shard`.
+    """
+
+    found: dict[int, Whole]
+    shards: dict[int, Whole]
+    recordings: int = 0
+    utterances: int = 0
+    bad: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    notices: Counter[str] = field(default_factory=Counter)
 
 
 def open_shards(folder: Path, experiment: Experiment) -> Shards[Shard]:
@@ -32,100 +72,77 @@ def open_shards(folder: Path, experiment: Experiment) -> Shards[Shard]:
 
 
 def compute_shards(
-    work: Shards[Shard],
-    found: dict[int, Whole[Shard]],
-    recordings: Sequence[Recording],
-    experiment: Experiment,
-    num_jobs: int,
-) -> list[Shard]:
-    """Compute the shards that are not found, and return all.
+    work: Shards[Shard], wanted: Wanted, folder: Path, experiment: Experiment, num_jobs: int
+) -> Outcome:
+    """Compute the shards of a data directory that are missing.
 
     How recordings are cut into shards depends on nothing but the tables: after an interruption, the
     missing ones get the same recordings and the same numbers again.
     """
-    new, again = _cut_missing(found, recordings)
-    parts = new + again
-    kept = [_keep_covered(whole) for whole in found.values()]
-    if kept:
-        total = len(kept) + len(parts)
-        logging.info("%s: %d of %d shards are whole and current", work.folder, len(kept), total)
-    if not parts:
-        return kept
+    found = work.find(wanted)
+    outcome = Outcome(found, dict(found))
+    bad = _recall(work, wanted, outcome)
+
+    def is_new(key: str) -> bool:
+        return key not in bad and wanted.lacks(key)
+
+    counts = count_recordings(folder, is_new, bad.__contains__)
+    outcome.recordings, outcome.utterances = counts.recordings, counts.utterances
+    size = choose_size(counts)
+    num_new, num_again = -(-counts.new // size), -(-counts.bad // size)
+    if found:
+        total = len(found) + num_new + num_again
+        logging.info("%s: %d of %d shards are whole and current", work.folder, len(found), total)
+    if not counts.missing:
+        return outcome
     work.begin()
+    parts = chain(cut(folder, is_new, size), cut(folder, bad.__contains__, size))
     jobs = zip(free_numbers(found), parts, strict=False)
-    made: list[Shard] = []
-    total = sum(len(recording.utterances) for part in parts for recording in part)
-    with tqdm(total=total, desc="features", unit="utt", disable=None, leave=False) as bar:
-        write = partial(make_shard, work, experiment)
-        for shard in map_in_processes(write, jobs, min(num_jobs, len(parts))):
-            if len(made) >= len(new):
-                shard.notices.clear()  # the shard that they were bad in tells of their form
-            made.append(shard)
-            bar.update(len(shard.num_frames) + len(shard.bad) + len(shard.silent))
-    return kept + made
+    write = partial(make_shard, work, experiment)
+    with tqdm(total=counts.missing, desc="features", unit="utt", disable=None, leave=False) as bar:
+        results = map_in_processes(write, jobs, min(num_jobs, num_new + num_again))
+        for count, told in enumerate(results, 1):
+            if told.whole:
+                outcome.shards[told.number] = told.whole
+            outcome.bad |= told.bad
+            outcome.silent |= told.silent
+            if count <= num_new:  # the shard that others were bad in tells of their form
+                outcome.notices += told.notices
+            bar.update(told.tried)
+    return outcome
 
 
-def _keep_covered(whole: Whole[Shard]) -> Shard:
-    """Return a shard without what is no longer in the tables, and without what is tried again."""
-    made, covers = whole.made, whole.covers
-    return Shard(
-        scps={
-            name: {key: entry for key, entry in entries.items() if key in covers}
-            for name, entries in made.scps.items()
-        },
-        num_frames={key: count for key, count in made.num_frames.items() if key in covers},
-        silent={key: channels for key, channels in made.silent.items() if key in covers},
-        notices=made.notices,
-        decoded=made.decoded,
-    )
-
-
-def _cut_missing(
-    found: dict[int, Whole[Shard]], recordings: Sequence[Recording]
-) -> tuple[list[list[Recording]], list[list[Recording]]]:
-    """Cut what the shards found do not cover: the new, and the bad, which are tried again."""
-    covered = {key for whole in found.values() for key in whole.covers}
-    bad = {key for whole in found.values() for key in whole.made.bad} - covered
-    size = choose_size(recordings)
-    wanted = {key for recording in recordings for key, _ in recording.utterances} - covered
-    return _cut(recordings, wanted - bad, size), _cut(recordings, wanted & bad, size)
-
-
-def _cut(recordings: Sequence[Recording], keys: set[str], size: int) -> list[list[Recording]]:
-    left = [some for recording in recordings if (some := _restrict(recording, keys)).utterances]
-    return [left[i : i + size] for i in range(0, len(left), size)]
-
-
-def _restrict(recording: Recording, keys: set[str]) -> Recording:
-    utterances = [item for item in recording.utterances if item[0] in keys]
-    return Recording(recording.id, recording.entry, recording.seconds, utterances, recording.state)
-
-
-def choose_size(recordings: Sequence[Recording]) -> int:
-    """Choose how many recordings make a shard, by how long they are on average."""
-    known = [recording.seconds for recording in recordings if recording.seconds]
-    mean = sum(known) / len(known) if known else TYPICAL
-    seconds = min(max(mean * len(recordings) / ENOUGH, SHORTEST), LONGEST)
-    return max(1, round(seconds / mean))
+def _recall(work: Shards[Shard], wanted: Wanted, outcome: Outcome) -> set[str]:
+    """Note what the shards found tell, and return the bad utterances, which are tried again."""
+    bad: set[str] = set()
+    for whole in outcome.found.values():
+        covers, made = work.read(whole, wanted)
+        outcome.silent |= {key: made.silent[key] for key in made.silent.keys() & covers}
+        outcome.notices += made.notices
+        bad |= made.bad.keys()
+    return set(filter(wanted.lacks, bad))
 
 
 def make_shard(
     work: Shards[Shard], experiment: Experiment, job: tuple[int, list[Recording]]
-) -> Shard:
+) -> Told:
     """Compute a shard and keep it; without a good utterance there is nothing to keep."""
     number, recordings = job
+    note_states(recordings)
     names = list(ark_names(number).values())
+    whole = None
     try:
         with full_disk_told(work.partial):
             shard = write_shard(work.partial, experiment, number, recordings)
             if shard.num_frames:
-                work.keep(number, accepted_sums(recordings, shard), names, shard)
-                return shard
+                whole = work.keep(number, accepted_sums(recordings, shard), names, shard)
     except BaseException:
         remove_arks(work.partial, names)  # a full disk needs the space
         raise
-    remove_arks(work.partial, names)
-    return shard
+    if not whole:
+        remove_arks(work.partial, names)
+    tried = sum(len(recording.utterances) for recording in recordings)
+    return Told(number, whole, tried, shard.bad, shard.silent, shard.notices)
 
 
 def remove_arks(folder: Path, names: Sequence[str]) -> None:

@@ -6,7 +6,8 @@ asked for: a chunk of a matrix costs microseconds, not the whole matrix.
 
 import mmap
 import resource
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -14,8 +15,8 @@ import numpy as np
 from kaldiio.matio import write_array
 
 from deep_speaker.config.stages import MAKERS, Stage
+from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.matrix_forms import TO_BINARY, Header, cut_range, read_header, read_values
-from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.system.files import replacing_file
 
 TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
@@ -110,13 +111,13 @@ def split_entry(entry: str) -> tuple[str, int, str]:
 class ArchiveTable:
     """Random access to the matrices and vectors that an scp file names, by key.
 
-    The files stay mapped; entries are parsed when they are read.
+    The files stay mapped; entries are found and parsed when they are read.
     """
 
-    def __init__(self, scp: Path, keys: Sequence[str] | None = None) -> None:
+    def __init__(self, scp: Path, keys: Iterable[str] = ()) -> None:
         self.scp = scp
-        self._entries = dict(iterate_table(scp))
-        missing = [key for key in keys or () if key not in self._entries]
+        self._entries = MappedTable(scp)
+        missing = [key for key in keys if key not in self._entries]
         if missing:
             raise ValueError(f"{scp}: {len(missing)} keys are missing, first {missing[0]!r}")
         self._maps = MappedFiles()
@@ -148,11 +149,25 @@ class ArchiveTable:
 
 def write_vectors(path: Path, final_path: Path, vectors: Mapping[str, np.ndarray]) -> None:
     """Write float32 vectors, sorted by key, to `path`.ark and .scp, which names `final_path`."""
-    ark = path.with_suffix(".ark")
-    with ArchiveWriter(ark, final_path.with_suffix(".ark")) as writer:
+    with writing_vectors(path, final_path) as write:
         for key in sorted(vectors):
-            writer.write(key, np.asarray(vectors[key], dtype=np.float32))
-    write_scp(path.with_suffix(".scp"), writer.scp)
+            write(key, vectors[key])
+
+
+@contextmanager
+def writing_vectors(path: Path, final_path: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """Yield a function that writes a vector; they come sorted by key. See `write_vectors`."""
+    ark = path.with_suffix(".ark")
+    with (
+        replacing_file(path.with_suffix(".scp")) as scp,
+        ArchiveWriter(ark, final_path.with_suffix(".ark")) as writer,
+    ):
+
+        def write(key: str, vector: np.ndarray) -> None:
+            writer.write(key, np.asarray(vector, dtype=np.float32))
+            scp.write(f"{key} {writer.scp.pop(key)}\n")
+
+        yield write
 
 
 def write_scp(path: Path, entries: Mapping[str, str]) -> None:

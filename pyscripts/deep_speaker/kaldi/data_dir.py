@@ -1,16 +1,24 @@
 """Kaldi data directories: utterances as tables keyed by utterance, recording or speaker."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import IO
 
 from deep_speaker.config.stages import FEATURE_TABLES
 from deep_speaker.kaldi.audio import read_entry_info
-from deep_speaker.kaldi.tables import iterate_table, read_optional_table, read_table, write_table
-from deep_speaker.kaldi.utterances import Segment, Utterance, group_by_speaker
+from deep_speaker.kaldi.tables import (
+    iterate_keys,
+    iterate_table,
+    read_optional_table,
+    read_table,
+    write_rows,
+    write_table,
+)
+from deep_speaker.kaldi.utterances import Segment, Utterance
 from deep_speaker.kaldi.wav_entries import AudioInfo
 from deep_speaker.system.bad_items import check_bad_items
 from deep_speaker.system.processes import map_in_threads
@@ -133,50 +141,60 @@ def _join_tables(
 
 
 def iterate_segments(path: Path) -> Iterator[tuple[str, Segment]]:
-    """Yield the (utterance, segment) pairs of Kaldi's table `segments`.
+    """Yield the (utterance, segment) pairs of Kaldi's table `segments`; see `parse_segment`."""
+    return ((key, parse_segment(path, key, value)) for key, value in iterate_table(path))
+
+
+def parse_segment(path: Path, key: str, value: str) -> Segment:
+    """Return the segment of a line of the table `segments`.
 
     Raises:
-        ValueError: a line is not `utterance recording start end`, with times that rise from 0.
+        ValueError: the line is not `utterance recording start end`, with times that rise from 0.
     """
-    for key, value in iterate_table(path):
-        try:
-            recording, start, end = value.split()
-            segment = Segment(recording, float(start), float(end))
-        except ValueError:
-            segment = Segment("", 0, 0)
-        if not 0 <= segment.start < segment.end:
-            raise ValueError(
-                f"{path}: {key!r} has {value!r}; expected '<recording> <start> <end>', in seconds, "
-                "the end after the start"
-            )
-        yield key, segment
+    try:
+        recording, start, end = value.split()
+        segment = Segment(recording, float(start), float(end))
+    except ValueError:
+        segment = Segment("", 0, 0)
+    if not 0 <= segment.start < segment.end:
+        raise ValueError(
+            f"{path}: {key!r} has {value!r}; expected '<recording> <start> <end>', in seconds, "
+            "the end after the start"
+        )
+    return segment
 
 
-def write_spk2utt(path: Path, utt2spk: Mapping[str, str]) -> None:
-    """Write the table spk2utt that belongs to utt2spk."""
-    speakers = group_by_speaker(utt2spk)
-    write_table(path, {speaker: " ".join(utts) for speaker, utts in speakers.items()})
+def write_spk2utt(path: Path, utt2spk: Iterable[tuple[str, str]]) -> None:
+    """Write the table spk2utt that belongs to the rows of utt2spk, sorted by either column."""
+    groups = groupby(utt2spk, itemgetter(1))
+    write_rows(path, ((speaker, " ".join(key for key, _ in group)) for speaker, group in groups))
 
 
-def remove_from_tables(folder: Path, unwanted: set[str]) -> None:
+def remove_from_tables(folder: Path, unwanted: Collection[str]) -> None:
     """Drop utterances from every table of `folder`, as Kaldi's fix_data_dir.sh does."""
-    utt2spk = read_table(folder / "utt2spk")
-    kept = {key: speaker for key, speaker in utt2spk.items() if key not in unwanted}
+
+    def stays(key: str) -> bool:
+        return key not in unwanted
+
+    kept = {speaker for key, speaker in iterate_table(folder / "utt2spk") if stays(key)}
     if not kept:
-        raise ValueError(f"{folder}: none of its {len(utt2spk)} utterances would be left")
-    _keep_keys(folder, UTTERANCE_TABLES, kept)
-    write_spk2utt(folder / "spk2utt", kept)
-    _keep_keys(folder, ("spk2gender",), set(kept.values()))
-    write_table(folder / "utt2spk", kept)
-    recordings: Iterable[str] = kept
+        total = sum(1 for _ in iterate_keys(folder / "utt2spk"))
+        raise ValueError(f"{folder}: none of its {total} utterances would be left")
+    _keep_keys(folder, UTTERANCE_TABLES, stays)
+    rows = ((key, speaker) for key, speaker in iterate_table(folder / "utt2spk") if stays(key))
+    write_spk2utt(folder / "spk2utt", rows)
+    _keep_keys(folder, ("spk2gender",), kept.__contains__)
+    _keep_keys(folder, ("utt2spk",), stays)
+    is_heard: Callable[[str], bool] = stays
     if (folder / "segments").is_file():
-        recordings = {segment.recording for _, segment in iterate_segments(folder / "segments")}
+        segments = iterate_segments(folder / "segments")
+        is_heard = {segment.recording for _, segment in segments}.__contains__
     # wav.scp last: while it names them, a rerun finds them again
-    _keep_keys(folder, RECORDING_TABLES[::-1], recordings)
+    _keep_keys(folder, RECORDING_TABLES[::-1], is_heard)
 
 
-def _keep_keys(folder: Path, names: Iterable[str], kept: Iterable[str]) -> None:
+def _keep_keys(folder: Path, names: Iterable[str], is_kept: Callable[[str], bool]) -> None:
     for name in names:
-        table = read_optional_table(folder / name)
-        if table:
-            write_table(folder / name, {key: table[key] for key in kept if key in table})
+        if (folder / name).is_file():
+            rows = iterate_table(folder / name)
+            write_rows(folder / name, (row for row in rows if is_kept(row[0])))

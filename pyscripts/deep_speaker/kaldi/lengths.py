@@ -1,10 +1,12 @@
 """Lengths of recordings: what the tables of a data directory say, and what is decoded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_speaker.kaldi.data_dir import iterate_segments
-from deep_speaker.kaldi.tables import read_optional_table, read_table, write_table
+from deep_speaker.kaldi.mapped_tables import MappedTable
+from deep_speaker.kaldi.tables import iterate_table, write_rows
 
 ROUNDING = 1e-6  # seconds: tables have six digits behind the point
 
@@ -22,17 +24,16 @@ class Lengths:
     cut: dict[str, float] = field(default_factory=dict)
 
 
-def read_durations(folder: Path) -> dict[str, float]:
-    """Read the seconds of recordings, as far as the directory says them."""
-    durations = read_optional_table(folder / "reco2dur")
-    if not durations and not (folder / "segments").is_file():
-        durations = read_optional_table(folder / "utt2dur")
-    return {key: float(value) for key, value in durations.items()}
+def open_durations(folder: Path) -> Mapping[str, str]:
+    """Open the seconds of recordings, as far as the directory says them."""
+    names = ["reco2dur"] if (folder / "segments").is_file() else ["reco2dur", "utt2dur"]
+    there = [folder / name for name in names if (folder / name).is_file()]
+    return next(filter(None, map(MappedTable, there)), {})
 
 
-def differs(seconds: float | None, num_samples: int, rate: int) -> bool:
+def differs(seconds: float, num_samples: int, rate: int) -> bool:
     """Tell whether a duration is not that of so many samples: by more than its rounding."""
-    return seconds is not None and abs(seconds - num_samples / rate) > 0.5 / rate + ROUNDING
+    return abs(seconds - num_samples / rate) > 0.5 / rate + ROUNDING
 
 
 def correct_tables(folder: Path, lengths: Lengths) -> None:
@@ -40,23 +41,22 @@ def correct_tables(folder: Path, lengths: Lengths) -> None:
 
     reco2dur comes last: while it differs, a rerun corrects again what an interrupted one has left.
     """
-    durations = {key: count / rate for key, (count, rate) in lengths.recordings.items()}
-    utterances = {key: f"{seconds:.6f}" for key, seconds in durations.items()}
+    durations = {key: f"{count / rate:.6f}" for key, (count, rate) in lengths.recordings.items()}
+    utterances = durations
     if (folder / "segments").is_file():
-        utterances, segments = {}, read_table(folder / "segments")
-        for key, segment in iterate_segments(folder / "segments"):
+        utterances = {}
+        segments: dict[str, str] = {}
+        for key, segment in iterate_segments(folder / "segments") if lengths.cut else ():
             if key in lengths.cut:
                 end = lengths.cut[key]
                 utterances[key] = f"{end - segment.start:.6f}"
                 segments[key] = f"{segment.recording} {segment.start:.6f} {end:.6f}"
-        if lengths.cut:
-            write_table(folder / "segments", segments)
+        _replace(folder / "segments", segments)
     _replace(folder / "utt2dur", utterances)
-    _replace(folder / "reco2dur", {key: f"{seconds:.6f}" for key, seconds in durations.items()})
+    _replace(folder / "reco2dur", durations)
 
 
 def _replace(path: Path, values: dict[str, str]) -> None:
     """Replace values of a table; the keys that it lacks are not added."""
-    table = read_optional_table(path) if values else {}
-    if table:
-        write_table(path, table | {key: values[key] for key in values.keys() & table.keys()})
+    if values and path.is_file():
+        write_rows(path, ((key, values.get(key, old)) for key, old in iterate_table(path)))

@@ -5,7 +5,7 @@ That is the order of Python's strings too: UTF-8 keeps the order of code points.
 
 import codecs
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from deep_speaker.config.stages import missing_table
@@ -27,22 +27,25 @@ def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
         raise ValueError(missing_table(path))
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if number == 1 and line.startswith(codecs.BOM_UTF8):
-                raise ValueError(
-                    f"{path}, line 1: a byte order mark, which Kaldi takes for a part of the first "
-                    rf"id: remove it with sed -i '1s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
-                )
-            try:
-                fields = line.decode().split(maxsplit=1)
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}, line {number}: not UTF-8: {line!r}") from error
-            if len(fields) == 1 and path.name == "text":
-                fields.append("")
-            if len(fields) != 2:
-                raise ValueError(
-                    f"{path}, line {number}: expected 'key value', got {line.decode()!r}"
-                )
-            yield fields[0], fields[1].strip()
+            yield parse_line(path, number, line)
+
+
+def parse_line(path: Path, number: int, line: bytes) -> tuple[str, str]:
+    """Return key and value of a line of a table, numbered from 1; see `iterate_table`."""
+    if number == 1 and line.startswith(codecs.BOM_UTF8):
+        raise ValueError(
+            f"{path}, line 1: a byte order mark, which Kaldi takes for a part of the first "
+            rf"id: remove it with sed -i '1s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
+        )
+    try:
+        fields = line.decode().split(maxsplit=1)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}, line {number}: not UTF-8: {line!r}") from error
+    if len(fields) == 1 and path.name == "text":
+        fields.append("")
+    if len(fields) != 2:
+        raise ValueError(f"{path}, line {number}: expected 'key value', got {line.decode()!r}")
+    return fields[0], fields[1].strip()
 
 
 def iterate_keys(path: Path) -> Iterator[str]:
@@ -66,13 +69,13 @@ def read_table(path: Path) -> dict[str, str]:
 
 def write_table(path: Path, table: Mapping[str, object]) -> None:
     """Write a table sorted by key."""
+    write_rows(path, ((key, table[key]) for key in sorted(table)))
+
+
+def write_rows(path: Path, rows: Iterable[tuple[str, object]]) -> None:
+    """Write a table of rows that come sorted by key; they may come from the table itself."""
     with replacing_file(path) as file:
-        file.writelines(table_lines(table))
-
-
-def table_lines(table: Mapping[str, object]) -> Iterator[str]:
-    """Yield the lines of a table, sorted by key."""
-    return (f"{key} {table[key]}\n" for key in sorted(table))
+        file.writelines(f"{key} {value}\n" for key, value in rows)
 
 
 def read_optional_table(path: Path) -> dict[str, str]:

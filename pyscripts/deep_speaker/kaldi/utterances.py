@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep_speaker.kaldi.tables import read_optional_table, read_table
+from deep_speaker.kaldi.mapped_tables import MappedTable
+from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.wav_entries import AudioInfo, channel_of_entry
 
 # Control characters, and white space on which Kaldi's readers and scripts do not agree.
@@ -93,8 +94,10 @@ def find_uncopied(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str]) -> di
     }
 
 
-def read_uncopied(data_dir: Path) -> dict[str, str]:
+def read_uncopied(data_dir: Path) -> Mapping[str, str]:
     """Read utt2spk of a data directory, without utterances that are copies of its others."""
-    utt2spk = read_table(data_dir / "utt2spk")
-    originals = find_uncopied(utt2spk, read_optional_table(data_dir / "utt2uniq"))
+    utt2spk = MappedTable(data_dir / "utt2spk")
+    if not (data_dir / "utt2uniq").is_file():
+        return utt2spk
+    originals = find_uncopied(utt2spk, read_table(data_dir / "utt2uniq"))
     return {key: speaker for key, speaker in utt2spk.items() if originals[key] == key}

@@ -71,9 +71,11 @@ def group_vectors(
 
 def stack_with_means(vectors: Sequence[np.ndarray], members: list[list[int]]) -> np.ndarray:
     """Return vectors (dim,) of utterances, then the means of the groups after them: (keys, dim)."""
-    stacked = np.stack(vectors)
-    means = [stacked[group].mean(axis=0) for group in members[len(vectors) :]]
-    return np.stack([*stacked, *means])
+    stacked = np.empty((len(members), len(vectors[0])), np.result_type(vectors[0]))
+    np.stack(vectors, out=stacked[: len(vectors)])  # which may be gigabytes: in one copy
+    for row in range(len(vectors), len(members)):
+        stacked[row] = stacked[members[row]].mean(axis=0)
+    return stacked
 
 
 def read_train_vectors(

@@ -20,16 +20,16 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
 from deep_speaker.system.durability import sync, sync_tree
 from deep_speaker.system.files import replace_directory, replacing_file, settle_directory
 from deep_speaker.system.sums import content_sum
+from deep_speaker.system.wanted import Wanted
 
 Made = TypeVar("Made")
 RECORDS = "shards"  # the folder of the records, beside the files of the shards
@@ -44,21 +44,17 @@ class Record(BaseModel):
     made: Any
 
 
-@dataclass(frozen=True)
-class Whole(Generic[Made]):
-    """A shard that is whole and current.
+class Whole(NamedTuple):
+    """A shard that is whole and current; `Shards.read` tells what is in it.
 
     Attributes:
         place: the folder that has its files.
         record: its record, from there.
-        covers: its keys that are still wanted.
     """
 
     place: Path
     record: str
     files: list[str]
-    covers: set[str]
-    made: Made
 
 
 class Shards(Generic[Made]):
@@ -81,43 +77,46 @@ class Shards(Generic[Made]):
         self._kind = kind
         self._by = short_sum(options)
 
-    def find(self, sums: Mapping[str, str]) -> dict[int, Whole[Made]]:
+    def find(self, wanted: Wanted) -> dict[int, Whole]:
         """Find the shards that are whole and current, by number; remove what else was begun.
 
         Args:
-            sums: of the inputs, by key: of all that is wanted now.
+            wanted: all that is wanted now; it learns what these shards have.
         """
+        wanted.uncover()
         settle_directory(self.folder)
-        found: dict[int, Whole[Made]] = {}
-        covered: set[str] = set()
+        found: dict[int, Whole] = {}
         for place in (self.partial, self.folder):
             for path in sorted((place / RECORDS).glob("*.json")):
-                whole = self._read(place, path, sums)
-                if whole and int(path.stem) not in found and not covered & whole.covers:
-                    found[int(path.stem)] = whole
-                    covered |= whole.covers
+                if path.stem.isdecimal() and int(path.stem) not in found:
+                    files = self._find_files(place, path, wanted)
+                    if files:
+                        found[int(path.stem)] = Whole(place, f"{RECORDS}/{path.name}", files)
         begun = [whole for whole in found.values() if whole.place == self.partial]
         self._remove_all_but({name for whole in begun for name in (*whole.files, whole.record)})
         return dict(sorted(found.items()))
 
-    def _read(self, place: Path, path: Path, sums: Mapping[str, str]) -> Whole[Made] | None:
-        """Read a record; None if its shard is not whole, or not current."""
+    def _find_files(self, place: Path, path: Path, wanted: Wanted) -> list[str]:
+        """Return the files of a shard by its record; none if it is not whole, or not current."""
         try:
-            int(path.stem)
             record = _read_record(path)
-            made = TypeAdapter(self._kind).validate_python(record.made)
+            TypeAdapter(self._kind).validate_python(record.made)
         except (OSError, ValueError):
-            return None
-        covers = record.made_of.keys() & sums.keys()
+            return []
         if (
             record.by != self._by
-            or not covers
-            or any(sums[key] not in record.made_of[key] for key in covers)
             or any(Path(name).is_absolute() or ".." in Path(name).parts for name in record.files)
             or not all(_is_same(place / name, state) for name, state in record.files.items())
+            or not wanted.cover(record.made_of)
         ):
-            return None
-        return Whole(place, f"{RECORDS}/{path.name}", list(record.files), covers, made)
+            return []
+        return list(record.files)
+
+    def read(self, whole: Whole, wanted: Wanted) -> tuple[list[str], Made]:
+        """Return the keys of a shard that are wanted, and what the stage noted of it."""
+        record = _read_record(whole.place / whole.record)
+        made = TypeAdapter(self._kind).validate_python(record.made)
+        return [key for key in record.made_of if key in wanted], made
 
     def _remove_all_but(self, kept: set[str]) -> None:
         for path in sorted(self.partial.rglob("*"), reverse=True):
@@ -132,11 +131,12 @@ class Shards(Generic[Made]):
 
     def keep(
         self, number: int, made_of: Mapping[str, list[str]], files: Sequence[str], made: Made
-    ) -> None:
+    ) -> Whole:
         """Record a shard whose files are written; from now on it is whole."""
         for name in files:
             sync(self.partial / name)
         write_record(self.partial, number, self._record(self.partial, made_of, files, made))
+        return Whole(self.partial, f"{RECORDS}/{number}.json", list(files))
 
     def _record(
         self, place: Path, made_of: Mapping[str, list[str]], files: Sequence[str], made: Made
@@ -150,11 +150,17 @@ class Shards(Generic[Made]):
         )
 
     def copy(
-        self, number: int, whole: Whole[Made], place: Path, files: Sequence[str], made: Made
+        self,
+        number: int,
+        whole: Whole,
+        wanted: Wanted,
+        place: Path,
+        files: Sequence[str],
+        made: Made,
     ) -> None:
-        """Record a shard in another folder, where `files` hold what it has."""
+        """Record a shard in another folder, where `files` hold what is wanted of it."""
         made_of = _read_record(whole.place / whole.record).made_of
-        covered = {key: made_of[key] for key in whole.covers}
+        covered = {key: sums for key, sums in made_of.items() if key in wanted}
         write_record(place, number, self._record(place, covered, files, made))
 
     def begun(self) -> bool:
@@ -165,13 +171,13 @@ class Shards(Generic[Made]):
                     return _read_record(path).by == self._by
         return False
 
-    def changes(self, found: Mapping[int, Whole[Made]]) -> bool:
+    def changes(self, found: Mapping[int, Whole]) -> bool:
         """Tell whether the folder has not just the shards found, or lacks new ones."""
         kept = {whole.record for whole in found.values() if whole.place == self.folder}
         there = {f"{RECORDS}/{path.name}" for path in (self.folder / RECORDS).glob("*.json")}
         return kept != there or any((self.partial / RECORDS).glob("*.json"))
 
-    def gather(self, found: Mapping[int, Whole[Made]]) -> None:
+    def gather(self, found: Mapping[int, Whole]) -> None:
         """Put the shards found in the folder beside the new ones, if anything changes."""
         if not self.changes(found):
             return
@@ -182,7 +188,7 @@ class Shards(Generic[Made]):
                     link(self.folder / name, self.partial / name)
         sync_tree(self.partial)
 
-    def finish(self, found: Mapping[int, Whole[Made]]) -> None:
+    def finish(self, found: Mapping[int, Whole]) -> None:
         """Give the folder what is gathered, in place of what it had."""
         if self.changes(found):
             replace_directory(self.folder, self.partial)
