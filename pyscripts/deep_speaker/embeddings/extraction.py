@@ -95,7 +95,7 @@ def make_trial(extractor: Extractor) -> Step:
     network, reader = load_extractor(extractor)  # not to be kept: workers open files of their own
     utterances = list(reader.source.utt2spk)
     some = sorted(utterances[:: -(-len(utterances) // SAMPLED)], key=reader.source.num_voiced)
-    pieces = reader.read(some[len(some) // 2])
+    pieces = list(reader.read(some[len(some) // 2]))
     networks = {
         precision: for_inference(network, extractor.device, precision) for precision in PRECISIONS
     }

@@ -70,7 +70,7 @@ class SampleEmbedder:
 
     def voiced_frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the frames (frames, bins) that are embedded, as the front end makes them."""
-        frames, voiced = analyse(samples, self.experiment)
+        frames, voiced = analyse([samples], self.experiment)
         return frames[voiced > 0] if voiced.any() else frames
 
     def embed_windows(
