@@ -1,8 +1,8 @@
 """Lhotse manifests line by line: what stage 1 writes and corrects, without Lhotse.
 
 They lie in `<corpus>/manifests/<corpus>_<kind>_<set>.jsonl.gz`, Lhotse's own naming, for the data
-directory `<corpus>/<set>`, and share its utterance ids. A line is an item in JSON. To import Lhotse,
-and torch with it, would take longer than the features of an hour of speech.
+directory `<corpus>/<set>`, and share its utterance ids. A line is an item in JSON. To import
+Lhotse, and torch with it, would take longer than the features of an hour of speech.
 """
 
 import gzip

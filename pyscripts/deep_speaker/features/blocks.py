@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 BLOCK_FRAMES = 128
+PIECE = 1 << 16  # samples
 
 
 class Layout(NamedTuple):
@@ -58,6 +59,12 @@ def cut_blocks(pieces: Iterable[np.ndarray], layout: Layout) -> Iterator[np.ndar
             yield held[: (count - 1) * shift + length]
             held = held[count * shift :]
             num_frames -= count
+
+
+def split_samples(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield all samples of an utterance in pieces, so that no step copies them at once."""
+    for start in range(0, max(1, len(samples)), PIECE):
+        yield samples[start : start + PIECE]
 
 
 def mark_last(pieces: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:

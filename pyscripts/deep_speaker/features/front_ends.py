@@ -12,7 +12,7 @@ from deep_speaker.config import (
     TorchaudioSpectrogram,
 )
 from deep_speaker.features import kaldi, python_speech_features, speechbrain, torchaudio
-from deep_speaker.features.blocks import cut_blocks
+from deep_speaker.features.blocks import cut_blocks, split_samples
 
 # Each has the layout of its frames, and computes a block of them.
 BY_BLOCKS = {
@@ -43,7 +43,7 @@ def compute_frames(samples: np.ndarray, features: Features) -> tuple[np.ndarray,
     Raises:
         ValueError: too short for the front end; Kaldi's gives 0 frames instead.
     """
-    return compute_in_pieces([samples], features)
+    return compute_in_pieces(split_samples(samples), features)
 
 
 def compute_in_pieces(
