@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-BLOCK_FRAMES = 128
+BLOCK_FRAMES = 256
 PIECE = 1 << 16  # samples
 
 
