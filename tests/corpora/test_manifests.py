@@ -8,12 +8,12 @@ import pytest
 from lhotse import CutSet, FeatureSet, RecordingSet, SupervisionSet
 from lhotse.kaldi import load_kaldi_data_dir
 
-from deep_speaker.corpora.manifests import (
+from deep_speaker.corpora.manifest_lines import (
     manifest_path,
     remove_from_manifests,
     write_features,
-    write_manifests,
 )
+from deep_speaker.corpora.manifests import write_manifests
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.audio import load_audio, read_entry_info

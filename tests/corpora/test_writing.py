@@ -10,7 +10,7 @@ import pytest
 from lhotse import RecordingSet
 
 from deep_speaker.corpora import preparation
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import Utterance

@@ -20,7 +20,7 @@ from deep_speaker.embeddings.inference import (
     fold_batch_norm,
     for_inference,
 )
-from deep_speaker.embeddings.pieces import PieceReader
+from deep_speaker.embeddings.pieces import PieceReader, cut_pieces
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.networks.devices import to_device
 from deep_speaker.networks.pace import PRECISIONS, Precision
@@ -176,6 +176,20 @@ def source(tmp_path: Path) -> FeatureSource:
 
 def make_reader(source: FeatureSource, options: Extraction, fewest: int = 1) -> PieceReader:
     return PieceReader(source, TINY.model_copy(update={"extraction": options}), fewest)
+
+
+def test_long_utterances_are_read_in_the_pieces_of_the_whole(source: FeatureSource) -> None:
+    options = Extraction(max_frames=60)
+    reader = make_reader(source, options)
+    counts = set()
+    for key in source.utt2spk:
+        pieces, expected = (
+            list(reader.read(key)), cut_pieces(source.read(source.whole(key)), options)
+        )  # fmt: skip
+        counts.add(len(pieces))
+        for piece, wanted in zip(pieces, expected, strict=True):
+            np.testing.assert_array_equal(piece, wanted)
+    assert max(counts) > 1
 
 
 @pytest.mark.parametrize("max_frames", [1, 100, 300, 10**6])

@@ -12,7 +12,7 @@ import pytest
 from lhotse import FeatureSet, RecordingSet, SupervisionSet
 
 import compute_features
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.shards import analyse
 from deep_speaker.kaldi.audio import load_audio
@@ -84,7 +84,7 @@ def test_the_arks_hold_what_the_audio_gives(folder: Path) -> None:
     num_frames = read_table(folder / "utt2num_frames")
     for key, entry in read_table(folder / "wav.scp").items():
         samples, info = load_audio(entry, 16000)
-        filterbanks, voiced = analyse(samples, EXPERIMENT)
+        filterbanks, voiced = analyse([samples], EXPERIMENT)
         assert len(filterbanks) == (info.num_samples + 80) // 160 == int(num_frames[key])
         step = np.ptp(filterbanks) / 65535
         np.testing.assert_allclose(feats[key], filterbanks, rtol=0, atol=step)

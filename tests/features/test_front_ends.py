@@ -9,7 +9,7 @@ import pytest
 from lhotse import FeatureSet
 
 from deep_speaker.config import Experiment, read_experiment
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.shards import analyse
 from deep_speaker.features.source import check_features
@@ -55,7 +55,7 @@ def test_the_front_end_of_voxceleb_trainer(
 
     feats, voices, cmvn = (read_arrays(folder, name) for name in SCPS)
     for key, entry in read_table(folder / "wav.scp").items():
-        spectrogram, _ = analyse(load_audio(entry, 16000)[0], experiment)
+        spectrogram, _ = analyse([load_audio(entry, 16000)[0]], experiment)
         step = np.ptp(spectrogram) / 65535 if experiment.features.log else 0
         np.testing.assert_allclose(feats[key], spectrogram, rtol=0, atol=step)
         assert voices[key].tolist() == [1] * len(spectrogram)
@@ -72,7 +72,7 @@ def test_the_front_end_of_speechbrain(folder: Path) -> None:
     compute_data_dir(folder, experiment, 2)
     feats, voices, _ = (read_arrays(folder, name) for name in SCPS)
     for key, entry in read_table(folder / "wav.scp").items():
-        frames, _ = analyse(load_audio(entry, 16000)[0], experiment)
+        frames, _ = analyse([load_audio(entry, 16000)[0]], experiment)
         np.testing.assert_allclose(feats[key], frames, rtol=0, atol=80 / 65535)
         assert frames.min() >= frames.max() - 80
         assert voices[key].tolist() == [1] * len(frames)

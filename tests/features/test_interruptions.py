@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from lhotse import RecordingSet, SupervisionSet
 
-from deep_speaker.corpora import manifests
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora import manifest_lines
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features import extraction, shards, work
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi import data_dir
@@ -90,9 +90,9 @@ STEPS: list[tuple[Any, str, int]] = [
     (data_dir, "write_rows", 2),
     (removal, "write_trials", 1),
     (removal, "write_trials", 2),
-    (manifests, "_write_manifest", 1),
-    (manifests, "_write_manifest", 2),
-    (manifests, "_write_manifest", 3),
+    (manifest_lines, "_write_lines", 1),
+    (manifest_lines, "_write_lines", 2),
+    (manifest_lines, "_write_lines", 3),
 ]
 
 

@@ -6,7 +6,8 @@ import pytest
 from lhotse import Fbank, FbankConfig
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.kaldi import compute_filterbanks, fbank_options, mel_filterbank
+from deep_speaker.features.front_ends import compute_frames
+from deep_speaker.features.kaldi import fbank_options, mel_filterbank
 from support.speech import make_speech
 
 DEFAULT = KaldiFilterbank()
@@ -59,7 +60,7 @@ def assert_close(filterbanks: np.ndarray, expected: np.ndarray) -> None:
 
 def assert_kaldi_s(samples: np.ndarray, options: KaldiFilterbank) -> None:
     """Compare with Kaldi's filterbanks, and with its log energies within 2e-5 (found: 7e-6)."""
-    filterbanks, energies = compute_filterbanks(samples, options)
+    filterbanks, energies = compute_frames(samples, options)
     expected, expected_energies = kaldi_filterbanks(samples, options)
     assert_close(filterbanks, expected)
     assert energies.dtype == np.float32
@@ -96,7 +97,7 @@ def test_filterbanks_and_energies_are_kaldi_s(options: KaldiFilterbank) -> None:
 def test_filterbanks_equal_lhotse_s(seconds: float) -> None:
     lhotse = Fbank(FbankConfig(num_filters=64))
     for samples in (int16(make_speech(1, seconds)), noise(int(16000 * seconds) + 7)):
-        filterbanks, _ = compute_filterbanks(samples, DEFAULT)
+        filterbanks, _ = compute_frames(samples, DEFAULT)
         assert_close(filterbanks, lhotse.extract(samples, 16000))
 
 
@@ -106,19 +107,19 @@ def test_a_pure_tone_lands_in_its_mel_bin(mel_bin: int) -> None:
     centre = low + (mel_bin + 1) * (high - low) / 65
     frequency = 700 * (np.exp(centre / 1127) - 1)
     tone = int16(0.3 * np.sin(2 * np.pi * frequency * np.arange(8000) / 16000))
-    filterbanks, _ = compute_filterbanks(tone, DEFAULT)
+    filterbanks, _ = compute_frames(tone, DEFAULT)
     assert set(filterbanks[2:-2].argmax(axis=1)) == {mel_bin}
 
 
 def test_the_energy_of_a_tone_is_half_its_squared_amplitude_per_sample() -> None:
     tone = 1000 * np.sin(2 * np.pi * 400 * np.arange(8000) / 16000).astype(np.float32)
-    _, energies = compute_filterbanks(tone, DEFAULT)
+    _, energies = compute_frames(tone, DEFAULT)
     np.testing.assert_allclose(energies[2:-2], np.log(400 * 1000**2 / 2), atol=1e-4)
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 79, 80, 239, 240, 400, 16013, 60000])
 def test_frames_are_counted_as_kaldi_does_without_snipping(num_samples: int) -> None:
-    filterbanks, energies = compute_filterbanks(noise(num_samples), DEFAULT)
+    filterbanks, energies = compute_frames(noise(num_samples), DEFAULT)
     frames = (num_samples + 80) // 160
     assert filterbanks.shape == (frames, 64)
     assert energies.shape == (frames,)
@@ -127,9 +128,9 @@ def test_frames_are_counted_as_kaldi_does_without_snipping(num_samples: int) -> 
 
 def test_a_constant_offset_changes_nothing() -> None:
     samples = noise(16013) / 8
-    filterbanks, energies = compute_filterbanks(samples, DEFAULT)
+    filterbanks, energies = compute_frames(samples, DEFAULT)
     for offset in (10000, -10000):
-        shifted, shifted_energies = compute_filterbanks(samples + np.float32(offset), DEFAULT)
+        shifted, shifted_energies = compute_frames(samples + np.float32(offset), DEFAULT)
         np.testing.assert_allclose(shifted, filterbanks, rtol=0, atol=2e-3)
         np.testing.assert_allclose(shifted_energies, energies, rtol=0, atol=1e-3)
 
@@ -138,7 +139,7 @@ def test_an_offset_of_a_part_of_the_file_leaves_its_energies() -> None:
     """Quiet speech with a microphone's offset, padded by digital silence."""
     quiet = 5 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     samples = np.concatenate([np.zeros(16000, np.float32), quiet + np.float32(3000)])
-    _, energies = compute_filterbanks(samples, DEFAULT)
+    _, energies = compute_frames(samples, DEFAULT)
     for frame in range(105, 195):
         begin = 160 * frame + 80 - 200
         piece = samples[begin : begin + 400].astype(np.float64)
@@ -147,14 +148,14 @@ def test_an_offset_of_a_part_of_the_file_leaves_its_energies() -> None:
 
 def test_doubling_the_samples_adds_log_4_everywhere() -> None:
     samples = noise(16000)
-    once, twice = compute_filterbanks(samples, DEFAULT), compute_filterbanks(2 * samples, DEFAULT)
+    once, twice = compute_frames(samples, DEFAULT), compute_frames(2 * samples, DEFAULT)
     for one, two in zip(once, twice, strict=True):
         np.testing.assert_allclose(two - one, np.log(4), atol=1e-4)
 
 
 def test_silence_is_at_kaldi_s_floor() -> None:
     for samples in (np.zeros(1600, np.float32), np.full(1600, 1234, np.float32)):
-        filterbanks, energies = compute_filterbanks(samples, DEFAULT)
+        filterbanks, energies = compute_frames(samples, DEFAULT)
         np.testing.assert_allclose(filterbanks, np.log(2.0**-23))
         np.testing.assert_allclose(energies, np.log(2.0**-23))
 
@@ -162,9 +163,9 @@ def test_silence_is_at_kaldi_s_floor() -> None:
 def test_a_frame_depends_on_its_own_samples_alone() -> None:
     """Frames are computed in blocks of 256: those of a long file equal those of its parts."""
     samples = noise(160 * 700)
-    whole, whole_energies = compute_filterbanks(samples, DEFAULT)
+    whole, whole_energies = compute_frames(samples, DEFAULT)
     for first in (250, 510):
-        part, energies = compute_filterbanks(samples[160 * first : 160 * (first + 20)], DEFAULT)
+        part, energies = compute_frames(samples[160 * first : 160 * (first + 20)], DEFAULT)
         np.testing.assert_allclose(part[2:-2], whole[first + 2 : first + 18], atol=2e-3)
         np.testing.assert_allclose(
             energies[2:-2], whole_energies[first + 2 : first + 18], atol=1e-4
@@ -174,7 +175,7 @@ def test_a_frame_depends_on_its_own_samples_alone() -> None:
 def test_the_samples_given_are_left_alone() -> None:
     samples = noise(3000)
     before = samples.copy()
-    compute_filterbanks(samples, DEFAULT)
+    compute_frames(samples, DEFAULT)
     np.testing.assert_array_equal(samples, before)
 
 
@@ -218,7 +219,7 @@ OFFSETS = np.where(np.arange(len(SPEECH)) < 16000, 10000, -10000)
 def test_log_energies_are_of_centred_frames_however_large_their_offset(samples: np.ndarray) -> None:
     """Of a frame, the logarithm of the sum of squares about its mean; Kaldi's floor is epsilon."""
     samples = samples.astype(np.float32)
-    _, log_energies = compute_filterbanks(samples, DEFAULT)
+    _, log_energies = compute_frames(samples, DEFAULT)
     inside = [t for t in range(len(log_energies)) if 0 <= 160 * t - 120 <= len(samples) - 400]
     for t in inside:
         frame = samples[160 * t - 120 : 160 * t + 280].astype(np.float64)

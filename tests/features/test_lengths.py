@@ -12,7 +12,8 @@ from lhotse import FeatureSet, RecordingSet, SupervisionSet
 
 import validate_data_dir
 from deep_speaker.config import read_experiment
-from deep_speaker.corpora.manifests import manifest_path, write_manifests
+from deep_speaker.corpora.manifest_lines import manifest_path
+from deep_speaker.corpora.manifests import write_manifests
 from deep_speaker.features import extraction
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi import audio_files
@@ -163,7 +164,7 @@ def test_an_interrupted_correction_is_completed(
     path = write_wav(tmp_path / "a.wav")
     data_dir = make_folder(tmp_path, [make_utterance(path)])
     cut_in_half(path)
-    for name in ("correct_tables", "manifests.correct_manifests"):
+    for name in ("correct_tables", "manifest_lines.correct_manifests"):
         with monkeypatch.context() as patch:
             where = f"{extraction.__name__}.{name}"
             patch.setattr(where, failing(extraction.correct_tables, 1, OSError))

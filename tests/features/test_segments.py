@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from lhotse import FeatureSet
 
-from deep_speaker.corpora.manifests import manifest_path, write_manifests
+from deep_speaker.corpora.manifest_lines import manifest_path
+from deep_speaker.corpora.manifests import write_manifests
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.recordings import Recording, iterate_recordings
 from deep_speaker.features.shards import analyse
@@ -76,7 +77,7 @@ def test_segments_are_cut_from_recordings_that_are_opened_once(
         recording, start, end = line.split()
         samples, _ = load_audio(entries[recording], 16000)
         part = samples[int(float(start) * 16000) : int(float(end) * 16000)]
-        filterbanks, _ = analyse(part, EXPERIMENT)
+        filterbanks, _ = analyse([part], EXPERIMENT)
         step = np.ptp(filterbanks) / 65535
         np.testing.assert_allclose(feats[key], filterbanks, rtol=0, atol=step)
     assert kaldi_checks.validate(segmented) == "valid"

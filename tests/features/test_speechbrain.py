@@ -7,7 +7,8 @@ import pytest
 
 from deep_speaker.config import SpeechBrainFilterbank, VoiceActivity
 from deep_speaker.features import front_ends
-from deep_speaker.features.speechbrain import compute_filterbanks, mel_filterbank
+from deep_speaker.features.front_ends import compute_frames
+from deep_speaker.features.speechbrain import mel_filterbank
 from deep_speaker.features.voice_activity import detect_voice
 from support.make_speechbrain_numbers import NUMBERS, SECONDS, waveform
 
@@ -17,7 +18,7 @@ DEFAULT = SpeechBrainFilterbank(front_end="speechbrain")
 @pytest.mark.parametrize("seed", SECONDS)
 def test_filterbanks_are_those_of_speechbrains_own_code(seed: int) -> None:
     expected = np.load(NUMBERS)[f"fbank_{seed}"]
-    computed, energies = compute_filterbanks(waveform(seed), DEFAULT)
+    computed, energies = compute_frames(waveform(seed), DEFAULT)
     assert computed.dtype == energies.dtype == np.float32
     assert len(energies) == len(expected)
     # Decibels: 1e-4 of a natural logarithm are 4e-4.
@@ -34,7 +35,7 @@ def test_the_numbers_reach_both_floors() -> None:
 @pytest.mark.parametrize("frequency", [1000, 3000, 7000])
 def test_a_pure_tone_lands_in_its_filter_at_its_level(frequency: int) -> None:
     tone = 0.3 * np.sin(2 * np.pi * frequency * np.arange(8000) / 16000)
-    computed, _ = compute_filterbanks((32768 * tone).astype(np.float32), DEFAULT)
+    computed, _ = compute_frames((32768 * tone).astype(np.float32), DEFAULT)
     inner = computed[2:-2]
     (loudest,) = set(inner.argmax(axis=1))
     mel = 2595 * math.log10(1 + frequency / 700)
@@ -64,7 +65,7 @@ def test_filters_are_as_wide_on_the_right_as_on_the_left(rate: int, length: int)
 def test_log_energies_are_on_the_16_bit_scale() -> None:
     """Whatever offset the microphone adds."""
     samples = waveform(1) + np.float32(500)
-    _, energies = compute_filterbanks(samples, DEFAULT)
+    _, energies = compute_frames(samples, DEFAULT)
     frames = [samples[160 * i - 200 : 160 * i + 200].astype(np.float64) for i in range(2, 79)]
     squares = [((frame - frame.mean()) ** 2).sum() for frame in frames]
     expected = np.log(np.maximum(squares, 2.0**-23))
@@ -73,26 +74,26 @@ def test_log_energies_are_on_the_16_bit_scale() -> None:
 
 def test_a_very_low_threshold_takes_every_frame_for_voiced() -> None:
     for samples in (waveform(0), np.zeros(4000, np.float32)):
-        _, energies = compute_filterbanks(samples, DEFAULT)
+        _, energies = compute_frames(samples, DEFAULT)
         voiced = detect_voice(energies, VoiceActivity(energy_threshold=-1000, energy_mean_scale=0))
         assert voiced.tolist() == [1] * len(energies)
 
 
 def test_the_samples_given_are_left_alone() -> None:
     samples = waveform(0)
-    compute_filterbanks(samples, DEFAULT)
+    compute_frames(samples, DEFAULT)
     np.testing.assert_array_equal(samples, waveform(0))
 
 
 def test_one_sample_makes_a_frame_and_none_is_refused() -> None:
-    assert compute_filterbanks(np.ones(1, np.float32), DEFAULT)[0].shape == (1, 80)
+    assert compute_frames(np.ones(1, np.float32), DEFAULT)[0].shape == (1, 80)
     with pytest.raises(ValueError, match="too short"):
-        compute_filterbanks(np.ones(0, np.float32), DEFAULT)
+        compute_frames(np.ones(0, np.float32), DEFAULT)
 
 
 def test_a_unit_is_a_decibel() -> None:
-    louder, _ = compute_filterbanks(2 * waveform(0), DEFAULT)
-    quieter, _ = compute_filterbanks(waveform(0), DEFAULT)
+    louder, _ = compute_frames(2 * waveform(0), DEFAULT)
+    quieter, _ = compute_frames(waveform(0), DEFAULT)
     np.testing.assert_allclose((louder - quieter) * DEFAULT.log_unit, math.log(4), atol=1e-3)
 
 

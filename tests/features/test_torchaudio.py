@@ -9,7 +9,8 @@ import torch
 
 from deep_speaker.config import TorchaudioSpectrogram, VoiceActivity
 from deep_speaker.features import front_ends
-from deep_speaker.features.torchaudio import compute_spectrogram, htk_filterbank
+from deep_speaker.features.front_ends import compute_frames
+from deep_speaker.features.torchaudio import htk_filterbank
 from deep_speaker.features.voice_activity import detect_voice
 from support.speech import make_speech
 
@@ -101,7 +102,7 @@ def slow_spectrogram(samples: np.ndarray, options: TorchaudioSpectrogram) -> np.
 def test_values_are_those_of_torchaudio_s_formulas(options: TorchaudioSpectrogram) -> None:
     rate = options.sampling_rate
     for samples in (int16(make_speech(3, 0.5, rate)), noise(rate // 8 + 5)):
-        computed, energies = compute_spectrogram(samples, options)
+        computed, energies = compute_frames(samples, options)
         expected = slow_spectrogram(samples, options)
         assert computed.shape == expected.shape == (len(energies), options.num_bins)
         assert computed.dtype == energies.dtype == np.float32
@@ -129,7 +130,7 @@ def test_the_spectrum_is_torch_s(options: TorchaudioSpectrogram, num_samples: in
     expected = spectrum.abs().pow(options.power).T.numpy()
     if options.num_mels is not None:
         expected = np.log(expected @ slow_triangles(options) + 1e-6)
-    computed, _ = compute_spectrogram(samples, options)
+    computed, _ = compute_frames(samples, options)
     np.testing.assert_allclose(computed, expected, rtol=1e-5, atol=1e-4)
 
 
@@ -139,7 +140,7 @@ def test_log_energies_are_those_of_the_samples_under_the_window(
 ) -> None:
     """On the 16-bit scale, whatever offset the microphone adds."""
     samples = int16(make_speech(1, 0.5)) + np.float32(500)
-    _, energies = compute_spectrogram(samples, options)
+    _, energies = compute_frames(samples, options)
     middles = slow_frames(samples, options)[:, 56:456] * SCALES[options.sample_scale]
     middles -= middles.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(energies, np.log((middles**2).sum(axis=1)), rtol=0, atol=1e-3)
@@ -148,14 +149,14 @@ def test_log_energies_are_those_of_the_samples_under_the_window(
 @pytest.mark.parametrize("options", NAMES.values(), ids=NAMES)
 def test_a_very_low_threshold_takes_every_frame_for_voiced(options: TorchaudioSpectrogram) -> None:
     for samples in (int16(make_speech(1)), np.zeros(4000, np.float32)):
-        _, energies = compute_spectrogram(samples, options)
+        _, energies = compute_frames(samples, options)
         voiced = detect_voice(energies, VoiceActivity(energy_threshold=-1000, energy_mean_scale=0))
         assert voiced.tolist() == [1] * len(energies)
 
 
 def test_voice_is_found_where_it_is() -> None:
     samples = np.concatenate([np.zeros(8000), make_speech(2, 0.5), np.zeros(8000)])
-    _, energies = compute_spectrogram(int16(samples), FAST_RESNET)
+    _, energies = compute_frames(int16(samples), FAST_RESNET)
     voiced = detect_voice(energies, VoiceActivity())
     assert voiced[:46].sum() == voiced[-46:].sum() == 0
     assert voiced[50:100].mean() > 0.8
@@ -169,22 +170,22 @@ def test_too_few_samples_are_refused(
     options: TorchaudioSpectrogram, num_samples: int, least: int
 ) -> None:
     with pytest.raises(ValueError, match=rf"^too short: {num_samples} .*\b{least}$"):
-        compute_spectrogram(noise(num_samples), options)
-    computed, _ = compute_spectrogram(noise(least), options)
+        compute_frames(noise(num_samples), options)
+    computed, _ = compute_frames(noise(least), options)
     np.testing.assert_allclose(computed, slow_spectrogram(noise(least), options), atol=1e-4)
 
 
 @pytest.mark.parametrize("frequency", [500, 1000, 3000, 7000])
 def test_a_pure_tone_lands_in_its_bin(frequency: int) -> None:
     tone = int16(0.3 * np.sin(2 * np.pi * frequency * np.arange(8000) / 16000))
-    spectrum, _ = compute_spectrogram(tone, THIN_RESNET)
+    spectrum, _ = compute_frames(tone, THIN_RESNET)
     assert set(spectrum.argmax(axis=1)) == {frequency * 512 // 16000}
     # The magnitude of a tone: half its amplitude times the sum of the Hann window, 200.
     np.testing.assert_allclose(spectrum.max(axis=1), 0.3 / 2 * 200, rtol=1e-3)
 
 
 def test_silence_is_the_logarithm_of_the_offset() -> None:
-    computed, energies = compute_spectrogram(np.zeros(1600, np.float32), FAST_RESNET)
+    computed, energies = compute_frames(np.zeros(1600, np.float32), FAST_RESNET)
     np.testing.assert_allclose(computed, np.log(1e-6), rtol=1e-6)
     np.testing.assert_allclose(energies, np.log(2.0**-23), rtol=1e-6)
 
@@ -193,7 +194,7 @@ def test_the_samples_given_are_left_alone() -> None:
     for options in NAMES.values():
         samples = noise(3000)
         before = samples.copy()
-        compute_spectrogram(samples, options)
+        compute_frames(samples, options)
         np.testing.assert_array_equal(samples, before)
 
 

@@ -8,7 +8,7 @@ import pytest
 from lhotse import FeatureSet
 
 from deep_speaker.config import Experiment, PythonSpeechFeatures, Trimming, read_experiment
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.python_speech_features import compute_filterbanks, count_frames
 from deep_speaker.features.shards import analyse
@@ -110,7 +110,7 @@ def test_samples_that_are_no_numbers_are_refused() -> None:
     samples = make_speech(0) * 32768
     samples[100] = np.nan
     with pytest.raises(ValueError, match="not finite"):
-        analyse(samples, EXPERIMENT)
+        analyse([samples], EXPERIMENT)
 
 
 def test_stage_1_stores_exactly_what_the_source_computes(folder: Path) -> None:

@@ -13,7 +13,7 @@ from lhotse import CutSet, RecordingSet, SupervisionSet
 
 import combine_corpora
 from deep_speaker.corpora import preparation
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.kaldi.utterances import Utterance

@@ -17,7 +17,7 @@ from lhotse import (
 )
 
 import prepare_lhotse
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.audio import load_audio

@@ -9,7 +9,7 @@ import pytest
 from lhotse import SupervisionSet
 
 import prepare_aishell
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.lists import read_trials
 from support import kaldi_checks

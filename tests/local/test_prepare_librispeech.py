@@ -6,7 +6,7 @@ import pytest
 from lhotse import SupervisionSet
 
 import prepare_librispeech
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from support import kaldi_checks
 from support.preparation import run_main

@@ -8,7 +8,7 @@ import pytest
 from lhotse import SupervisionSet
 
 import prepare_timit
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.trials.lists import read_trials

@@ -7,7 +7,7 @@ import pytest
 from lhotse import SupervisionSet
 
 import prepare_vctk
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.wav_entries import file_of_entry
 from support import kaldi_checks

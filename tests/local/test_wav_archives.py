@@ -11,7 +11,7 @@ from lhotse import RecordingSet
 
 import prepare_kaldi
 import validate_data_dir
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.features.samples import SampleSource
 from deep_speaker.kaldi.tables import read_table

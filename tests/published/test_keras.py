@@ -211,7 +211,7 @@ def test_the_published_weights_embed_as_keras() -> None:
     weights = read_weights(PUBLISHED)
     pieces = []
     for seed in range(3):
-        frames, voiced = analyse(np.rint(make_speech(seed, 1.7) * 32768), experiment)
+        frames, voiced = analyse([np.rint(make_speech(seed, 1.7) * 32768)], experiment)
         pieces.append(frames[voiced > 0][: 160 - seed])
     expected = np.stack([run_rescnn(weights, piece, (64, 128, 256, 512)) for piece in pieces])
     found = embed_in_float32(network, pieces)

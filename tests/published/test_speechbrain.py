@@ -56,7 +56,7 @@ def load(path: Path, experiment: Experiment) -> EmbeddingNetwork:
 @torch.inference_mode()
 def embed(network: EmbeddingNetwork, experiment: Experiment, seed: int) -> torch.Tensor:
     """Embed a waveform as stages 1 and 4 do, in float32 on any processor."""
-    frames, voiced = analyse(waveform(seed), experiment)
+    frames, voiced = analyse([waveform(seed)], experiment)
     assert voiced.all()
     mean, deviation = cmvn_mean_and_deviation(cmvn_sums(frames))
     frames = normalise(frames, mean, deviation, experiment.normalisation)

@@ -13,7 +13,7 @@ from lhotse.audio.utils import AudioLoadingError
 from lhotse.qa import validate_recordings_and_supervisions
 
 from deep_speaker.config import read_experiment
-from deep_speaker.corpora.manifests import manifest_path
+from deep_speaker.corpora.manifest_lines import manifest_path
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import load_audio
 from deep_speaker.kaldi.tables import read_table

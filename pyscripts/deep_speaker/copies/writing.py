@@ -28,7 +28,8 @@ from deep_speaker.copies.joining import make_record, write_record
 from deep_speaker.copies.mixing import cut_of_copy, label
 from deep_speaker.copies.reading import load_cut, with_commands
 from deep_speaker.copies.sources import Sources, find_sources, generator_of
-from deep_speaker.corpora.manifests import manifest_path, write_manifests
+from deep_speaker.corpora.manifest_lines import manifest_path
+from deep_speaker.corpora.manifests import write_manifests
 from deep_speaker.corpora.sorted_utterances import SortedUtterances
 from deep_speaker.kaldi.audio import segment_bounds
 from deep_speaker.kaldi.data_dir import read_utterances, write_data_dir

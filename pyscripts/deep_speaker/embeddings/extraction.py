@@ -98,7 +98,7 @@ def make_trial(extractor: Extractor) -> Step:
     utterances = reader.source.utt2spk
     step = -(-len(utterances) // SAMPLED)
     some = sorted(islice(utterances, None, None, step), key=reader.source.num_voiced)
-    pieces = reader.read(some[len(some) // 2])
+    pieces = list(reader.read(some[len(some) // 2]))
     networks = {
         precision: for_inference(network, extractor.device, precision) for precision in PRECISIONS
     }

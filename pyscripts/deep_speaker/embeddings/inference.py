@@ -56,7 +56,7 @@ def embed_utterance(
 
 def embed_pieces(
     network: EmbeddingNetwork,
-    pieces: Sequence[np.ndarray],
+    pieces: Iterable[np.ndarray],
     options: Extraction,
     device: torch.device,
 ) -> np.ndarray:
@@ -65,7 +65,7 @@ def embed_pieces(
     Crops, which are of one length, go in one pass; pieces of a whole utterance go one by one.
     """
     if options.by_crops:
-        return embed(network, pieces, device)
+        return embed(network, list(pieces), device)
     return np.concatenate([embed(network, [piece], device) for piece in pieces])
 
 

@@ -1,13 +1,13 @@
 """Pieces: what a network embeds of an utterance, the whole or crops of its frames or samples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from deep_speaker.config import Experiment, Extraction
 from deep_speaker.features import front_ends
 from deep_speaker.features.samples import SampleSource
-from deep_speaker.features.source import FeatureSource, fit_length
+from deep_speaker.features.source import FeatureSource, Section, fit_length
 
 
 class PieceReader:
@@ -39,12 +39,18 @@ class PieceReader:
             return self._samples.in_order(utterances)
         return sorted(utterances, key=self.source.num_voiced)
 
-    def read(self, utterance: str) -> list[np.ndarray]:
-        """Read the pieces of an utterance: normalised frames (frames, bins) of each."""
+    def read(self, utterance: str) -> Iterator[np.ndarray]:
+        """Read the pieces of an utterance, one by one: normalised frames (frames, bins) of each."""
         if self._samples is not None:
-            return analyse_crops(self._samples.read(utterance), self._experiment)
-        frames = self.source.read(self.source.whole(utterance))
-        return cut_pieces(frames, self._experiment.extraction, self._fewest)
+            yield from analyse_crops(self._samples.read(utterance), self._experiment)
+            return
+        options, whole = self._experiment.extraction, self.source.whole(utterance)
+        if options.by_crops or whole.num_frames <= options.max_frames:
+            yield from cut_pieces(self.source.read(whole), options, self._fewest)
+            return
+        count = count_pieces(whole.num_frames, options)
+        for frames in np.array_split(np.arange(whole.num_frames), count):  # as `cut_pieces` does
+            yield self.source.read(Section(utterance, int(frames[0]), int(frames[-1]) + 1))
 
 
 def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list[np.ndarray]:
@@ -55,11 +61,16 @@ def cut_pieces(frames: np.ndarray, options: Extraction, fewest: int = 1) -> list
     frames, evenly spaced from the first frame to the last; a short utterance is repeated likewise.
     """
     if not options.by_crops:
-        count = -(-len(frames) // options.max_frames)
+        count = count_pieces(len(frames), options)
         return np.array_split(fit_length(frames, max(len(frames), fewest)), count)
     frames = fit_length(frames, max(len(frames), options.crop_frames))
     starts = np.linspace(0, len(frames) - options.crop_frames, options.num_crops).astype(int)
     return [frames[start : start + options.crop_frames] for start in starts]
+
+
+def count_pieces(num_frames: int, options: Extraction) -> int:
+    """Count the equal pieces of a whole utterance, each of at most `max_frames`."""
+    return -(-num_frames // options.max_frames)
 
 
 def analyse_crops(samples: np.ndarray, experiment: Experiment) -> list[np.ndarray]:

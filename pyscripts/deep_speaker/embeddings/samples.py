@@ -10,6 +10,7 @@ from deep_speaker.embeddings.inference import embed, embed_pieces, for_inference
 from deep_speaker.embeddings.pieces import analyse_crops, cut_pieces
 from deep_speaker.embeddings.unit_length import average
 from deep_speaker.features import front_ends
+from deep_speaker.features.blocks import split_samples
 from deep_speaker.features.normalisation import cmvn_mean_and_deviation, cmvn_sums, normalise
 from deep_speaker.features.shards import analyse
 from deep_speaker.features.source import fit_length
@@ -70,7 +71,7 @@ class SampleEmbedder:
 
     def voiced_frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the frames (frames, bins) that are embedded, as the front end makes them."""
-        frames, voiced = analyse(samples, self.experiment)
+        frames, voiced = analyse(split_samples(samples), self.experiment)
         return frames[voiced > 0] if voiced.any() else frames
 
     def embed_windows(

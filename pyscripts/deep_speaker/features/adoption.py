@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_speaker.config import Experiment, KaldiFilterbank
-from deep_speaker.corpora import manifests
+from deep_speaker.corpora import manifest_lines
 from deep_speaker.features.extraction import remove_utterances, write_options
 from deep_speaker.features.kaldi_conf import check_conf
 from deep_speaker.features.normalisation import cmvn_sums
@@ -72,7 +72,7 @@ def adopt_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
         listed = folder / "bad_utterances"
         write_table(listed, read_optional_table(listed) | dict.fromkeys(silent, SILENT))
         remove_utterances(folder, silent)
-    manifests.write_features(folder, features)
+    manifest_lines.write_features(folder, features)
     validate_data_dir(folder)
     note_features(folder)
     logging.info("%s: %d utterances of Kaldi's features", folder, len(keys) - len(silent))

@@ -7,7 +7,7 @@ from typing import IO
 
 from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
-from deep_speaker.corpora import manifests
+from deep_speaker.corpora import manifest_lines
 from deep_speaker.features import front_ends, silence, voice_activity
 from deep_speaker.features.inputs import LengthFinder, sum_inputs
 from deep_speaker.features.origins import note_features
@@ -67,11 +67,11 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
         outcome.utterances - len(outcome.bad) - len(outcome.silent),
         num_frames * experiment.features.frame_shift_ms / 3.6e6,
     )
-    manifests.correct_manifests(folder, lengths)
+    manifest_lines.correct_manifests(folder, lengths)
     correct_tables(folder, lengths)
     if unwanted:
         remove_utterances(folder, unwanted)
-    manifests.write_features(folder, experiment.features)
+    manifest_lines.write_features(folder, experiment.features)
     validate_data_dir(folder)
     note_features(folder)
 
@@ -79,7 +79,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
 def remove_utterances(folder: Path, unwanted: set[str]) -> None:
     """Drop utterances from the trials, manifests and tables of a data directory."""
     remove_from_trials(folder, unwanted)
-    manifests.remove_from_manifests(folder, unwanted)
+    manifest_lines.remove_from_manifests(folder, unwanted)
     # wav.scp last: the next run then completes an interrupted removal
     data_dir.remove_from_tables(folder, unwanted)
 

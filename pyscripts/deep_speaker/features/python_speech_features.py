@@ -12,10 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from deep_speaker.config import PythonSpeechFeatures
+from deep_speaker.features.blocks import BLOCK_FRAMES, cut_frames
 from deep_speaker.features.spectra import (
-    BLOCK_FRAMES,
     FULL_SCALE,
-    cut_frames,
     frame_energies,
     power_spectrum,
 )

@@ -1,7 +1,7 @@
 """Shards of stage 1: what a process makes at a time, from some recordings to arks."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from deep_speaker.features.normalisation import cmvn_sums
 from deep_speaker.features.recordings import Recording, is_whole
 from deep_speaker.features.trimming import compute_trimmed
 from deep_speaker.kaldi.archives import ArchiveWriter
-from deep_speaker.kaldi.audio import open_audio, read_samples
+from deep_speaker.kaldi.audio import open_audio, read_pieces
 from deep_speaker.kaldi.audio_bytes import UNKNOWN
 from deep_speaker.kaldi.audio_files import AudioFile
 from deep_speaker.kaldi.utterances import Segment
@@ -78,15 +78,12 @@ def _write_recording(
     except ValueError as error:
         shard.bad.update((key, str(error)) for key, _ in recording.utterances)
         return
-    rate = experiment.features.sampling_rate
     silent = []
     with file:
-        shard.notices.update(_notices(file, rate))
+        shard.notices.update(_notices(file, experiment.features.sampling_rate))
         for key, segment in recording.utterances:
             try:
-                frames, voiced = analyse(
-                    _read_utterance(file, recording, segment, rate), experiment
-                )
+                frames, voiced = _analyse_utterance(file, recording, segment, experiment)
             except ValueError as error:
                 shard.bad[key] = str(error)
                 continue
@@ -103,18 +100,19 @@ def _write_recording(
         shard.silent.update(_find_voiced_channels(file, recording, silent, experiment))
 
 
-def _read_utterance(
-    file: AudioFile, recording: Recording, segment: Segment | None, rate: int
-) -> np.ndarray:
-    """Read an utterance's samples; all of a recording, if stage 0 gave all of it to the segment."""
+def _analyse_utterance(
+    file: AudioFile, recording: Recording, segment: Segment | None, experiment: Experiment
+) -> tuple[np.ndarray, np.ndarray]:
+    """Analyse an utterance, or all of a recording, if stage 0 gave all of it to the segment."""
+    rate = experiment.features.sampling_rate
     if segment is None:
-        return read_samples(file, rate)
+        return analyse(read_pieces(file, rate), experiment)
     try:
-        return read_samples(file, rate, segment.start, segment.end)
+        return analyse(read_pieces(file, rate, segment.start, segment.end), experiment)
     except ValueError:
         if not is_whole(recording, segment):
             raise
-        return read_samples(file, rate)
+        return analyse(read_pieces(file, rate), experiment)
 
 
 def _find_voiced_channels(
@@ -132,33 +130,33 @@ def _find_voiced_channels(
         file.channel = channel
         for key, segment in silent:
             with suppress(ValueError):  # a fault of another channel is none of this utterance's
-                samples = _read_utterance(
-                    file, recording, segment, experiment.features.sampling_rate
-                )
-                if analyse(samples, experiment)[1].any():
+                if _analyse_utterance(file, recording, segment, experiment)[1].any():
                     found[key].append(channel + 1)
     file.channel = heard
     return {key: tuple(channels) for key, channels in found.items()}
 
 
-def analyse(samples: np.ndarray, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
+def analyse(pieces: Iterable[np.ndarray], experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
     """Compute frames (frames, bins) and voice activity (frames,) of an utterance's samples.
+
+    Args:
+        pieces: see `front_ends.compute_in_pieces`.
 
     Raises:
         ValueError: the samples cannot be used, with the reason.
     """
-    if not np.isfinite(samples).all():
-        raise ValueError("samples that are not finite numbers")
     features, options = experiment.features, experiment.voice_activity
     if isinstance(options, Trimming):
         assert isinstance(features, PythonSpeechFeatures)  # `Experiment.check_trimming`
-        return compute_trimmed(samples, features, options)
-    frames, log_energies = front_ends.compute_frames(samples, features)
+        frames, voiced = compute_trimmed(np.concatenate([*pieces]), features, options)
+    else:
+        frames, log_energies = front_ends.compute_in_pieces(pieces, features)
+        voiced = voice_activity.detect_voice(log_energies, options)
     if not len(frames):
-        raise ValueError(f"too short: {len(samples)} samples are less than one frame")
+        raise ValueError("too short: less than one frame")
     if not np.isfinite(frames).all():
         raise ValueError("samples that are not finite numbers")
-    return frames, voice_activity.detect_voice(log_energies, options)
+    return frames, voiced
 
 
 def _notices(file: AudioFile, sampling_rate: int) -> list[str]:

@@ -5,15 +5,9 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-BLOCK_FRAMES = 256  # go through the FFT together: so many stay in the cache
 FULL_SCALE = 32768  # of 16-bit integers
 WINDOWS = {"hamming": 0.54, "hann": 0.5}  # a in a - (1 - a) cos
 ENERGY_FLOOR = np.finfo(np.float32).eps  # Kaldi's floor, of a mel bin and of a frame
-
-
-def cut_frames(samples: np.ndarray, length: int, shift: int) -> np.ndarray:
-    """Return the frames of samples, without copying them: shape (frames, length)."""
-    return np.lib.stride_tricks.sliding_window_view(samples, length)[::shift]
 
 
 def frame_energies(frames: np.ndarray) -> np.ndarray:

@@ -12,10 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from deep_speaker.config import SpeechBrainFilterbank
+from deep_speaker.features.blocks import Layout, cut_frames
 from deep_speaker.features.spectra import (
-    BLOCK_FRAMES,
     FULL_SCALE,
-    cut_frames,
     frame_energies,
     periodic_window,
     power_spectrum,
@@ -36,40 +35,38 @@ def filterbank_options(features: SpeechBrainFilterbank) -> str:
     )
 
 
-def compute_filterbanks(
+def layout(features: SpeechBrainFilterbank) -> Layout:
+    """Return where frames lie: frame i is centred on sample i * shift; zeros lie around."""
+    length, shift = features.frame_samples
+    return Layout(length, shift, length // 2, length // 2, "constant", fewest=1)
+
+
+def compute_block(
     samples: np.ndarray, features: SpeechBrainFilterbank
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute filterbanks in decibels, and log energies of an utterance.
+    """Compute filterbanks in decibels, without their floor, and log energies of a block of frames.
 
     Args:
-        samples: float32, shape (num_samples,), on the scale of 16-bit integers.
+        samples: float32, shape (num_samples,), on the scale of 16-bit integers; see `cut_blocks`.
 
     Returns:
-        filterbanks: float32, shape (frames, num_mels), of the waveform in -1..1; frame i is centred
-            on sample i * shift.
+        filterbanks: float32, shape (frames, num_mels), of the waveform in -1..1.
         log_energies: float32, shape (frames,), of the samples under each window, on the scale of
             16-bit integers after DC removal and before the window: the input of the energy VAD.
-
-    Raises:
-        ValueError: there is no sample.
     """
     length, shift = features.frame_samples
-    if not len(samples):
-        raise ValueError("too short: no samples")
-    frames = cut_frames(np.pad(samples, length // 2), length, shift)
-    filterbanks = np.empty((len(frames), features.num_mels), dtype=np.float32)
-    log_energies = np.empty(len(frames), dtype=np.float32)
+    frames = cut_frames(samples, length, shift)
     window = periodic_window("hamming", length) / np.float32(FULL_SCALE)
-    filters = mel_filterbank(features)
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        block = slice(start, start + BLOCK_FRAMES)
-        log_energies[block] = frame_energies(frames[block])
-        np.matmul(power_spectrum(frames[block] * window), filters, out=filterbanks[block])
+    filterbanks = power_spectrum(frames * window) @ mel_filterbank(features)
     np.maximum(filterbanks, np.float32(LEAST_POWER), out=filterbanks)
     np.log10(filterbanks, out=filterbanks)
     filterbanks *= 10
+    return filterbanks, frame_energies(frames)
+
+
+def raise_to_floor(filterbanks: np.ndarray) -> None:
+    """Raise the values of an utterance, in place, that lie far below the loudest of all."""
     np.maximum(filterbanks, filterbanks.max() - RANGE_DB, out=filterbanks)
-    return filterbanks, log_energies
 
 
 @lru_cache

@@ -6,8 +6,8 @@ filters that are straight in Hz, and log(x + 1e-6). The mean of a frame stays in
 pre-emphasis. Waveforms are in -1..1, or, as voxceleb_trainer read them until 2021-04 (9ae2041),
 16-bit integers: the offset of 1e-6 is then so small that silence keeps its shape.
 
-torchaudio itself is not needed. Frames go through the FFT in blocks that stay in the cache, and
-begin at its first sample instead of in its middle: that turns phases, which do not count here.
+torchaudio itself is not needed. Frames go through the FFT from its first sample on, instead of in
+its middle: that turns phases, which do not count here.
 """
 
 from functools import lru_cache
@@ -15,10 +15,9 @@ from functools import lru_cache
 import numpy as np
 
 from deep_speaker.config import TorchaudioSpectrogram
+from deep_speaker.features.blocks import Layout, cut_frames
 from deep_speaker.features.spectra import (
-    BLOCK_FRAMES,
     FULL_SCALE,
-    cut_frames,
     frame_energies,
     periodic_window,
     power_spectrum,
@@ -52,59 +51,45 @@ def spectrogram_options(features: TorchaudioSpectrogram) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compute_spectrogram(
+def layout(features: TorchaudioSpectrogram) -> Layout:
+    """Return where FFTs lie: if `centred`, the ends are reflected by half an FFT."""
+    length, (_, shift) = features.fft_length, features.frame_samples
+    half = length // 2
+    if features.centred:  # frame i is centred on sample i * shift
+        return Layout(length, shift, half, half, "reflect", fewest=half + 1)
+    return Layout(length, shift, 0, 0, "constant", fewest=length)
+
+
+def compute_block(
     samples: np.ndarray, features: TorchaudioSpectrogram
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the spectrogram or mel spectrogram, and log energies of an utterance.
+    """Compute the spectrogram or mel spectrogram, and log energies of a block of frames.
 
     Args:
-        samples: float32, shape (num_samples,), on the scale of 16-bit integers.
+        samples: float32, shape (num_samples,), on the scale of 16-bit integers; see `cut_blocks`.
 
     Returns:
         spectrogram: float32, shape (frames, num_bins), of the waveform on the scale of
             `sample_scale`; its log(x + 1e-6) if `log`.
         log_energies: float32, shape (frames,), of the samples under each window, on the scale of
             16-bit integers after DC removal and before the window: the input of the energy VAD.
-
-    Raises:
-        ValueError: too few samples for a frame, or for the reflection at the ends.
     """
     length, shift = features.frame_samples
-    padded = _pad_half_windows(samples, features)
     left = (features.fft_length - length) // 2  # where torch.stft puts a short window
-    num_frames = 1 + (len(padded) - features.fft_length) // shift
-    padded = padded[left : left + (num_frames - 1) * shift + length]
-    frames = cut_frames(padded, length, shift)
+    num_frames = 1 + (len(samples) - features.fft_length) // shift
+    frames = cut_frames(samples[left:], length, shift)[:num_frames]
     window = periodic_window(features.window, length)
-    window = window / np.float32(DIVISORS[features.sample_scale])
-    spectrogram = np.empty((num_frames, features.num_bins), dtype=np.float32)
-    log_energies = np.empty(num_frames, dtype=np.float32)
-    buffer = np.zeros((BLOCK_FRAMES, features.fft_length), dtype=np.float32)
-    for start in range(0, num_frames, BLOCK_FRAMES):
-        block = slice(start, start + BLOCK_FRAMES)
-        log_energies[block] = frame_energies(frames[block])
-        windowed = buffer[: len(frames[block])]
-        np.multiply(frames[block], window, out=windowed[:, :length])
-        values = power_spectrum(windowed)
-        if features.power == 1:
-            np.sqrt(values, out=values)
-        if features.num_mels is None:
-            spectrogram[block] = values
-        else:
-            np.matmul(values, htk_filterbank(features), out=spectrogram[block])
+    windowed = np.zeros((num_frames, features.fft_length), dtype=np.float32)
+    np.multiply(frames, window / np.float32(DIVISORS[features.sample_scale]), windowed[:, :length])
+    spectrogram = power_spectrum(windowed)
+    if features.power == 1:
+        np.sqrt(spectrogram, out=spectrogram)
+    if features.num_mels is not None:
+        spectrogram = spectrogram @ htk_filterbank(features)
     if features.log:
         spectrogram += np.float32(LOG_OFFSET)
         np.log(spectrogram, out=spectrogram)
-    return spectrogram, log_energies
-
-
-def _pad_half_windows(samples: np.ndarray, features: TorchaudioSpectrogram) -> np.ndarray:
-    """Reflect the ends by half an FFT if `centred`: frame i is centred on sample i * shift."""
-    half = features.fft_length // 2
-    needed = half + 1 if features.centred else features.fft_length
-    if len(samples) < needed:
-        raise ValueError(f"too short: {len(samples)} samples, a frame takes at least {needed}")
-    return np.pad(samples, half, mode="reflect") if features.centred else samples
+    return spectrogram, frame_energies(frames)
 
 
 @lru_cache

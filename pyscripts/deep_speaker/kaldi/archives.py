@@ -1,7 +1,7 @@
 """Kaldi archives (ark) and the tables that point into them (scp).
 
-Writing goes through kaldiio. Reading here maps the files into memory and takes just the bytes
-asked for: a chunk of a matrix costs microseconds, not the whole matrix.
+Reading maps the files into memory and takes just the bytes asked for: a chunk of a matrix costs
+microseconds, not the whole matrix.
 """
 
 import mmap
@@ -16,10 +16,16 @@ from kaldiio.matio import write_array
 
 from deep_speaker.config.stages import MAKERS, Stage
 from deep_speaker.kaldi.mapped_tables import MappedTable
-from deep_speaker.kaldi.matrix_forms import TO_BINARY, Header, cut_range, read_header, read_values
+from deep_speaker.kaldi.matrix_forms import (
+    TO_BINARY,
+    Header,
+    cut_range,
+    encode_two_byte,
+    read_header,
+    read_values,
+)
 from deep_speaker.system.files import replacing_file
 
-TWO_BYTE = 3  # Kaldi's kTwoByteAuto: 16 bits per value, read by all of Kaldi's programs
 # Files of one table that stay mapped: each holds a file descriptor, of 1024, or 256 on a Mac.
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_MAPPED = 200
@@ -33,20 +39,24 @@ class ArchiveWriter:
     Args:
         path: the file to write.
         final_path: where the file will lie in the end, for the scp entries; absolute there.
-        compress: store matrices in Kaldi's 2-byte form, half of float32.
+        compress: store matrices (float32) in Kaldi's 2-byte form, half as long.
     """
 
     def __init__(self, path: Path, final_path: Path | None = None, compress: bool = False) -> None:
         self._file = path.open("wb")
         self._final_path = (final_path or path).absolute()
-        self._compression = TWO_BYTE if compress else None
+        self._compress = compress
         self.scp: dict[str, str] = {}
 
     def write(self, key: str, array: np.ndarray) -> None:
         """Append an array."""
         self._file.write(key.encode() + b" ")
         self.scp[key] = f"{self._final_path}:{self._file.tell()}"
-        write_array(self._file, array, compression_method=self._compression)
+        if self._compress:
+            self._file.write(b"\0B")
+            self._file.writelines(encode_two_byte(array))
+        else:
+            write_array(self._file, array)
 
     def __enter__(self) -> "ArchiveWriter":
         return self

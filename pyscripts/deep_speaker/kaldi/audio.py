@@ -6,13 +6,14 @@ A command ends in `|`, and a shell runs it, as in Kaldi. But the files behind th
 
 import re
 import subprocess
-from math import gcd
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from deep_speaker.kaldi.audio_bytes import explain, find_archived
 from deep_speaker.kaldi.audio_files import AudioFile
+from deep_speaker.kaldi.resampling import resample_pieces
 from deep_speaker.kaldi.wav_entries import (
     FFMPEG_SUFFIXES,
     AudioInfo,
@@ -135,20 +136,40 @@ def read_samples(
     Raises:
         ValueError: there are no such samples, they cannot be decoded, or are no sound.
     """
+    pieces = list(read_pieces(file, sampling_rate, start, end))
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def read_pieces(
+    file: AudioFile, sampling_rate: int, start: float = 0.0, end: float | None = None
+) -> Iterator[np.ndarray]:
+    """Read the same in pieces of a few seconds.
+
+    They join without a seam, also where the sampling rate is changed.
+    """
+    pieces = _decode_pieces(file, start, end)
+    if file.samplerate != sampling_rate:
+        pieces = resample_pieces(pieces, file.samplerate, sampling_rate)
+    for piece in pieces:
+        yield piece * np.float32(32768)
+
+
+def _decode_pieces(file: AudioFile, start: float, end: float | None) -> Iterator[np.ndarray]:
     if file.channel >= file.channels:
         raise ValueError(f"no channel {file.channel + 1}: it has {file.channels}")
     first, last = segment_bounds(file.samplerate, file.claimed, start, end)
-    samples = file.read(first, last)[:, file.channel]
-    if len(samples) < last - first:  # the file ends before its header says
+    reached = first
+    for block in file.blocks(first, last):
+        samples = block[:, file.channel]
+        if not (samples.min() > -LOUDEST and samples.max() < LOUDEST):  # refuses NaN too
+            raise ValueError("samples that are not finite numbers, or far beyond full scale")
+        yield samples
+        reached += len(block)
+    if reached < last:  # the file ends before its header says
         if file.frames:
             segment_bounds(file.samplerate, file.frames, start, end)
-        if not len(samples):
+        if reached == first:
             raise ValueError("no samples")
-    if not (samples.min() > -LOUDEST and samples.max() < LOUDEST):  # refuses NaN too
-        raise ValueError("samples that are not finite numbers, or far beyond full scale")
-    if file.samplerate != sampling_rate:
-        samples = resample(samples, file.samplerate, sampling_rate)
-    return samples * np.float32(32768)
 
 
 def segment_bounds(rate: int, num_samples: int, start: float, end: float | None) -> tuple[int, int]:
@@ -173,11 +194,3 @@ def segment_bounds(rate: int, num_samples: int, start: float, end: float | None)
             f"{num_samples / rate:g} s"
         )
     return first, min(last, num_samples)
-
-
-def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Change the sampling rate by a polyphase filter, float32 in and out."""
-    from scipy.signal import resample_poly  # slow to import, and seldom needed
-
-    common = gcd(rate, new_rate)
-    return resample_poly(samples, new_rate // common, rate // common).astype(np.float32)

@@ -1,12 +1,14 @@
 """Open recordings, whose length is what can be decoded, not what their headers say."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import soundfile
 
 from deep_speaker.kaldi.audio_bytes import UNKNOWN, Sound, Source, explain, open_sound
 from deep_speaker.kaldi.wav_entries import AudioInfo
 
-BLOCK = 1 << 22  # samples that are decoded at once
+BLOCK = 1 << 16  # samples that are decoded at once: so many stay in the cache
 
 
 class AudioFile:
@@ -73,16 +75,32 @@ class AudioFile:
         Raises:
             ValueError: they cannot be decoded.
         """
+        blocks = list(self.blocks(first, last))
+        if len(blocks) == 1:
+            return blocks[0]
+        return np.concatenate([np.empty((0, self.channels), dtype=np.float32), *blocks])
+
+    def blocks(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """Read the same, at most `BLOCK` samples at a time."""
+        start = first
+        while start < last:
+            wanted = min(BLOCK, last - start)
+            found = self._read_block(start, start + wanted)
+            start += len(found)
+            if len(found):
+                yield found
+            if len(found) < wanted:
+                self.claimed = start if start > first else self.count()
+                return
+
+    def _read_block(self, first: int, last: int) -> np.ndarray:
         try:
             read = self._read_at if self._sound.can_seek() else self._read_on
-            found = read(first, last)
+            return read(first, last)
         except soundfile.LibsndfileError as error:
             self.close()  # what follows damage may still be read by another segment
             self._open()
             raise ValueError(explain(error)) from error
-        if len(found) < last - first:
-            self.claimed = first + len(found) if len(found) else self.count()
-        return found
 
     def _read_at(self, first: int, last: int) -> np.ndarray:
         if first != self._position:
@@ -110,16 +128,10 @@ class AudioFile:
         return self._held[: last - first]
 
     def _decode(self, count: int) -> np.ndarray:
-        """Decode the next samples, as many as there are, block by block."""
-        blocks = []
-        while True:
-            wanted = min(count, BLOCK)
-            blocks.append(self._sound.read(wanted, dtype="float32", always_2d=True))
-            count -= wanted
-            if not count or len(blocks[-1]) < wanted:
-                break
-        self._position += sum(map(len, blocks))
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        """Decode the next samples, as many as there are."""
+        found: np.ndarray = self._sound.read(count, dtype="float32", always_2d=True)
+        self._position += len(found)
+        return found
 
     def count(self) -> int:
         """Count the samples by decoding all of them, a block at a time, and claim as many.

@@ -7,6 +7,7 @@ A form is named by the token that Kaldi writes before it. Values are those of it
 import mmap
 import re
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ PERCENTILES, PERCENTILE_BYTES = 4, 8
 KNOTS = (0, 64, 192, 255)
 PERCENTILE_STEP = np.float32(1.52590218966964e-05)  # Kaldi's 1 / 65535
 RANGE = re.compile(r"(:|\d+:\d+)(?:,(:|\d+:\d+))?", re.ASCII)
+ROWS_TOGETHER = 256  # are compressed at a time: so many stay in the cache
 OVERSHOOT = 3  # rows that a range may reach past the last, as Kaldi allows
 TO_BINARY = (
     "copy it into a binary archive (copy-feats scp:feats.scp ark,scp:/x/feats.ark,feats.scp)"
@@ -194,3 +196,18 @@ def _values_of_codes(percentiles: np.ndarray, header: Header) -> np.ndarray:
         rises = (high - low) * np.arange(last - first + 1, dtype=np.float32)
         values[:, first : last + 1] = low + rises * np.float64(1 / (last - first))
     return values
+
+
+def encode_two_byte(matrix: np.ndarray) -> Iterator[bytes]:
+    """Yield the bytes of a float32 matrix as CM2, Kaldi's kTwoByteAuto, some rows at a time."""
+    low, high = matrix.min(), matrix.max()
+    if low == high:
+        high = low + (1 + abs(low))
+    value_range = high - low
+    yield struct.pack("<4sffii", b"CM2 ", low, value_range, *matrix.shape)
+    for start in range(0, len(matrix), ROWS_TOGETHER):
+        codes = matrix[start : start + ROWS_TOGETHER] - low
+        codes /= value_range
+        codes *= np.float32(HIGHEST_CODES["CM2"])
+        codes += np.float32(0.499)  # the closest code; Kaldi's
+        yield codes.astype(STORED["CM2"]).tobytes()

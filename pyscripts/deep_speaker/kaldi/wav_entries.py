@@ -35,6 +35,7 @@ FFMPEG_OUTPUT = ["-f", "wav", "-acodec", "pcm_s16le", "-"]
 ARCHIVED = re.compile(r"(.+):([0-9]+)")
 FFMPEG_CHANNEL = ["-af", "pan=mono|c0=c{}"]  # before the output: one channel alone, from 0
 FFMPEG_ENDING = re.compile(rf"(-af pan=mono\|c0=c(?P<channel>\d+) )?{' '.join(FFMPEG_OUTPUT)}")
+UNPLAIN = re.compile(r"""['"\\]|[^\S \t\r\n]""")  # without these, shlex splits as str does, slowly
 SHELL_SYNTAX = re.compile(r"""[]$`*?[{}~<>;&()|#!'"\\\n]""")
 
 
@@ -126,7 +127,7 @@ def _parse(entry: str) -> tuple[Path | None, int]:
     if not command.startswith((FLAC_COMMAND[0], FFMPEG_COMMAND[0])):
         return None, 0  # the rest would find that out too, slowly
     try:
-        words = shlex.split(command)
+        words = shlex.split(command) if UNPLAIN.search(command) else command.split()
     except ValueError:  # a quotation without an end: let the shell complain
         return None, 0
     if SHELL_SYNTAX.search(command) and command != shlex.join(words):

@@ -9,7 +9,7 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 from deep_speaker.config import KaldiFilterbank
-from deep_speaker.features.kaldi import compute_filterbanks
+from deep_speaker.features.front_ends import compute_frames
 from deep_speaker.voices.recordings import Recording
 from deep_speaker.voices.speech import detect_speech
 
@@ -45,7 +45,7 @@ def draw_filterbanks(name: str, recording: Recording) -> FilterbankPicture:
 
     By one front end for all models, in natural logarithms: some models hear other bins.
     """
-    frames = compute_filterbanks(
+    frames = compute_frames(
         recording.samples, KaldiFilterbank(sampling_rate=recording.rate, num_mels=80)
     )[0]
     seconds = recording.seconds

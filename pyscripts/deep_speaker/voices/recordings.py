@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_speaker.kaldi.audio import open_file, read_samples, resample
+from deep_speaker.kaldi.audio import open_file, read_samples
+from deep_speaker.kaldi.resampling import resample
 from deep_speaker.voices.channels import find_unheard
 from deep_speaker.voices.speech import FULL_SCALE, SHIFT_MS, detect_speech
 

@@ -7,6 +7,7 @@ refuses those; it does not tell speech from music.
 import numpy as np
 
 FRAME_MS, SHIFT_MS = 25, 10
+BLOCK_FRAMES = 1000  # whose sums are held at a time
 FULL_SCALE = 32768.0
 QUIETEST_DB = -60  # below full scale: nobody speaks there
 FLOOR_PERCENTILE = 10  # frames of pauses, or the quietest of speech
@@ -45,8 +46,13 @@ def speech_seconds(samples: np.ndarray, rate: int) -> float:
 def frame_levels(samples: np.ndarray, rate: int) -> np.ndarray:
     """Return the level of each frame in decibels below full scale, shape (frames,)."""
     length, shift = rate * FRAME_MS // 1000, rate * SHIFT_MS // 1000
-    if len(samples) < length:
-        return np.zeros(0)
+    step = BLOCK_FRAMES * shift
+    blocks = range(0, len(samples) - length + 1, step)
+    levels = [_block_levels(samples[i : i + step + length - shift], length, shift) for i in blocks]
+    return np.concatenate(levels) if levels else np.zeros(0)
+
+
+def _block_levels(samples: np.ndarray, length: int, shift: int) -> np.ndarray:
     energy = np.concatenate([[0], np.cumsum(np.square(samples / FULL_SCALE, dtype=np.float64))])
     starts = np.arange(0, len(samples) - length + 1, shift)
     power = (energy[starts + length] - energy[starts]) / length

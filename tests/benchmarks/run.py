@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Measure the stages of the recipe: beside other programs, and what the machine can do at best.
+
+All sides of a comparison take turns in one process; speeds are medians, with the share of the
+median by which half of the rounds differ from it. `wanted` is the ratio that is aimed at. The table
+goes to standard output, and with the seconds of all rounds to a JSON file.
+
+    requirements="requirements.txt tests/requirements.txt"; . ./path.sh
+    tests/benchmarks/run.py [--full] [--only features scoring] [--json benchmark.json]
+
+It takes about ten minutes on two idle cores, --full half an hour; what else runs on the machine is
+noticed, and told. Audio is $SPEECH_CORPORA/LibriSpeech/test-other, or noise where that is not set.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+sys.path += [str(ROOT / "tests"), str(ROOT / "pyscripts"), str(ROOT / "local")]
+
+from benchmarks import extraction, features, scoring, training  # noqa: E402
+from benchmarks.limits import compare_limits  # noqa: E402
+from benchmarks.machine import describe  # noqa: E402
+from benchmarks.report import as_json, notes, table  # noqa: E402
+
+PARTS = {
+    "limits": compare_limits,
+    "features": features.compare_all,
+    "training": training.compare_all,
+    "extraction": extraction.compare_all,
+    "scoring": scoring.compare_all,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--full", action="store_true", help="also what takes minutes each")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--json", type=Path, default=Path("benchmark.json"))
+    options = parser.parse_args()
+    machine, commit = describe(), read_commit()
+    print(", ".join(machine.values()), f"commit {commit}", sep="; ", flush=True)
+    comparisons = []
+    with TemporaryDirectory(dir=".") as scratch:
+        for part in options.only:
+            print(f"measuring {part}", file=sys.stderr)
+            comparisons += PARTS[part](Path(scratch), options.full)
+    print(table(comparisons), *notes(comparisons), sep="\n")
+    options.json.write_text(json.dumps(as_json(machine, commit, comparisons), indent=1) + "\n")
+
+
+def read_commit() -> str:
+    """Return the commit of the code, marked where it has changed since."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    main()
