@@ -12,7 +12,6 @@ from deep_speaker.features.source import (
     FeatureSource,
     Section,
     fit_length,
-    read_chunks,
     split_section,
 )
 from deep_speaker.kaldi.archives import ArchiveWriter, write_scp
@@ -222,7 +221,7 @@ def test_short_frames_are_repeated_from_their_beginning(tmp_path: Path) -> None:
         write_features(tmp_path / "d", FRAMES, make_experiment()), make_experiment()
     )
     sections = [Section("s00-0", 3, 13), Section("s02-1", 20, 24)]
-    chunks = read_chunks(source, sections, 10)
+    chunks = source.read_chunks(sections, 10)
     assert (chunks.shape, chunks.dtype) == ((2, 10, MELS), np.float32)
     assert np.array_equal(chunks[0], source.read(sections[0]))
     assert np.array_equal(chunks[1], np.tile(source.read(sections[1]), (3, 1))[:10])

@@ -85,7 +85,7 @@ def interrupt_step(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Press Ctrl-C before a step, counted from 0 over the epochs of a run."""
     step, counted = Trainer._step, itertools.count()
 
-    def interrupted(self: Trainer, *arguments: Any) -> dict[str, float]:
+    def interrupted(self: Trainer, *arguments: Any) -> Any:
         if next(counted) == number:
             raise KeyboardInterrupt
         return step(self, *arguments)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deep_speaker.config import Experiment
-from deep_speaker.features.source import FeatureSource, Section, read_chunks
+from deep_speaker.features.source import FeatureSource, Section
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.system.processes import ahead
 from deep_speaker.training.batches import (
@@ -65,7 +65,7 @@ def test_batches_are_the_sections_augmented_in_natural_log_units(
     )
     batches = make(source, DRAWN, experiment)
     for number, (batch, (sections, labels)) in enumerate(zip(batches, DRAWN, strict=True)):
-        expected = read_chunks(source, sections, 24)
+        expected = source.read_chunks(sections, 24)
         for i, chunk in enumerate(expected):
             rng = own_rng(number, i)
             rng.random()  # whether there is noise
@@ -101,7 +101,7 @@ def test_where_the_network_normalises_masks_stand_for_the_mean_of_the_chunk(data
     source = FeatureSource(data_dir, experiment)
     batches = make(source, DRAWN, experiment)
     for number, (batch, (sections, _)) in enumerate(zip(batches, DRAWN, strict=True)):
-        plain = read_chunks(source, sections, 24)
+        plain = source.read_chunks(sections, 24)
         assert plain.mean() > 5  # as stored
         centred = plain - plain.mean(axis=1, keepdims=True)
         for i, chunk in enumerate(centred):

@@ -61,7 +61,7 @@ def step_as_the_trainer_does(name: str, wrapped: bool) -> dict[str, Any]:
         ranks.average_gradients(network.parameters())
     return {
         "loss": value.item(),
-        "figures": figures,
+        "figures": {name: float(figure) for name, figure in figures.items()},
         "gradients": gradients(network, loss),
         "running": list(loss.buffers()),
     }

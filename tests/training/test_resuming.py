@@ -12,7 +12,6 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 
-from deep_speaker.features.source import read_chunks
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint
 from deep_speaker.training import batches, recorder
 from deep_speaker.training.judge import Judge
@@ -87,15 +86,15 @@ def test_a_resumed_epoch_repeats_no_step_and_reads_no_batch_again(
     last = load_checkpoint(tmp_path / "run.partial/last.pt")
     assert last.position
     assert (last.epochs, last.position["steps"]) == (1, 3)
-    read = []
+    made, part_of_rank = [], batches.part_of_rank
 
-    def noted(*arguments: Any) -> np.ndarray:
-        read.append(1)
-        return read_chunks(*arguments)
+    def noted(*arguments: Any) -> slice:  # asked for each batch that is made
+        made.append(1)
+        return part_of_rank(*arguments)
 
-    monkeypatch.setattr(batches, "read_chunks", noted)
+    monkeypatch.setattr(batches, "part_of_rank", noted)
     run(data_dir, tmp_path / "run", resume=True)
-    assert len(read) == 7
+    assert len(made) == 7
     assert "resuming after epoch 1, step 3" in (tmp_path / "run/train.log").read_text()
 
 

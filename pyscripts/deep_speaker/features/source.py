@@ -81,14 +81,35 @@ class FeatureSource:
 
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
-        mean, deviation = cmvn_mean_and_deviation(self._cmvn.rows(section.utterance))
-        return normalise(self.read_stored(section), mean, deviation, self._normalisation)
+        return self.read_chunks([section], section.num_frames)[0]
+
+    def read_chunks(self, sections: Sequence[Section], num_frames: int) -> np.ndarray:
+        """Read sections of at most `num_frames`, and repeat each from its beginning up to that.
+
+        Returns:
+            Normalised voiced frames: float32, shape (sections, num_frames, bins).
+        """
+        sums = np.stack([self._cmvn.rows(section.utterance) for section in sections])
+        means, deviations = cmvn_mean_and_deviation(sums)
+        chunks = np.empty((len(sections), num_frames, means.shape[1]), np.float32)
+        for chunk, section, mean, deviation in zip(
+            chunks, sections, means, deviations, strict=True
+        ):
+            count = section.num_frames
+            frames = self.read_stored(section)
+            normalise(frames, mean, deviation, self._normalisation, out=chunk[:count])
+            if count < num_frames:
+                chunk[count:] = chunk[np.arange(count, num_frames) % count]
+        return chunks
 
     def read_stored(self, section: Section) -> np.ndarray:
         """Read voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
         voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
-        frames = self._feats.rows(section.utterance, int(voiced[0]), int(voiced[-1]) + 1)
-        return frames[voiced - voiced[0]].astype(np.float32, copy=False)  # Kaldi's may be double
+        first, last = int(voiced[0]), int(voiced[-1])
+        frames = self._feats.rows(section.utterance, first, last + 1)
+        if len(frames) > len(voiced):
+            frames = frames.take(voiced - first, axis=0)
+        return frames.astype(np.float32, copy=False)  # Kaldi's may be double
 
     def sections_by_speaker(
         self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None
@@ -157,8 +178,3 @@ def fit_length(frames: np.ndarray, num_frames: int) -> np.ndarray:
     if len(frames) == num_frames:
         return frames
     return frames[np.arange(num_frames) % len(frames)]
-
-
-def read_chunks(source: FeatureSource, sections: Sequence[Section], num_frames: int) -> np.ndarray:
-    """Stack sections of at most `num_frames` as float32, shape (sections, num_frames, bins)."""
-    return np.stack([fit_length(source.read(section), num_frames) for section in sections])

@@ -19,6 +19,7 @@ from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.matrix_forms import (
     TO_BINARY,
     Header,
+    all_finite,
     cut_range,
     encode_two_byte,
     read_header,
@@ -144,12 +145,13 @@ class ArchiveTable:
         """
         entry = self._entries[key]
         try:
-            values = read_values(*self._maps.find(entry), start, stop)
+            data, header = self._maps.find(entry)
+            values = read_values(data, header, start, stop)
         except OSError as error:
             raise ValueError(f"{self.scp}: cannot read {entry!r}: {error}") from error
         except ValueError as error:
             raise ValueError(f"{entry} ({key}): {error}") from error
-        if not np.isfinite(values).all():  # a few microseconds for a chunk
+        if not all_finite(values, header):
             raise ValueError(
                 f"{self.scp}: {key!r} has values that are not finite (NaN or infinite): "
                 f"{MAKERS.get(self.scp.name, Stage.PREPARATION).again}"

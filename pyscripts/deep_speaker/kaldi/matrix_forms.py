@@ -22,6 +22,7 @@ STORED: dict[str, np.dtype] = {
     "CM2": np.dtype("<u2"),
     "CM3": np.dtype("u1"),
 }
+KINDS = {b"\0B" + kind.encode() + b" ": kind for kind in STORED}  # by what lies before
 MATRICES, VECTORS = ("FM", "DM"), ("FV", "DV")
 COMPRESSED = ("CM", "CM2", "CM3")
 # The highest code of the compressions that divide the range of all values into equal steps.
@@ -69,9 +70,9 @@ def read_header(data: mmap.mmap, offset: int) -> Header:
         ValueError: the object is cut short, or of a form not read here.
     """
     found = data[offset : offset + 6]
-    if found[:2] != b"\0B":
+    kind = KINDS.get(found) or KINDS.get(found[:5])
+    if kind is None:
         raise ValueError(_tell_other(data[offset : offset + 80]))
-    kind = found[2:].partition(b" ")[0].decode("latin-1")
     sizes = offset + 3 + len(kind)  # behind the token and a space
     minimum = value_range = 0.0
     try:
@@ -81,12 +82,9 @@ def read_header(data: mmap.mmap, offset: int) -> Header:
         elif kind in VECTORS:
             (rows,) = struct.unpack_from("<xi", data, sizes)
             columns, begin = 1, sizes + 5
-        elif kind in STORED:
+        else:
             rows, columns = struct.unpack_from("<xixi", data, sizes)
             begin = sizes + 10
-        else:
-            other = "an integer vector" if kind[:1] == "\4" else f"{kind + ' '!r}"
-            raise ValueError(f"expected a float matrix or vector, found {other}")
     except struct.error as error:
         raise ValueError(f"damaged archive: {error}") from error
     end = begin + rows * columns * STORED[kind].itemsize
@@ -106,6 +104,10 @@ def _tell_other(found: bytes) -> str:
         return f"a text archive: {TO_BINARY}"
     if found[:2] == b"\x1f\x8b":
         return f"compressed by gzip: {TO_BINARY}"
+    if found[:2] == b"\0B":
+        token = found[2:6].partition(b" ")[0].decode("latin-1")
+        other = "an integer vector" if token[:1] == "\4" else f"{token + ' '!r}"
+        return f"expected a float matrix or vector, found {other}"
     return "damaged archive: no binary Kaldi object at this offset"
 
 
@@ -164,10 +166,18 @@ def read_values(
     if columns != header.stored[1]:
         found = found[:, header.first_column : header.first_column + columns]
     if kind in HIGHEST_CODES:
-        values = found * np.float32(header.value_range * (1 / HIGHEST_CODES[kind]))
+        values = found.astype(np.float32)  # on its own: a product of mixed types takes longer
+        values *= np.float32(header.value_range * (1 / HIGHEST_CODES[kind]))
         values += np.float32(header.minimum)
         return values
     return found
+
+
+def all_finite(values: np.ndarray, header: Header) -> bool:
+    """Tell whether the values of an object are finite; where they are steps, by its range alone."""
+    if header.kind in HIGHEST_CODES and abs(header.minimum) + abs(header.value_range) < 1e38:
+        return True
+    return bool(np.isfinite(values).all())
 
 
 def _decode_by_column(data: mmap.mmap, header: Header, rows: slice) -> np.ndarray:

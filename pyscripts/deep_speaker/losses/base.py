@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-LossResult = tuple[Tensor, dict[str, float]]  # the loss, a scalar, and figures to log
+# The loss, a scalar, and figures to log: scalars of its device, which are read later, so that no
+# step waits for a GPU.
+LossResult = tuple[Tensor, dict[str, Tensor | float]]
 
 
 class SpeakerLoss(nn.Module):
@@ -16,8 +18,12 @@ class SpeakerLoss(nn.Module):
     That of distillation is called with the teacher's vectors (batch, teacher's dim), too.
 
     Attributes:
+        groups_by_label: whether shapes follow from the labels. These are then given in the CPU's
+            memory, where that takes no waiting for a GPU.
         progress: share of the steps that are done, 0 to 1, set by the trainer before each.
     """
+
+    groups_by_label = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +45,6 @@ def in_float32(
     return wrapped
 
 
-def accuracy(logits: Tensor, labels: Tensor) -> float:
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the share of logits (batch, classes) that are largest at their label (batch,)."""
-    return (logits.argmax(dim=1) == labels).float().mean().item()
+    return (logits.argmax(dim=1) == labels).float().mean()

@@ -51,7 +51,13 @@ class ScaledCosines(nn.Module):
         return self.scale.clamp(min=SMALLEST_SCALE) * cosines + self.bias
 
 
-class GE2ELoss(SpeakerLoss):
+class CentroidLoss(SpeakerLoss):
+    """A loss that compares utterances with centroids of the speakers of their batch."""
+
+    groups_by_label = True
+
+
+class GE2ELoss(CentroidLoss):
     """Generalised end-to-end loss, softmax variant (Wan et al. 2018, arXiv 1710.10467).
 
     The logits are scaled cosines of a unit-length embedding to every speaker's centroid
@@ -91,7 +97,7 @@ class GE2ELoss(SpeakerLoss):
         return F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)}
 
 
-class PrototypicalLoss(SpeakerLoss):
+class PrototypicalLoss(CentroidLoss):
     """Prototypical networks (Snell et al. 2017, arXiv 1703.05175).
 
     The prototype of a speaker is the mean of all utterances but the first (equation 1); the first
@@ -120,7 +126,7 @@ class PrototypicalLoss(SpeakerLoss):
         return _classify_queries(logits)
 
 
-class AngularPrototypicalLoss(SpeakerLoss):
+class AngularPrototypicalLoss(CentroidLoss):
     """Prototypical loss on scaled cosines (Chung et al. 2020, equations 7 and 8).
 
     arXiv 2003.11982. Queries and prototypes are those of `PrototypicalLoss`.

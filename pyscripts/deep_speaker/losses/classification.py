@@ -97,7 +97,7 @@ class MarginSoftmaxLoss(SpeakerLoss):
         """
         of_centres = cosines(embeddings, self.classes.weight)
         similarities = of_centres.unflatten(1, (-1, self.config.sub_centres)).amax(dim=2)
-        figures = {"accuracy": accuracy(similarities, labels)}
+        figures: dict[str, Tensor | float] = {"accuracy": accuracy(similarities, labels)}
         if self.config.margin_to > 0:
             figures["margin"] = self.margin
         own = similarities.gather(1, labels[:, None])

@@ -70,7 +70,7 @@ class DistillationLoss(SpeakerLoss):
             loss = 1 - cosine
         else:
             loss = (projected - targets).square().sum(dim=1).mean()
-        figures = {"teacher_cosine": cosine.item()}
+        figures: dict[str, Tensor | float] = {"teacher_cosine": cosine.detach()}
         if self.classification is not None:
             self.classification.progress = self.progress
             of_speakers, more = self.classification(embeddings, labels)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from deep_speaker.networks.devices import move
+
 
 class Triplets(NamedTuple):
     """Similarities of the triplets of a batch.
@@ -26,7 +28,7 @@ def mine(embeddings: Tensor, labels: Tensor, negatives: str) -> Triplets:
 
     Args:
         embeddings: float32 of unit length, shape (batch, dim).
-        labels: speakers' numbers, shape (batch,).
+        labels: speakers' numbers, shape (batch,); in the CPU's memory, to wait for no GPU.
         negatives: see `choose_negatives`.
 
     Raises:
@@ -40,9 +42,11 @@ def mine(embeddings: Tensor, labels: Tensor, negatives: str) -> Triplets:
             f"a batch of {len(labels)} with {len(labels.unique())} speakers has no triplet: it "
             "needs two utterances of a speaker and one of another"
         )
+    device = similarities.device
+    allowed = move(~same[anchors], device)
+    anchors, positives = move(anchors, device), move(positives, device)
     positive = similarities[anchors, positives]
     candidates = similarities.detach()[anchors]  # (pairs, batch)
-    allowed = ~same[anchors]
     chosen = choose_negatives(candidates, allowed, positive.detach(), negatives)
     hardest = candidates.masked_fill(~allowed, -torch.inf).amax(dim=1)
     hard_share = (hardest > positive.detach()).float().mean()

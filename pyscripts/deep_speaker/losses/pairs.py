@@ -6,20 +6,21 @@ from torch import Tensor
 from deep_speaker.config import Contrastive, LosslessTriplet, Mined, Triplet
 from deep_speaker.losses.base import LossResult, SpeakerLoss, in_float32
 from deep_speaker.losses.mining import Triplets, mine
+from deep_speaker.networks.devices import move
 
 FARTHEST_SQUARED = 4.0  # the largest squared distance of unit vectors
 # Smaller squared distances count as this one: the slope of the root of 0 is infinite.
 SMALLEST_SQUARED = 1e-7
 
 
-def mean_cosine(unit: Tensor) -> float:
+def mean_cosine(unit: Tensor) -> Tensor:
     """Return the mean over all pairs of unit vectors (batch, dim); near 1 after a collapse."""
-    return unit.detach().mean(dim=0).square().sum().item()
+    return unit.detach().mean(dim=0).square().sum()
 
 
-def share(condition: Tensor) -> float:
+def share(condition: Tensor) -> Tensor | float:
     """Return the share of places where a condition holds; 0 where there is no place."""
-    return condition.float().mean().item() if len(condition) else 0.0
+    return condition.float().mean() if len(condition) else 0.0
 
 
 def squared_distances(cosines: Tensor) -> Tensor:
@@ -37,11 +38,14 @@ def split_pairs(unit: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"a batch of {len(labels)} does not divide into pairs: make it even")
     cosines = (unit[0::2] * unit[1::2]).sum(dim=1)
     same = labels[0::2] == labels[1::2]
-    return cosines[same], cosines[~same]
+    first, second = (move(each.nonzero()[:, 0], cosines.device) for each in (same, ~same))
+    return cosines[first], cosines[second]
 
 
 class MinedLoss(SpeakerLoss):
     """A loss of mined triplets; the config's `negatives` rule equal parts of the steps in turn."""
+
+    groups_by_label = True
 
     def __init__(self, config: Mined) -> None:
         super().__init__()
@@ -85,7 +89,7 @@ class TripletLoss(MinedLoss):
         triplets = self.mine(unit, labels)
         violations = F.relu(triplets.negative - triplets.positive + self.margin)
         return violations.mean(), {
-            "hard_share": triplets.hard_share.item(),
+            "hard_share": triplets.hard_share,
             "violating_share": share(violations > 0),
             "mean_cosine": mean_cosine(unit),
         }
@@ -125,7 +129,7 @@ class LosslessTripletLoss(MinedLoss):
         far = squared_distances(triplets.negative) / FARTHEST_SQUARED
         losses = -(near + self.epsilon).log() - (far + self.epsilon).log()
         return losses.mean(), {
-            "hard_share": triplets.hard_share.item(),
+            "hard_share": triplets.hard_share,
             "violating_share": share(triplets.negative > triplets.positive),
             "mean_cosine": mean_cosine(unit),
         }
@@ -156,12 +160,12 @@ class ContrastiveLoss(MinedLoss):
             ValueError: the batch holds no triplet, or does not divide into adjacent pairs.
         """
         unit = F.normalize(embeddings, dim=1)
-        figures = {"mean_cosine": mean_cosine(unit)}
+        figures: dict[str, Tensor | float] = {"mean_cosine": mean_cosine(unit)}
         if self.adjacent_pairs:
             positive, negative = split_pairs(unit, labels)
         else:
             positive, negative, hard_share = self.mine(unit, labels)
-            figures["hard_share"] = hard_share.item()
+            figures["hard_share"] = hard_share
         distances = squared_distances(negative).clamp(min=SMALLEST_SQUARED).sqrt()
         violations = F.relu(self.margin - distances)
         figures["violating_share"] = share(violations > 0)

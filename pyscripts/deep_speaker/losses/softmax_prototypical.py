@@ -6,6 +6,7 @@ from deep_speaker.config import Softmax, SoftmaxPrototypical
 from deep_speaker.losses.base import LossResult, SpeakerLoss
 from deep_speaker.losses.centroids import AngularPrototypicalLoss
 from deep_speaker.losses.classification import SoftmaxLoss
+from deep_speaker.networks.devices import move
 
 
 class SoftmaxPrototypicalLoss(SpeakerLoss):
@@ -14,6 +15,8 @@ class SoftmaxPrototypicalLoss(SpeakerLoss):
     arXiv 2010.15809. Both terms weigh the same, and the softmax is a plain affine layer, as in
     voxceleb_trainer, which takes two utterances of a speaker; here there may be more.
     """
+
+    groups_by_label = True
 
     def __init__(self, config: SoftmaxPrototypical, embedding_dim: int, num_speakers: int) -> None:
         super().__init__()
@@ -31,5 +34,5 @@ class SoftmaxPrototypicalLoss(SpeakerLoss):
             ValueError: see `reshape_by_speaker`.
         """
         compared, of_queries = self.prototypical(embeddings, labels)
-        classified, figures = self.softmax(embeddings, labels)
+        classified, figures = self.softmax(embeddings, move(labels, embeddings.device))
         return classified + compared, figures | {"prototypical_accuracy": of_queries["accuracy"]}

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 # Options of glibc's mallopt (malloc.h).
@@ -37,6 +37,13 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def move(values: Tensor, device: torch.device) -> Tensor:
+    """Move values from the CPU's memory to a device, without waiting for what it computes."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()  # from other memory, CUDA may wait
+    return values.to(device, non_blocking=True)
 
 
 def to_device(network: AnyModule, device: torch.device) -> AnyModule:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from deep_speaker.config import Experiment, Training
-from deep_speaker.features.source import FeatureSource, Section, read_chunks
+from deep_speaker.features.source import FeatureSource, Section
+from deep_speaker.networks.devices import move
 from deep_speaker.training import ranks
 from deep_speaker.training.chunk_augmentation import augment
 from deep_speaker.training.targets import Targets
@@ -21,11 +22,12 @@ BATCHES_AHEAD = 4  # made by a thread while the network trains
 
 
 class Batch(NamedTuple):
-    """Chunks, float32 of shape (batch, frames, bins), and speakers' numbers, shape (batch,).
+    """Chunks of a rank, float32 of shape (chunks, frames, bins), and the speakers' numbers.
 
-    In distillation also the teacher's embeddings, shape (batch, teacher's dim).
+    In distillation also the teacher's embeddings, shape (chunks, teacher's dim).
 
     Attributes:
+        labels: numbers of the speakers of all ranks' chunks, in the CPU's memory.
         utterances: those that the chunks of all ranks come from, to be named where they do harm.
     """
 
@@ -33,6 +35,11 @@ class Batch(NamedTuple):
     labels: Tensor
     targets: Tensor | None = None
     utterances: Sequence[str] = ()
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch with its chunks and targets on a device, or on the way there."""
+        targets = None if self.targets is None else move(self.targets, device)
+        return self._replace(chunks=move(self.chunks, device), targets=targets)
 
 
 def make_batches(
@@ -63,7 +70,7 @@ def make_batches(
         rng = np.random.default_rng(np.random.SeedSequence(key, spawn_key=(number,)))
         sections = [draw_copy(section, source.with_copies, rng) for section in sections]
         own = sections[part.start * pieces : part.stop * pieces]
-        chunks = read_chunks(source, own, training.chunk_frames // pieces)
+        chunks = source.read_chunks(own, training.chunk_frames // pieces)
         # The pieces of a chunk lie side by side: (chunks * pieces, piece frames, bins).
         chunks = chunks.reshape(-1, training.chunk_frames, chunks.shape[-1])
         if experiment.normalisation.inside_network:
@@ -75,7 +82,7 @@ def make_batches(
                 augment(values, training.augmentation, log_unit(experiment), rng)
         learnt = torch.from_numpy(np.stack([targets.of(each) for each in own])) if targets else None
         utterances = sorted({section.utterance for section in sections})
-        yield Batch(torch.from_numpy(chunks), torch.tensor(labels[part]), learnt, utterances)
+        yield Batch(torch.from_numpy(chunks), torch.tensor(labels), learnt, utterances)
 
 
 def chunk_rng(key: Sequence[int], batch: int, chunk: int) -> np.random.Generator:

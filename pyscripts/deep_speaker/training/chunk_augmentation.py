@@ -4,12 +4,15 @@ Each chunk has random numbers of its own, so that it is the same whichever rank 
 at a time also stays in the processor's cache, which a batch does not.
 """
 
+import functools
+
 import numpy as np
 
 from deep_speaker.config import Augmentation
 
 EQUALISER_KNOTS = 6
 DECIBEL = np.log(10) / 10  # of power, in natural-log units
+evenly = functools.cache(np.linspace)
 
 
 def augment(
@@ -38,7 +41,7 @@ def random_equaliser(mels: int, deviation_db: float, rng: np.random.Generator) -
         Natural-log units of power, shape (mels,); the knots deviate by `deviation_db`.
     """
     gains = rng.normal(0, deviation_db * DECIBEL, EQUALISER_KNOTS)
-    position = np.linspace(0, EQUALISER_KNOTS - 1, mels)
+    position = evenly(0, EQUALISER_KNOTS - 1, mels)
     return np.interp(position, np.arange(EQUALISER_KNOTS), gains).astype(np.float32)
 
 
@@ -53,7 +56,7 @@ def add_noise(
     mean = chunk.mean(axis=0)
     power = np.exp(chunk * np.float32(scale))
     level = np.log(power.mean()) - rng.uniform(*snr_db) * DECIBEL
-    tilt = rng.standard_normal() * np.linspace(-1, 1, chunk.shape[1])
+    tilt = rng.standard_normal() * evenly(-1, 1, chunk.shape[1])
     noise_power = np.exp(level + tilt).astype(np.float32)
     fluctuation = 1 + np.float32(0.25) * rng.standard_normal(chunk.shape, dtype=np.float32)
     power += noise_power * np.maximum(fluctuation, np.float32(0.1))

@@ -14,8 +14,10 @@ class Deck:
         """Deal `count` different numbers, at most `size`."""
         dealt, self.left = self.left[:count], self.left[count:]
         if len(dealt) < count:  # shuffle anew, without those in the hand
-            in_hand = set(dealt)
-            rest = [n for n in rng.permutation(self.size).tolist() if n not in in_hand]
+            rest = rng.permutation(self.size).tolist()
+            if dealt:
+                in_hand = set(dealt)
+                rest = [n for n in rest if n not in in_hand]
             missing = count - len(dealt)
             self.left = rest[missing:] + dealt
             dealt = dealt + rest[:missing]

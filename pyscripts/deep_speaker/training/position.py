@@ -17,29 +17,34 @@ class Position:
 
     Attributes:
         steps: that are done.
-        means: sums of the figures of these steps, over the number of steps of the whole epoch.
+        means: sums of the figures of these steps, over the number of steps of the whole epoch; on
+            the device where they were computed.
         seconds: that they took, over all runs.
         random: states of torch's random numbers, by the kind of device; empty: not begun.
     """
 
     steps: int = 0
-    means: dict[str, float] = field(default_factory=dict)
+    means: dict[str, Tensor | float] = field(default_factory=dict)
     seconds: float = 0.0
     random: dict[str, Tensor] = field(default_factory=dict)
 
-    def add(self, figures: Mapping[str, float], num_steps: int, seconds: float) -> None:
+    def add(self, figures: Mapping[str, Tensor | float], num_steps: int, seconds: float) -> None:
         """Note one more step of an epoch of so many, and the seconds since its beginning."""
         self.steps += 1
         self.seconds = seconds
         for name, value in figures.items():
             self.means[name] = self.means.get(name, 0.0) + value / num_steps
 
+    def figures(self) -> dict[str, float]:
+        """Return the means as numbers, once the device has computed them."""
+        return {name: float(value) for name, value in self.means.items()}
+
     def content(self, device: torch.device) -> dict[str, Any]:
         """Return what a checkpoint keeps of it, with the present state of the random numbers."""
         random = {"cpu": torch.get_rng_state()}
         if device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(device)
-        return asdict(self) | {"random": random}
+        return asdict(self) | {"means": self.figures(), "random": random}
 
     def set_random(self, device: torch.device) -> None:
         """Bring torch's random numbers into the state that they had here."""

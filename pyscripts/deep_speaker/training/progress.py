@@ -3,11 +3,13 @@
 import logging
 import time
 
+from torch import Tensor
 from tqdm import tqdm
 
 from deep_speaker.training import ranks
 
 SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LOSSES = 1.0  # of the bar: to read one is to wait until a GPU has computed it
 
 
 class StepProgress:
@@ -25,26 +27,28 @@ class StepProgress:
             leave=False,
         )
         self._steps = self._done = done
-        self._began = self._last_line = time.monotonic()
+        self._began = self._last_loss = time.monotonic()
 
-    def show(self, loss: float) -> None:
-        """Show that one more step is done."""
+    def show(self, loss: Tensor | float) -> None:
+        """Show that one more step is done; its loss only where the last one shown is old enough."""
         self._steps += 1
-        self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         self._bar.update()
         if self._steps == self._num_steps:
             self._bar.close()
-        elif self._bar.disable and self._speaks:
-            self._log(loss)
+        elif self._speaks:
+            self._show_loss(loss)
 
-    def _log(self, loss: float) -> None:
-        """Write a line if the last one is old enough."""
+    def _show_loss(self, loss: Tensor | float) -> None:
         now = time.monotonic()
-        if now - self._last_line < SECONDS_BETWEEN_LINES:
+        pause = SECONDS_BETWEEN_LINES if self._bar.disable else SECONDS_BETWEEN_LOSSES
+        if now - self._last_loss < pause:
             return
-        self._last_line = now
+        self._last_loss = now
+        if not self._bar.disable:
+            self._bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
+            return
         logging.info(
             "%s: step %d of %d, loss %.4g, %.3g steps/s",
-            self._name, self._steps, self._num_steps, loss,
+            self._name, self._steps, self._num_steps, float(loss),
             (self._steps - self._done) / (now - self._began),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from deep_speaker.config import Experiment
 from deep_speaker.config.networks import ECAPATDNN
 from deep_speaker.corpora.speaker_splits import split_speakers
 from deep_speaker.features import front_ends
-from deep_speaker.features.source import FeatureSource, Section, fit_length, read_chunks
+from deep_speaker.features.source import FeatureSource, Section, fit_length
 from deep_speaker.kaldi.utterances import read_uncopied
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, trained_with
 from deep_speaker.networks.ecapa_slimming import slim
@@ -146,7 +146,7 @@ def read_some_chunks(
     """Read the beginnings of pieces, as many as fit the layers: (chunks, frames, bins)."""
     some = pieces[: max(1, FRAMES // num_frames)]
     beginnings = [piece._replace(stop=min(piece.stop, piece.start + num_frames)) for piece in some]
-    return read_chunks(source, beginnings, num_frames)
+    return source.read_chunks(beginnings, num_frames)
 
 
 @torch.no_grad()

@@ -90,7 +90,9 @@ class SpeakerBatches:
         sections = self.utterances[speaker]
         wanted = num_chunks * self.training.pieces_per_chunk
         dealt = decks[speaker].deal(min(wanted, len(sections)), rng)
-        parts = self._split([sections[i] for i in dealt], num_chunks)
+        parts = [sections[i] for i in dealt]
+        if len(parts) < wanted:
+            parts = self._split(parts, num_chunks)
         # The parts of an utterance lie side by side: strides bring them into different chunks. An
         # utterance of fewer frames than parts repeats; only absurd audio reaches that.
         order = [i for chunk in range(num_chunks) for i in range(chunk, wanted, num_chunks)]

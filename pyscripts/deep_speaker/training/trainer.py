@@ -1,6 +1,5 @@
 """The trainer: the objects of a phase, and one epoch of it."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from deep_speaker.features.source import FeatureSource
 from deep_speaker.losses.base import LossResult, SpeakerLoss
 from deep_speaker.losses.distillation import DistillationLoss
 from deep_speaker.networks.checkpoints import Checkpoint, copy_state
-from deep_speaker.networks.devices import autocast
+from deep_speaker.networks.devices import autocast, move
 from deep_speaker.networks.pace import Pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.processes import ahead
@@ -30,6 +29,7 @@ from deep_speaker.training.progress import StepProgress
 from deep_speaker.training.samplers import SpeakerBatches
 from deep_speaker.training.schedules import learning_rate
 from deep_speaker.training.targets import Targets
+from deep_speaker.training.watch import LossWatch
 
 
 @dataclass
@@ -63,6 +63,9 @@ class Trainer:
     device: torch.device
     data: str
     pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        self.watch = LossWatch(self.phase, self.device, self._calmer())
 
     def train_epoch(
         self,
@@ -103,13 +106,15 @@ class Trainer:
             position.add(figures, self.steps_per_epoch, time.monotonic() - began)
             if keep and position.steps < self.steps_per_epoch:
                 keep(position)
-        self._check_weights(epoch, position)
-        return position.means | {"learning_rate": rate}
+        self._check(epoch, position)
+        return position.figures() | {"learning_rate": rate}
 
     def _step(
         self, batches: Sequence[Batch], progress: float, rate: float, place: str
-    ) -> dict[str, float]:
+    ) -> dict[str, Tensor | float]:
         """Take a step of the optimiser, on the mean of the batches' gradients.
+
+        It does not wait until a GPU has done it.
 
         Args:
             place: its epoch and number, to be named where it fails.
@@ -118,15 +123,16 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        figures: dict[str, float] = {}
+        figures: dict[str, Tensor | float] = {}
         for batch in batches:
             # Ranks exchange gradients once per step.
             last = batch is batches[-1]
             with nullcontext() if last else ranks.without_exchange(self.parallel):
                 loss, of_batch = self.compute_loss(batch)
-                self._check_loss(loss, batch, place)
+                self.watch.add(loss, place, batch.utterances)
                 (loss / len(batches)).backward()
-            for name, value in ({"loss": loss.item()} | of_batch).items():
+            for name, value in ({"loss": loss.detach()} | of_batch).items():
+                value = value.double() if isinstance(value, Tensor) else value
                 figures[name] = figures.get(name, 0.0) + value / len(batches)
         ranks.average_gradients(self.loss.parameters())
         if self.training.optimiser.clip_norm:
@@ -138,29 +144,16 @@ class Trainer:
     def compute_loss(self, batch: Batch) -> LossResult:
         """Compute the loss over the batch of all ranks together."""
         with autocast(self.device, self.pace.precision):
-            embeddings = self.parallel(batch.chunks.to(self.device, non_blocking=True))
-        labels = batch.labels.to(self.device, non_blocking=True)
-        others = [labels]
+            embeddings = self.parallel(batch.chunks)
+        grouped = self.loss.groups_by_label
+        others = [batch.labels if grouped else move(batch.labels, self.device)]
         if batch.targets is not None:
-            others.append(batch.targets.to(self.device, non_blocking=True))
-        return self.loss(ranks.gather_with_gradients(embeddings), *map(ranks.gather, others))
+            others.append(ranks.gather(batch.targets))
+        return self.loss(ranks.gather_with_gradients(embeddings), *others)
 
-    def _check_loss(self, loss: Tensor, batch: Batch, place: str) -> None:
-        """Refuse to go on with a loss that is infinite or not a number.
-
-        The features are finite, as `ArchiveTable` reads no others.
-        """
-        if torch.isfinite(loss):
-            return
-        if ranks.rank() == 0:
-            logging.info("utterances of that batch: %s", " ".join(batch.utterances))
-        raise ValueError(
-            f"{self.phase}: the loss is {loss.item()} {place}, on {len(batch.utterances)} "
-            f"utterances from {batch.utterances[0]!r} on: {self._calmer()}"
-        )
-
-    def _check_weights(self, epoch: int, position: Position) -> None:
-        """Refuse to go on with, judge or keep weights that are infinite or not numbers."""
+    def _check(self, epoch: int, position: Position) -> None:
+        """Refuse to go on with, judge or keep what is infinite or not a number."""
+        self.watch.look()
         states = (self.network.state_dict(), self.loss.state_dict())
         for name, tensor in (pair for state in states for pair in state.items()):
             if not tensor.isfinite().all():
@@ -188,7 +181,8 @@ class Trainer:
             self.source, drawn, self.training, self.experiment, key, self.targets,
             steps * self.training.batches_per_step,
         )  # fmt: skip
-        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(batches, BATCHES_AHEAD)
+        moved = (batch.to(self.device) for batch in batches)
+        return int(np.random.SeedSequence(key).generate_state(1)[0]), ahead(moved, BATCHES_AHEAD)
 
     def judge_network(self, together: bool = False) -> dict[str, float]:
         """Return the network's figures on the held-out speakers.
@@ -222,7 +216,7 @@ class Trainer:
         Raises:
             ValueError: weights are not finite.
         """
-        self._check_weights(epochs, position or Position())
+        self._check(epochs, position or Position())
         return Checkpoint(
             experiment=self.experiment.model_dump(mode="json"),
             phase=self.phase,
