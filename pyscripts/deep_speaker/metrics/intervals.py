@@ -64,17 +64,16 @@ class SpeakerBootstrap:
             num_replicates: at most; fewer of lists with more than a million pairs of speakers.
         """
         self._is_target = np.asarray(is_target, dtype=bool)
-        codes = enroll_speaker, test_speaker
-        present = np.zeros(int(max(side.max() for side in codes)) + 1, dtype=bool)
+        present = np.zeros(int(max(enroll_speaker.max(), test_speaker.max())) + 1, dtype=bool)
         for part in blocks(len(self._is_target)):
-            for side in codes:
-                present[side[part]] = True
+            present[enroll_speaker[part]] = present[test_speaker[part]] = True
         num_speakers = int(present.sum())
         row = (np.cumsum(present) - 1).astype(np.int32)
-        self._speaker = row[enroll_speaker[self._is_target]]  # of target trials
-        sides = codes if present.all() else [row[side] for side in codes]
+        if not present.all():
+            enroll_speaker, test_speaker = row[enroll_speaker], row[test_speaker]
+        self._speaker = enroll_speaker[self._is_target]  # of target trials
         self._classes = [
-            pair_trials(*sides, chosen, num_speakers)
+            pair_trials(enroll_speaker, test_speaker, chosen, num_speakers)
             for chosen in (self._is_target, ~self._is_target)
         ]
         num_pairs = max(len(trials.first) for trials in self._classes)
