@@ -41,19 +41,15 @@ class TrialTable:
 def read_trial_table(path: Path) -> TrialTable:
     """Read all of a list; see `lists.iterate_trials`."""
     index = KeyRows()
-    columns: tuple[list[np.ndarray], ...] = ([], [], [])
+    columns = [np.empty(0, kind) for kind in (np.int32, np.int32, bool)]
     for block in iterate_trials(path):
         rows = index.find_or_add(block.enroll), index.find_or_add(block.test)
         for column, part in zip(columns, (*rows, block.is_target), strict=True):
-            column.append(part)
-    return TrialTable(index, *map(_join, columns))
-
-
-def _join(parts: list[np.ndarray]) -> np.ndarray:
-    """Concatenate the parts of a column, and let them go before the next column is joined."""
-    joined = np.concatenate(parts)
-    parts.clear()
-    return joined
+            start = len(column)
+            # Grown in place: joined at the end, the parts would be held twice.
+            column.resize(start + len(part), refcheck=False)
+            column[start:] = part
+    return TrialTable(index, *columns)
 
 
 def find_speakers(names: Iterable[str], data_dir: Path) -> list[str]:
