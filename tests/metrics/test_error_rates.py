@@ -6,6 +6,7 @@ from scipy.interpolate import interp1d
 from scipy.optimize import brentq
 from sklearn.metrics import roc_curve
 
+from deep_speaker.metrics import error_rates as module
 from deep_speaker.metrics.error_rates import (
     ErrorRates,
     equal_error_rate,
@@ -91,6 +92,15 @@ def test_equal_error_rate_agrees_with_scikit_learn() -> None:
         curve = interp1d(false_alarm, hit)
         expected = brentq(lambda rate, curve=curve: 1 - rate - curve(rate), 0, 1)
         assert equal_error_rate(error_rates(scores, is_target)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_blocks_change_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [random_trials(seed) for seed in range(30)]
+    whole = [error_rates(*trials) for trials in drawn]
+    monkeypatch.setattr(module, "TRIALS_AT_ONCE", 7)
+    for trials, expected in zip(drawn, whole, strict=True):
+        for mine, other in zip(error_rates(*trials), expected, strict=True):
+            assert mine.tolist() == other.tolist()
 
 
 def test_equal_error_rate_depends_on_the_order_of_scores_only() -> None:

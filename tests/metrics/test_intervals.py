@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from deep_speaker.metrics import error_rates as error_rates_module
 from deep_speaker.metrics import intervals
 from deep_speaker.metrics.detection_costs import P_TARGETS, min_dcf
 from deep_speaker.metrics.error_rates import equal_error_rate, error_rates
@@ -116,6 +117,13 @@ def test_few_or_many_replicates_at_once_are_the_same(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(intervals, "WEIGHTS_AT_ONCE", at_once)
         found = corpus.intervals(4 * corpus.scores, 100)
         assert ends(found) == pytest.approx(ends(everything), rel=1e-5)
+
+
+def test_few_or_many_trials_at_once_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = make_corpus(2, 12)
+    everything = corpus.intervals(4 * corpus.scores, 100)
+    monkeypatch.setattr(error_rates_module, "TRIALS_AT_ONCE", 37)
+    assert corpus.intervals(4 * corpus.scores, 100) == everything
 
 
 def test_draws_follow_the_seed_alone() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from deep_speaker.kaldi.key_rows import KeyRows
 from deep_speaker.metrics.error_rates import error_rates
 from deep_speaker.report.speaker_errors import SpeakerErrors, eer_threshold, speaker_errors
 from deep_speaker.trials.table import TrialTable
@@ -11,7 +12,7 @@ from deep_speaker.trials.table import TrialTable
 def test_errors_by_hand() -> None:
     names = ["a1", "a2", "b1", "b2", "c1"]
     trials = TrialTable(
-        names,
+        KeyRows(names),
         enroll=np.array([0, 2, 0, 2, 1]),
         test=np.array([1, 3, 2, 4, 4]),
         is_target=np.array([True, True, False, False, False]),

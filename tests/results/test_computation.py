@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import compute_metrics
-from deep_speaker.kaldi import tables
+from deep_speaker.kaldi import columns
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.results.computation import compute_rows, write_results
 from deep_speaker.results.text_table import format_results
@@ -188,7 +188,7 @@ def test_blocks_change_no_figure(
 ) -> None:
     scores = data_dir.parent / "scores"
     expected = compute_rows(data_dir, scores, ["good"])
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     assert compute_rows(data_dir, scores, ["good"]) == expected
 
 

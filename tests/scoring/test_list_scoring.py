@@ -8,7 +8,7 @@ import pytest
 from deep_speaker.config import BACKENDS
 from deep_speaker.corpora.speaker_splits import split_speakers, split_utterances
 from deep_speaker.embeddings.xvectors import write_xvectors
-from deep_speaker.kaldi import tables
+from deep_speaker.kaldi import columns
 from deep_speaker.scoring import vector_backend
 from deep_speaker.scoring.score_files import find_score_files, read_scores, score_file
 from deep_speaker.trials.lists import Trial, write_trials
@@ -41,7 +41,7 @@ def test_scores_equal_the_cosine_formula_in_the_order_of_the_trials(
     at_once: int, block_bytes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vector_backend, "TRIALS_AT_ONCE", at_once)
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     path = score(folder) / "p.trials.cosine"
     vectors = slow_vectors(folder / "p/xvectors_test")
     for speaker in set(TEST.values()):
@@ -61,7 +61,7 @@ def test_scores_equal_the_cosine_formula_in_the_order_of_the_trials(
 def test_blocks_change_no_score(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By no back end; float sums may differ in the last digit."""
     whole = score(folder, *ALL)
-    monkeypatch.setattr(tables, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 100)
     blocks = score(folder, *ALL, phase="q")
     for name in ("trials", "calibration_trials"):
         for backend in ALL:
@@ -105,7 +105,7 @@ def test_a_trial_without_a_vector_is_named_by_its_line(
     pair: tuple[str, str], block_bytes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the previous scores of every back end stay."""
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     write_trials(folder / "test/trials", [*random_trials(4), Trial(*pair, target=False)])
     previous = {score_file(folder / "scores/p", Path("trials"), name) for name in BACKENDS[:4]}
     (folder / "scores").mkdir()
@@ -122,7 +122,7 @@ def test_a_list_damaged_in_a_later_block_leaves_the_previous_scores(
 ) -> None:
     scores = score(folder)
     before = (scores / "p.trials.cosine").read_text()
-    monkeypatch.setattr(tables, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 64)
     with (folder / "test/trials").open("a") as file:
         file.write("s0-0 s0-1 traget\n")
     with pytest.raises(ValueError, match=r"/test/trials, line 101: .*'s0-0 s0-1 tr"):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_speaker.kaldi import tables
+from deep_speaker.kaldi import columns
 from deep_speaker.scoring.score_files import (
     find_score_files,
-    format_scores,
+    format_lines,
     read_scores,
     score_file,
 )
@@ -59,10 +59,11 @@ def test_scores_of_nobody_name_the_stage_that_makes_them(tmp_path: Path) -> None
 
 def test_lines_are_read_back_as_they_are_written(tmp_path: Path) -> None:
     scores = np.array([0.25, -1e-3, 12345.6789, 1 / 3], np.float32)
-    lines = list(format_scores([a for a, _ in PAIRS], [b for _, b in PAIRS], scores))
-    assert lines[:2] == ["a b 0.2500000\n", "b a -0.0010000\n"]
-    (tmp_path / "s").write_text("".join(lines))
-    read = read_scores(tmp_path / "s", table(tmp_path))
+    trials = table(tmp_path)
+    lines = format_lines(trials.index, trials.enroll, trials.test, scores)
+    assert lines == b"a b 0.2500000\nb a -0.0010000\na c 12345.6787109\na b 0.3333333\n"
+    (tmp_path / "s").write_bytes(lines)
+    read = read_scores(tmp_path / "s", trials)
     assert read.dtype == np.float64
     assert read == pytest.approx(scores, abs=1e-7)
 
@@ -72,7 +73,7 @@ def test_scores_in_the_order_of_the_list_are_read_as_they_come(
     block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So each of a pair that comes twice keeps its own."""
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     (tmp_path / "s").write_text("a b 1\nb a 2\na c 3\na b 4\n")
     assert read_scores(tmp_path / "s", table(tmp_path)).tolist() == [1, 2, 3, 4]
 
@@ -88,7 +89,7 @@ def test_scores_of_other_toolkits_are_read_in_any_order(
     separator: str, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There may be more of them, and a pair may come twice."""
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     lines = ["a c 7", "a b 12", "b a -1.5e-3 ", "x y 7", "b x 8", "x b 8", "c a 9", "a b 12"]
     (tmp_path / "s").write_text("".join(line.replace(" ", separator) + "\n" for line in lines))
     scores = read_scores(tmp_path / "s", table(tmp_path))  # Kaldi ends a line with a space
@@ -101,7 +102,7 @@ def test_a_file_that_leaves_the_order_of_the_list_is_looked_up(
     order: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a block that keeps it, and where there are fewer lines, or more, than trials."""
-    monkeypatch.setattr(tables, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 1)
     of_pair = {("a", "b"): 1.0, ("b", "a"): 2.0, ("a", "c"): 3.0}
     lines = [f"{a} {b} {of_pair[a, b]}\n" for a, b in (PAIRS[i] for i in order)]
     (tmp_path / "s").write_text("".join(lines))
@@ -142,7 +143,7 @@ def test_a_large_file_in_any_order_gives_each_trial_its_score(tmp_path: Path) ->
 def test_a_line_that_is_no_score_is_quoted_with_its_number(
     line: str, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     (tmp_path / "s").write_text(f"a b 1\nb a 1e-3\n{line}\n")
     with pytest.raises(ValueError, match=r"/s, line 3: .*'enroll test score'") as error:
         read_scores(tmp_path / "s", table(tmp_path))

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_speaker.kaldi import tables
+from deep_speaker.kaldi import columns
 from deep_speaker.kaldi.tables import write_table
 from deep_speaker.trials.lists import Trial, read_trials, write_trials
 from deep_speaker.trials.models import write_models
 from deep_speaker.trials.table import (
-    find_rows,
     find_same_sex,
     find_speakers,
     iterate_trials,
@@ -24,7 +23,7 @@ LIST = "b a target\nb c nontarget\nd a nontarget\na b target\nb a target\n"
 @pytest.mark.parametrize("block_bytes", [1, 30, 1 << 22])
 def test_a_table_by_hand(block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In blocks too, in each of which other names come for the first time."""
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     (tmp_path / "trials").write_text(LIST)
     table = read_trial_table(tmp_path / "trials")
     assert len(table) == 5
@@ -53,7 +52,7 @@ def test_a_table_holds_what_the_list_does(tmp_path: Path) -> None:
 def test_a_bad_line_is_quoted_with_its_number(
     line: str, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", block_bytes)
     (tmp_path / "trials").write_text(f"{LIST}{line}\n{LIST}")
     told = rf"/trials, line 6: .*'enroll test target\|nontarget'.* '{line}"
     with pytest.raises(ValueError, match=told):
@@ -66,13 +65,6 @@ def test_a_list_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trials").write_text("")
     with pytest.raises(ValueError, match="/trials: "):
         read_trial_table(tmp_path / "trials")
-
-
-def test_rows_of_names() -> None:
-    rows = find_rows(["b", "who", "a", "b"], {"a": 0, "b": 7})
-    assert rows.tolist() == [7, -1, 0, 7]
-    assert rows.dtype == np.int32
-    assert find_rows([], {}).shape == (0,)
 
 
 # Speakers and their sex: a and b are men, c is a woman.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from deep_speaker.config import Experiment
 from deep_speaker.config.made import sections_of
@@ -70,7 +69,12 @@ def fit_projection(
     vectors: np.ndarray, labels: Sequence[str]
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Fit standardisation and LDA on vectors (sections, dim) with the names of their speakers."""
-    scaler = StandardScaler().fit(vectors)
+    mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+    deviation[deviation == 0] = 1
+
+    def standardise(others: np.ndarray) -> np.ndarray:
+        return (others - mean.astype(others.dtype)) / deviation.astype(others.dtype)
+
     codes = np.unique(labels, return_inverse=True)[1]
-    lda = fit_lda(scaler.transform(vectors), codes, vectors.shape[1])
-    return lambda others: scaler.transform(others) @ lda
+    lda = fit_lda(standardise(vectors), codes, vectors.shape[1])
+    return lambda others: standardise(others) @ lda

@@ -11,8 +11,6 @@ from pathlib import Path
 from deep_speaker.config.stages import missing_table
 from deep_speaker.system.files import replacing_file
 
-BLOCK_BYTES = 1 << 22  # of lines that are read together: some 100,000 trials
-
 
 def iterate_table(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the (key, value) pairs of a table, in its order; the value is the rest of the line.
@@ -81,37 +79,3 @@ def write_rows(path: Path, rows: Iterable[tuple[str, object]]) -> None:
 def read_optional_table(path: Path) -> dict[str, str]:
     """Read a table that may be absent: empty then."""
     return read_table(path) if path.is_file() else {}
-
-
-def iterate_columns(path: Path, form: str) -> Iterator[tuple[int, list[list[str]]]]:
-    """Yield the columns of a file with the same number of words in every line, in blocks of lines.
-
-    A file of any length is read in little memory; a byte order mark is left out.
-
-    Args:
-        form: the words of a line, for example `enroll test score`.
-
-    Yields:
-        The number of a block's first line, from 1, and its columns.
-
-    Raises:
-        ValueError: a line has more or fewer words than `form`.
-    """
-    count = len(form.split())
-    with path.open(encoding="utf-8-sig") as file:
-        first = 1
-        try:
-            while lines := file.readlines(BLOCK_BYTES):
-                # Lists of words that are kept, a million of them, take five times as long.
-                if set(map(len, map(str.split, lines))) != {count}:
-                    i = next(i for i, line in enumerate(lines) if len(line.split()) != count)
-                    raise ValueError(
-                        f"{path}, line {first + i}: expected '{form}', got {lines[i]!r}"
-                    )
-                words = "".join(lines).split()
-                yield first, [words[i::count] for i in range(count)]
-                first += len(lines)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {first} or later: not UTF-8 ({error.reason})"
-            ) from error

@@ -17,9 +17,12 @@ def detection_cost(miss: np.ndarray, false_alarm: np.ndarray, p_target: float) -
 
     With C_miss = C_fa = 1: (p P_miss + (1 - p) P_fa) / min(p, 1 - p).
     """
-    miss_cost = C_MISS * p_target
-    false_alarm_cost = C_FALSE_ALARM * (1 - p_target)
+    miss_cost, false_alarm_cost = _costs(p_target)
     return (miss_cost * miss + false_alarm_cost * false_alarm) / min(miss_cost, false_alarm_cost)
+
+
+def _costs(p_target: float) -> tuple[float, float]:
+    return C_MISS * p_target, C_FALSE_ALARM * (1 - p_target)
 
 
 def min_dcf(rates: ErrorRates, p_target: float) -> float:
@@ -32,4 +35,8 @@ def min_dcf(rates: ErrorRates, p_target: float) -> float:
 
 def min_dcfs(rates: ErrorRates, p_target: float) -> np.ndarray:
     """Return the `min_dcf` of each curve of rates (points, curves): shape (curves,)."""
-    return detection_cost(rates.miss, rates.false_alarm, p_target).min(axis=0)
+    miss_cost, false_alarm_cost = _costs(p_target)
+    costs = rates.miss * miss_cost
+    costs += rates.false_alarm * false_alarm_cost
+    lowest: np.ndarray = costs.min(axis=0)
+    return lowest / min(miss_cost, false_alarm_cost)  # as `detection_cost`, divided last

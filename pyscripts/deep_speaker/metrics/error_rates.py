@@ -9,10 +9,13 @@ normalised, Cllr is in bits. LLR: natural logarithm of the likelihood ratio, of 
 - NaN is refused, and so is a list without targets or without nontargets.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+TRIALS_AT_ONCE = 1 << 20  # copied together: of a longer list copies would take gigabytes
 
 
 class ErrorRates(NamedTuple):
@@ -40,7 +43,7 @@ def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
     These are every target score, the first nontarget score above it, and the lowest score of all:
     between them only nontargets are rejected, one after the other. So the polyline is that
     through the points of all thresholds (scikit-learn's ROC), with at most two points per distinct
-    target score. Beside these, memory holds the scores of each class once more, sorted.
+    target score. Beside these, memory holds a block of the nontarget scores once more.
 
     Args:
         scores: float, shape (trials,), no NaN.
@@ -49,24 +52,48 @@ def error_rates(scores: ArrayLike, is_target: ArrayLike) -> ErrorRates:
     Raises:
         ValueError: a class is missing, a score is not a number, or the shapes differ.
     """
-    targets, nontargets = split_classes(scores, is_target)
-    targets.sort()
-    nontargets.sort()
-    above = np.searchsorted(nontargets, targets, side="right")
-    above = above[above < len(nontargets)]
-    lowest = np.minimum(targets[:1], nontargets[:1])
-    thresholds = np.unique(np.concatenate([lowest, targets, nontargets[above]]))
-    miss = np.searchsorted(targets, thresholds) / len(targets)
-    accepted = len(nontargets) - np.searchsorted(nontargets, thresholds)
+    scores, is_target = check_trials(scores, is_target)
+    targets = np.sort(scores[is_target])
+    levels = np.unique(targets)
+    below, up_to = np.zeros((2, len(levels)), np.int64)  # nontargets, of each level
+    above = np.full_like(levels, np.inf)  # the first nontarget
+    lowest = levels[:1]
+    for part in blocks(len(scores)):
+        some = np.sort(scores[part][~is_target[part]])
+        ends = np.searchsorted(some, levels, side="right")
+        below += np.searchsorted(some, levels)
+        up_to += ends
+        some = np.append(some, scores.dtype.type(np.inf))
+        above = np.minimum(above, some[ends])
+        lowest = np.minimum(lowest, some[:1])
+    num_nontargets = len(scores) - len(targets)
+    turns = up_to < num_nontargets
+    thresholds, first = np.unique(np.concatenate([lowest, levels, above[turns]]), return_index=True)
+    accepted = num_nontargets - np.concatenate([[0], below, up_to[turns]])[first]
     return ErrorRates(
-        np.append(miss, 1.0),
-        np.append(accepted / len(nontargets), 0.0),
+        np.append(np.searchsorted(targets, thresholds) / len(targets), 1.0),
+        np.append(accepted / num_nontargets, 0.0),
         np.append(thresholds, thresholds.dtype.type(np.inf)),
     )
 
 
+def blocks(num_trials: int) -> Iterator[slice]:
+    """Yield slices of trials that are to be copied together."""
+    return (slice(i, i + TRIALS_AT_ONCE) for i in range(0, num_trials, TRIALS_AT_ONCE))
+
+
 def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Copy the scores of targets and those of nontargets, in the order of the trials.
+
+    Raises:
+        ValueError: see `error_rates`.
+    """
+    scores, is_target = check_trials(scores, is_target)
+    return scores[is_target], scores[~is_target]
+
+
+def check_trials(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of trials, float32 or float64, and which are targets, bool.
 
     Raises:
         ValueError: see `error_rates`.
@@ -85,12 +112,12 @@ def split_classes(scores: ArrayLike, is_target: ArrayLike) -> tuple[np.ndarray, 
             f"{num_targets} target and {num_nontargets} nontarget trials: both kinds are needed"
         )
     check_numbers(scores)
-    return scores[is_target], scores[~is_target]
+    return scores, is_target
 
 
 def check_numbers(scores: np.ndarray) -> None:
     """Refuse scores that are not numbers."""
-    if np.isnan(scores).any():
+    if scores.size and np.isnan(scores.min()):  # the least of several is none if one is none
         raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers")
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.sparse import csc_array
 
-from deep_speaker.metrics.error_rates import ErrorRates, split_classes
+from deep_speaker.metrics.error_rates import ErrorRates, blocks
 from deep_speaker.metrics.metric import AnchorMetric, LlrMetric, Metric, RateMetric, ScoredTrials
 from deep_speaker.metrics.paired_trials import pair_trials
 from deep_speaker.metrics.replicates import count_replicates
@@ -65,12 +65,15 @@ class SpeakerBootstrap:
         """
         self._is_target = np.asarray(is_target, dtype=bool)
         present = np.zeros(int(max(enroll_speaker.max(), test_speaker.max())) + 1, dtype=bool)
-        present[enroll_speaker] = present[test_speaker] = True
+        for part in blocks(len(self._is_target)):
+            present[enroll_speaker[part]] = present[test_speaker[part]] = True
         num_speakers = int(present.sum())
         row = (np.cumsum(present) - 1).astype(np.int32)
-        self._speaker = row[enroll_speaker[self._is_target]]  # of target trials
+        if not present.all():
+            enroll_speaker, test_speaker = row[enroll_speaker], row[test_speaker]
+        self._speaker = enroll_speaker[self._is_target]  # of target trials
         self._classes = [
-            pair_trials(row[enroll_speaker[chosen]], row[test_speaker[chosen]], num_speakers)
+            pair_trials(enroll_speaker, test_speaker, chosen, num_speakers)
             for chosen in (self._is_target, ~self._is_target)
         ]
         num_pairs = max(len(trials.first) for trials in self._classes)
@@ -135,29 +138,39 @@ class SpeakerBootstrap:
 
     def _count_scores(self, scores: np.ndarray, thresholds: np.ndarray) -> list[csc_array]:
         """Count the trials of each pair from one threshold to the next, per class."""
-        parts = split_classes(scores, self._is_target)
+        bins = [np.empty(len(trials.pair), np.int32) for trials in self._classes]
+        for parts, places in self._in_blocks(scores):
+            for found, part, place in zip(bins, parts, places, strict=True):
+                found[place] = np.searchsorted(thresholds, part, side="right") - 1
         return [
-            trials.count_bins(np.searchsorted(thresholds, part, side="right") - 1, len(thresholds))
-            for trials, part in zip(self._classes, parts, strict=True)
+            trials.count_bins(found, len(thresholds))
+            for trials, found in zip(self._classes, bins, strict=True)
         ]
 
     def _sum_losses(
         self, llrs: np.ndarray | None, metrics: Sequence[LlrMetric]
     ) -> list[np.ndarray]:
         """Add up the losses of each pair: float32, shape (metrics, pairs), per class."""
-        if llrs is None or not metrics:
-            return [np.empty((0, len(trials.first)), np.float32) for trials in self._classes]
-        targets, nontargets = split_classes(llrs, self._is_target)
-        losses = (
-            [metric.function.target_losses(targets) for metric in metrics],
-            [metric.function.nontarget_losses(nontargets) for metric in metrics],
-        )
-        sums = [
-            np.stack([trials.sum_by_pair(row) for row in rows])
-            for trials, rows in zip(self._classes, losses, strict=True)
-        ]
+        sums = [np.zeros((len(metrics), len(trials.first))) for trials in self._classes]
+        for parts, places in self._in_blocks(llrs) if llrs is not None and metrics else ():
+            for i, metric in enumerate(metrics):
+                cost = metric.function
+                losses = cost.target_losses(parts[0]), cost.nontarget_losses(parts[1])
+                for total, trials, each, place in zip(
+                    sums, self._classes, losses, places, strict=True
+                ):
+                    trials.sum_by_pair(each, place, total[i])
         # 0 times infinity would warn, and be no number either.
         return [np.where(np.isinf(part), np.nan, part).astype(np.float32) for part in sums]
+
+    def _in_blocks(self, values: np.ndarray) -> Iterator[tuple[list[np.ndarray], list[slice]]]:
+        """Yield values of some trials at a time, per class, and which of the class they are."""
+        ends = [0, 0]
+        for part in blocks(len(values)):
+            chosen = self._is_target[part]
+            parts = [values[part][chosen], values[part][~chosen]]
+            starts, ends = ends, [end + len(each) for end, each in zip(ends, parts, strict=True)]
+            yield parts, [slice(*place) for place in zip(starts, ends, strict=True)]
 
     def _anchor_interval(self, trials: ScoredTrials, metric: AnchorMetric) -> Interval:
         """Compute the interval of a mean over anchors, by resampling the anchors' speakers.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csc_array
 
+from deep_speaker.metrics.error_rates import blocks
+
 
 @dataclass(frozen=True)
 class PairedTrials:
@@ -29,21 +31,34 @@ class PairedTrials:
         ones = np.ones(len(bins), np.float32 if len(bins) < 2**24 else np.float64)
         return coo_array((ones, (bins, self.pair)), (num_bins, len(self.first))).tocsc()
 
-    def sum_by_pair(self, values: np.ndarray) -> np.ndarray:
-        """Add up values over the trials of each pair: float64, shape (pairs,)."""
-        return np.bincount(self.pair, values, minlength=len(self.first))
+    def sum_by_pair(self, values: np.ndarray, trials: slice, sums: np.ndarray) -> None:
+        """Add values of some consecutive trials to the sums of their pairs: float64, (pairs,)."""
+        np.add.at(sums, self.pair[trials], values.astype(np.float64))
 
 
-def pair_trials(enroll: np.ndarray, test: np.ndarray, num_speakers: int) -> PairedTrials:
-    """Find the pairs of speakers, in either order, behind some trials.
+def pair_trials(
+    enroll: np.ndarray, test: np.ndarray, chosen: np.ndarray, num_speakers: int
+) -> PairedTrials:
+    """Find the pairs of speakers, in either order, behind the trials of a class.
 
     Args:
         enroll: speakers from 0 to `num_speakers` - 1, shape (trials,).
         test: likewise.
+        chosen: the trials of the class: bool, shape (trials,).
     """
-    codes = np.minimum(enroll, test).astype(np.int64) * num_speakers + np.maximum(enroll, test)
-    distinct, pair = np.unique(codes, return_inverse=True)
+
+    def codes_of(part: slice) -> np.ndarray:
+        sides = enroll[part][chosen[part]], test[part][chosen[part]]
+        return np.minimum(*sides).astype(np.int64) * num_speakers + np.maximum(*sides)
+
+    distinct = np.empty(0, np.int64)
+    for part in blocks(len(chosen)):
+        distinct = np.unique(np.concatenate([distinct, codes_of(part)]))
+    pair = np.empty(np.count_nonzero(chosen), np.int32)
+    start = 0
+    for part in blocks(len(chosen)):
+        found = np.searchsorted(distinct, codes_of(part))
+        pair[start : start + len(found)] = found
+        start += len(found)
     first, second = np.divmod(distinct, num_speakers)
-    return PairedTrials(
-        pair.astype(np.int32), first, np.where(first == second, num_speakers, second)
-    )
+    return PairedTrials(pair, first, np.where(first == second, num_speakers, second))

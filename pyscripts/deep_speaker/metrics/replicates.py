@@ -25,8 +25,9 @@ class Replicates:
 
     def rates(self, thresholds: np.ndarray) -> ErrorRates:
         """Return the error rates of those that are kept: shape (thresholds + 1, kept)."""
-        miss, correct = (part[:, self.kept] / part[-1, self.kept] for part in self.rejected)
-        return ErrorRates(miss, 1 - correct, thresholds)
+        kept = slice(None) if self.kept.all() else self.kept  # which copies nothing
+        miss, correct = (part[:, kept] / part[-1, kept] for part in self.rejected)
+        return ErrorRates(miss, np.subtract(1, correct, out=correct), thresholds)
 
     def mean_losses(self, sums: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the mean losses of those that are kept, per class: shape (metrics, kept).
@@ -54,5 +55,6 @@ def count_replicates(counts: Sequence[csc_array], weights: Sequence[np.ndarray])
 def _cumulate(counts: np.ndarray) -> np.ndarray:
     """Add up counts before each row, at last all: float64, shape (rows + 1, replicates)."""
     sums = np.zeros((len(counts) + 1, counts.shape[1]))
-    np.cumsum(counts, axis=0, out=sums[1:])
+    sums[1:] = counts  # as float64 first: cumsum is slow where it converts as it goes
+    np.cumsum(sums, axis=0, out=sums)
     return sums

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deep_speaker.config.folders import vectors_file
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.metrics.detection_costs import P_TARGETS
 from deep_speaker.results.rows import ResultRow
 from deep_speaker.results.stale import find_stale
-from deep_speaker.results.subsets import TrialSubset, find_subsets
+from deep_speaker.results.subsets import TrialSubset, find_subsets, has_both_kinds
 from deep_speaker.scoring.calibration import Calibration, fit_calibration
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
@@ -48,7 +46,7 @@ def compute_rows(
     rows: list[ResultRow] = []
     for name, path in find_trial_lists(data_dir).items():
         trials = read_trial_table(path)
-        if np.unique(trials.is_target).size < 2:
+        if not has_both_kinds(trials.is_target):
             continue
         subsets = list(find_subsets(name, trials, data_dir))
         # Calibration is by pairs of utterances, and says nothing of models of several.

@@ -19,14 +19,14 @@ class TrialSubset:
     """Trials of a list that are judged together, and all that does not depend on the scores."""
 
     def __init__(
-        self, list_name: str, name: str, trials: TrialTable, chosen: np.ndarray,
+        self, list_name: str, name: str, trials: TrialTable, chosen: np.ndarray | slice,
         speakers: Sequence[str],
     ) -> None:  # fmt: skip
         """Draw the replicates of the trials.
 
         Args:
             trials: the whole list.
-            chosen: bool, shape (trials,).
+            chosen: bool, shape (trials,); or a slice, which copies nothing.
             speakers: of the names in the list.
         """
         self.name, self.chosen = name, chosen
@@ -34,7 +34,7 @@ class TrialSubset:
         self._is_target = trials.is_target[chosen]
         self._kind = list_kind(list_name)
         self._anchors = {"one_plus_99": enroll, "identification": test}.get(self._kind)
-        codes = np.unique(speakers, return_inverse=True)[1]  # of each name
+        codes = np.unique(speakers, return_inverse=True)[1].astype(np.int32)  # of each name
         self._bootstrap = SpeakerBootstrap(codes[enroll], codes[test], self._is_target)
 
     def compute_row(self, scores: np.ndarray, calibration: Calibration | None) -> ResultRow:
@@ -68,14 +68,18 @@ def _rounded(interval: Interval) -> Interval:
     return interval and [round(end, 5) for end in interval]
 
 
+def has_both_kinds(is_target: np.ndarray) -> bool:
+    """Tell whether there are targets and nontargets."""
+    return bool(is_target.any()) and not is_target.all()
+
+
 def find_subsets(list_name: str, trials: TrialTable, data_dir: Path) -> Iterator[TrialSubset]:
     """Yield all trials of a list, then those of one sex.
 
     The second where the sex of all speakers is known, and both kinds of trials are left.
     """
     speakers = find_speakers(trials.names, data_dir)
-    everything = np.ones(len(trials), dtype=bool)
-    yield TrialSubset(list_name, "all", trials, everything, speakers)
+    yield TrialSubset(list_name, "all", trials, slice(None), speakers)
     same_sex = find_same_sex(trials, data_dir)
-    if same_sex is not None and np.unique(trials.is_target[same_sex]).size == 2:
+    if same_sex is not None and has_both_kinds(trials.is_target[same_sex]):
         yield TrialSubset(list_name, "same_sex", trials, same_sex, speakers)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 
 REGULARISATION = 1e-7  # keeps the weights finite where scores separate the classes
 TOLERANCE = 1e-10  # the default stops percents short of the solution where few errors are left
@@ -44,6 +43,8 @@ def fit_calibration(
     Raises:
         ValueError: a class is missing, or a score is not finite.
     """
+    from sklearn.linear_model import LogisticRegression  # takes longer to import than to fit
+
     scores, is_target = np.asarray(scores, dtype=np.float64), np.asarray(is_target, dtype=bool)
     _check_trials(scores, is_target)
     mean, deviation = scores.mean(axis=0), scores.std(axis=0)

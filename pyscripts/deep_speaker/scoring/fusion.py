@@ -13,7 +13,7 @@ from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
     FUSION,
     find_score_files,
-    format_scores,
+    format_lines,
     read_scores,
     score_file,
 )
@@ -113,11 +113,8 @@ def read_systems(
 
 def write_scores(path: Path, trials: TrialTable, scores: np.ndarray) -> None:
     """Write the scores (trials,) of a trial list."""
-    with replacing_file(path) as file:
+    with replacing_file(path, "wb") as file:
         for start in range(0, len(trials), LINES_AT_ONCE):
             part = slice(start, start + LINES_AT_ONCE)
-            enroll, test = (
-                [trials.names[i] for i in side[part].tolist()]
-                for side in (trials.enroll, trials.test)
-            )
-            file.writelines(format_scores(enroll, test, scores[part]))
+            columns = trials.enroll[part], trials.test[part], scores[part]
+            file.write(format_lines(trials.index, *columns))

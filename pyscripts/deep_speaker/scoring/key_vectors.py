@@ -9,6 +9,7 @@ import numpy as np
 
 from deep_speaker.config.stages import Stage
 from deep_speaker.embeddings.xvectors import read_unit_vectors
+from deep_speaker.kaldi.key_rows import KeyRows
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import group_by_speaker
 from deep_speaker.trials.models import MODELS, read_models
@@ -19,7 +20,7 @@ class KeyVectors:
     """Vectors of utterances, and of speakers and models made of them.
 
     Attributes:
-        rows: the row of each key.
+        rows: the row of each key, in their order.
         vectors: float32, shape (keys, dim); an utterance's at unit length, the others' the means
             of those, as Kaldi's ivector-mean gives.
         members: the rows of the utterances behind each key.
@@ -34,11 +35,22 @@ class KeyVectors:
         """The number of utterances behind each key."""
         return np.array([len(members) for members in self.members])
 
+    @cached_property
+    def index(self) -> KeyRows:
+        """The keys, to find their rows for whole columns of words."""
+        assert list(self.rows.values()) == list(range(len(self.rows)))
+        return KeyRows(self.rows)
+
     def made_of(self, vectors: Mapping[str, np.ndarray]) -> "KeyVectors":
         """Return the same keys, made of other vectors of the same utterances."""
         own = [key for key, row in self.rows.items() if self.members[row] == [row]]
         stacked = stack_with_means([vectors[key] for key in own], self.members)
         return KeyVectors(self.rows, stacked, self.members)
+
+    @cached_property
+    def _sole_member(self) -> np.ndarray:
+        """The member of every key that has one, -1 of others: int64, shape (keys,)."""
+        return np.array([rows[0] if len(rows) == 1 else -1 for rows in self.members])
 
     @cached_property
     def _member_codes(self) -> np.ndarray:
@@ -48,9 +60,15 @@ class KeyVectors:
 
     def has_member(self, keys: np.ndarray, utterances: np.ndarray) -> np.ndarray:
         """Tell which keys have which utterances as members: bool, for rows of both (trials,)."""
-        codes = keys.astype(np.int64) * len(self.members) + utterances
+        sole = self._sole_member[keys]
+        has = sole == utterances
+        of_several = np.flatnonzero(sole < 0)
+        codes = keys[of_several].astype(np.int64) * len(self.members) + utterances[of_several]
         place = np.searchsorted(self._member_codes, codes)
-        return self._member_codes[np.minimum(place, len(self._member_codes) - 1)] == codes
+        has[of_several] = (
+            self._member_codes[np.minimum(place, len(self._member_codes) - 1)] == codes
+        )
+        return has
 
 
 def group_vectors(

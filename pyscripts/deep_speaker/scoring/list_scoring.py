@@ -28,7 +28,7 @@ from deep_speaker.scoring.other_plda import (
 from deep_speaker.scoring.score_files import (
     CALIBRATION_TRIALS,
     OWN_BACKENDS,
-    format_scores,
+    format_lines,
     score_file,
 )
 from deep_speaker.scoring.scorers import (
@@ -39,7 +39,6 @@ from deep_speaker.scoring.scorers import (
 )
 from deep_speaker.system.files import replacing_files
 from deep_speaker.trials.lists import TrialBlock, find_trial_lists, iterate_trials
-from deep_speaker.trials.table import find_rows
 
 
 def score_unfitted(
@@ -162,14 +161,14 @@ def score_list(
     """
     num_own = 0
     paths = [score_file(prefix, trial_list, name) for name in scorers]
-    with replacing_files(*paths) as opened:
+    with replacing_files(*paths, mode="wb") as opened:
         files = dict(zip(scorers, opened, strict=True))
         for block in iterate_trials(trial_list):
             enroll, test = find_keys(block, keys, trial_list)
             num_own += int(keys.has_member(enroll, test).sum())
             for name, score in scorers.items():
                 scores = score(enroll, test)
-                files[name].writelines(format_scores(block.enroll, block.test, scores))
+                files[name].write(format_lines(keys.index, enroll, test, scores))
     remove_scores(trial_list, prefix, OWN_BACKENDS - scorers.keys())
     if num_own:
         logging.warning("%s: %d trials test an utterance by which they enrol", trial_list, num_own)
@@ -179,7 +178,7 @@ def find_keys(
     block: TrialBlock, keys: KeyVectors, trial_list: Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the keys that a block of trials enrols and tests: shape (trials,)."""
-    enroll, test = find_rows(block.enroll, keys.rows), find_rows(block.test, keys.rows)
+    enroll, test = keys.index.find(block.enroll), keys.index.find(block.test)
     if min(enroll.min(), test.min()) < 0:
         i = int(np.argmax((enroll < 0) | (test < 0)))
         lost = block.enroll[i] if enroll[i] < 0 else block.test[i]

@@ -1,7 +1,7 @@
 """Score files: `enroll test score`, one for each phase, trial list and back end."""
 
 import glob
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,11 @@ import numpy as np
 from deep_speaker.config import BACKENDS, read_experiment
 from deep_speaker.config.folders import CONFIG
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.tables import iterate_columns
-from deep_speaker.trials.table import TrialTable, find_rows
+from deep_speaker.kaldi.columns import iterate_columns
+from deep_speaker.kaldi.key_rows import KeyRows
+from deep_speaker.kaldi.words import Words
+from deep_speaker.scoring.score_texts import format_scores, is_score, parse_scores
+from deep_speaker.trials.table import TrialTable
 
 SCORE_FORM = "enroll test score"
 # The list of pairs of held-out training speakers, beside the scores: they calibrate.
@@ -61,9 +64,18 @@ def configured_backends(folder: Path) -> Sequence[str]:
         return ()
 
 
-def format_scores(enroll: Iterable[str], test: Iterable[str], scores: np.ndarray) -> Iterable[str]:
-    """Return the lines of a score file."""
-    return map("%s %s %.7f\n".__mod__, zip(enroll, test, scores.tolist(), strict=True))
+def format_lines(keys: KeyRows, enroll: np.ndarray, test: np.ndarray, scores: np.ndarray) -> bytes:
+    """Return the lines of a score file.
+
+    Args:
+        enroll: rows of the keys, shape (trials,).
+        test: likewise.
+        scores: shape (trials,).
+    """
+    texts = format_scores(scores).view(np.uint8).reshape(len(scores), -1)
+    space, end = (np.full((len(scores), 1), octet, np.uint8) for octet in b" \n")
+    lines = [keys.padded(enroll), space, keys.padded(test), space, texts, end]
+    return np.concatenate(lines, axis=1).tobytes().translate(None, b"\0")
 
 
 def read_scores(path: Path, trials: TrialTable) -> np.ndarray:
@@ -77,35 +89,32 @@ def read_scores(path: Path, trials: TrialTable) -> np.ndarray:
     """
     if not path.is_file():
         raise ValueError(Stage.SCORES.missing(path))
-    index = {name: row for row, name in enumerate(trials.names)}
     scores = np.empty(len(trials))
     start = 0
-    for enroll, test, values in _iterate_scores(path, index):
+    for enroll, test, values in _iterate_scores(path):
         stop = start + len(values)
-        of_trials = trials.enroll[start:stop], trials.test[start:stop]
-        if not (np.array_equal(enroll, of_trials[0]) and np.array_equal(test, of_trials[1])):
-            return _look_up(path, trials, index)
+        is_next = trials.index.have(enroll, trials.enroll[start:stop])
+        if not (is_next and trials.index.have(test, trials.test[start:stop])):
+            return _look_up(path, trials)
         scores[start:stop] = values
         start = stop
     if start < len(trials):
-        return _look_up(path, trials, index)
+        return _look_up(path, trials)
     return scores
 
 
-def _iterate_scores(
-    path: Path, index: Mapping[str, int]
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield blocks of a file: rows in `index` of enroll and test, -1 if unknown, and scores."""
+def _iterate_scores(path: Path) -> Iterator[tuple[Words, Words, np.ndarray]]:
+    """Yield blocks of a file: enroll and test, and scores, float64 (lines,)."""
     for first, (enroll, test, texts) in iterate_columns(path, SCORE_FORM):
         try:
-            values = np.fromiter(map(float, texts), float, len(texts))
+            values = parse_scores(texts)
         except ValueError:
-            i = next(i for i, text in enumerate(texts) if not _is_float(text))
+            i = next(i for i, text in enumerate(texts.tolist()) if not is_score(text))
             raise ValueError(
                 f"{path}, line {first + i}: expected '{SCORE_FORM}', got '{enroll[i]} {test[i]} "
                 f"{texts[i]}'"
             ) from None
-        yield find_rows(enroll, index), find_rows(test, index), values
+        yield enroll, test, values
 
 
 def _remedy(path: Path) -> str:
@@ -114,32 +123,25 @@ def _remedy(path: Path) -> str:
     return Stage.SCORES.again if own else "mend this file of another program, or remove it"
 
 
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _look_up(path: Path, trials: TrialTable, index: Mapping[str, int]) -> np.ndarray:
+def _look_up(path: Path, trials: TrialTable) -> np.ndarray:
     """Look up the scores of trials in a file of any order."""
+    find, num_names = trials.index.find, len(trials.names)
     below_all = np.full(1, -1, np.int32), np.full(1, -1, np.int32), np.zeros(1)
-    blocks = [below_all, *_iterate_scores(path, index)]
-    enroll, test, values = map(np.concatenate, zip(*blocks, strict=True))
-    pairs = enroll.astype(np.int64) * len(index) + test
+    found = ((find(enroll), find(test), values) for enroll, test, values in _iterate_scores(path))
+    enroll, test, values = map(np.concatenate, zip(below_all, *found, strict=True))
+    pairs = enroll.astype(np.int64) * num_names + test
     pairs[(enroll < 0) | (test < 0)] = -1  # pairs of unknown names count as one, below all others
     order = np.argsort(pairs, kind="stable")
     pairs, values = pairs[order], values[order]
     differs = (pairs[1:] == pairs[:-1]) & (values[1:] != values[:-1])
     twice = np.flatnonzero(differs & (pairs[1:] >= 0))
     if len(twice):
-        enroll_row, test_row = divmod(int(pairs[twice[0]]), len(index))
+        enroll_row, test_row = divmod(int(pairs[twice[0]]), num_names)
         raise ValueError(
             f"{path}: '{trials.names[enroll_row]} {trials.names[test_row]}' has several scores: "
             f"{_remedy(path)}"
         )
-    wanted = trials.enroll.astype(np.int64) * len(index) + trials.test
+    wanted = trials.enroll.astype(np.int64) * num_names + trials.test
     place = np.searchsorted(pairs, wanted, side="right") - 1
     missing = pairs[place] != wanted
     if missing.any():

@@ -11,7 +11,7 @@ from deep_speaker.scoring.pair_terms import PairTerms
 from deep_speaker.scoring.score_normalisation import AdaptiveNorm, cohort_norm
 from deep_speaker.scoring.transforms import Transform
 
-TRIALS_AT_ONCE = 4096  # rows gathered together stay in the cache
+TRIALS_AT_ONCE = 256  # rows gathered together stay in the cache
 COHORT = "cohort"
 Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows of KeyVectors to scores, (trials,)
 

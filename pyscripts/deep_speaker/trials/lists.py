@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_speaker.config.stages import Stage
-from deep_speaker.kaldi.tables import iterate_columns
+from deep_speaker.kaldi.columns import iterate_columns
+from deep_speaker.kaldi.words import Words
 from deep_speaker.system.files import replacing_file
 
 TRIAL_FORM = "enroll test target|nontarget"
-LABELS = {"target", "nontarget"}
+TARGET, NONTARGET = b"target", b"nontarget"
 # Ends of the file names of lists of these protocols.
 ONE_PLUS_99_SUFFIX = "_one_plus_99"
 IDENTIFICATION_SUFFIX = "_identification"
@@ -29,8 +30,8 @@ class TrialBlock(NamedTuple):
     """Consecutive trials of a list, as columns."""
 
     first_line: int
-    enroll: list[str]
-    test: list[str]
+    enroll: Words
+    test: Words
     is_target: np.ndarray  # bool
 
 
@@ -44,13 +45,14 @@ def iterate_trials(path: Path) -> Iterator[TrialBlock]:
         raise ValueError(Stage.PREPARATION.missing(path))
     first = 0
     for first, (enroll, test, labels) in iterate_columns(path, TRIAL_FORM):
-        if not LABELS.issuperset(labels):
-            i = next(i for i, label in enumerate(labels) if label not in LABELS)
+        is_target = labels.are(TARGET)
+        is_other = ~(is_target | labels.are(NONTARGET))
+        if is_other.any():
+            i = int(np.argmax(is_other))
             raise ValueError(
                 f"{path}, line {first + i}: expected '{TRIAL_FORM}', got "
                 f"'{enroll[i]} {test[i]} {labels[i]}'"
             )
-        is_target = np.fromiter(map("target".__eq__, labels), bool, len(labels))
         yield TrialBlock(first, enroll, test, is_target)
     if not first:
         raise ValueError(f"{path}: no trials")
@@ -126,7 +128,9 @@ def read_trials(path: Path) -> list[Trial]:
     return [
         Trial(*row)
         for block in iterate_trials(path)
-        for row in zip(block.enroll, block.test, block.is_target.tolist(), strict=True)
+        for row in zip(
+            block.enroll.tolist(), block.test.tolist(), block.is_target.tolist(), strict=True
+        )
     ]
 
 

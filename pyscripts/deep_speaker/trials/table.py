@@ -1,11 +1,13 @@
 """Trial lists as columns of numbers, so that lists of any length can be scored in blocks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.kaldi.key_rows import KeyRows
 from deep_speaker.kaldi.tables import read_optional_table, read_table
 from deep_speaker.trials.lists import iterate_trials
 from deep_speaker.trials.models import read_models
@@ -16,16 +18,21 @@ class TrialTable:
     """A whole list, 9 bytes a trial.
 
     Attributes:
-        names: every utterance, model and speaker in it.
+        index: finds every utterance, model and speaker in it.
         enroll: rows of `names`, int32, shape (trials,).
         test: likewise.
         is_target: bool, shape (trials,).
     """
 
-    names: list[str]
+    index: KeyRows
     enroll: np.ndarray
     test: np.ndarray
     is_target: np.ndarray
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Every utterance, model and speaker in the list."""
+        return self.index.names()
 
     def __len__(self) -> int:
         return len(self.is_target)
@@ -33,21 +40,16 @@ class TrialTable:
 
 def read_trial_table(path: Path) -> TrialTable:
     """Read all of a list; see `lists.iterate_trials`."""
-    index: dict[str, int] = {}
-    columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    index = KeyRows()
+    columns = [np.empty(0, kind) for kind in (np.int32, np.int32, bool)]
     for block in iterate_trials(path):
-        for column in (block.enroll, block.test):
-            for name in dict.fromkeys(column):
-                index.setdefault(name, len(index))
-        columns.append(
-            (find_rows(block.enroll, index), find_rows(block.test, index), block.is_target)
-        )
-    return TrialTable(list(index), *map(np.concatenate, zip(*columns, strict=True)))
-
-
-def find_rows(names: list[str], index: Mapping[str, int]) -> np.ndarray:
-    """Return the numbers of names, -1 of unknown ones: int32, shape (names,)."""
-    return np.fromiter((index.get(name, -1) for name in names), np.int32, len(names))
+        rows = index.find_or_add(block.enroll), index.find_or_add(block.test)
+        for column, part in zip(columns, (*rows, block.is_target), strict=True):
+            start = len(column)
+            # Grown in place: joined at the end, the parts would be held twice.
+            column.resize(start + len(part), refcheck=False)
+            column[start:] = part
+    return TrialTable(index, *columns)
 
 
 def find_speakers(names: Iterable[str], data_dir: Path) -> list[str]:

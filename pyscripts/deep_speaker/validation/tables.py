@@ -9,7 +9,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from deep_speaker.config.stages import MAKERS, missing_table
-from deep_speaker.kaldi.tables import BLOCK_BYTES, iterate_table
+from deep_speaker.kaldi.columns import BLOCK_BYTES
+from deep_speaker.kaldi.tables import iterate_table
 from deep_speaker.kaldi.utterances import ODD
 
 TableRow = tuple[int, str, str]  # number of the line, from 1; key; the rest of the line

@@ -3,6 +3,9 @@
 import logging
 from pathlib import Path
 
+import numpy as np
+
+from deep_speaker.kaldi.key_rows import KeyRows
 from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.trials.lists import iterate_trials, list_trial_files
 from deep_speaker.trials.models import MODELS
@@ -28,7 +31,8 @@ def validate_trials(folder: Path) -> tuple[int, int]:
     known = set(iterate_keys(folder / "utt2spk"))
     known |= _check_models(folder / MODELS, known)
     known.update(iterate_keys(folder / "spk2utt"))
-    return len(paths), sum(_check_list(path, known) for path in paths)
+    index = KeyRows(known)
+    return len(paths), sum(_check_list(path, index) for path in paths)
 
 
 def _check_models(path: Path, utterances: set[str]) -> set[str]:
@@ -44,13 +48,14 @@ def _check_models(path: Path, utterances: set[str]) -> set[str]:
     return models
 
 
-def _check_list(path: Path, known: set[str]) -> int:
+def _check_list(path: Path, known: KeyRows) -> int:
     check_characters(path)
     total = targets = 0
     for block in iterate_trials(path):
         for column in (block.enroll, block.test):
-            if not known.issuperset(column):
-                i = next(i for i, name in enumerate(column) if name not in known)
+            rows = known.find(column)
+            if rows.min() < 0:
+                i = int(np.argmax(rows < 0))
                 wrong = f"{column[i]!r} is no utterance, model or speaker of the directory"
                 raise line_error(path, block.first_line + i, f"{wrong}: {LINE_REMEDY}")
         total += len(block.is_target)
