@@ -11,7 +11,7 @@ import soundfile
 from support.pages import PAGES, ROOT, apply_edit, iterate_blocks
 from support.recipe import Recipe
 
-MARKS = re.compile(r"run|needs: (data|kaldi|minutes|network)")
+MARKS = re.compile(r"run|needs: (cluster|data|kaldi|minutes|network)")
 TINY = "--num-train-speakers 6 --num-test-speakers 3 --num-utterances 3"
 
 

@@ -23,9 +23,10 @@ def open_shards(folder: Path, options: object = "config") -> Shards[Made]:
 def keep(work: Shards[Made], number: int, **sums: str) -> None:
     work.begin()
     name = f"numbers.{number}.txt"
-    (work.partial / name).write_text(f"{number}\n" * number)
     made = Made({key: (number, i) for i, key in enumerate(sums)})
-    work.keep(number, {key: [value] for key, value in sums.items()}, [name], made)
+    with work.writing(number) as folder:
+        (folder / name).write_text(f"{number}\n" * number)
+        work.keep(number, {key: [value] for key, value in sums.items()}, [name], made, folder)
 
 
 def finish(work: Shards[Made], found: Mapping[int, Whole[Made]]) -> None:
@@ -98,6 +99,16 @@ def test_a_key_is_taken_from_one_shard(tmp_path: Path) -> None:
     assert list(work.find({"a": "1", "b": "2"})) == [1]
 
 
+def test_what_a_lost_worker_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    work = open_shards(tmp_path)
+    keep(work, 1, a="1")
+    left = work.partial / "shard.1.99-0a1b2c.partial"
+    left.mkdir()
+    (left / "numbers.1.txt").write_text("half")
+    finish(work, work.find({"a": "1"}))
+    assert sorted(path.name for path in work.folder.iterdir()) == ["numbers.1.txt", "shards"]
+
+
 def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
     """Whoever wrote it: a data directory may be somebody else's."""
     other = tmp_path / "precious"
@@ -106,7 +117,7 @@ def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
         work = open_shards(tmp_path)
         (work.partial / "a").mkdir(parents=True)
         work.begin()
-        work.keep(1, {"a": ["1"]}, [name], Made({}))
+        work.keep(1, {"a": ["1"]}, [name], Made({}), work.partial)
         assert work.find({"a": "1"}) == {}
     assert other.read_text() == "precious"
 

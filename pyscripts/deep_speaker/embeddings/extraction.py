@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import chain
+from functools import lru_cache, partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import Experiment
 from deep_speaker.config.made import INPUT_SECTIONS, sections_of
 from deep_speaker.config.stages import Stage, stages_again
@@ -22,7 +23,7 @@ from deep_speaker.embeddings.vector_shards import (
     cut_missing,
     join_shards,
     sum_inputs,
-    write_shards,
+    write_shard,
 )
 from deep_speaker.embeddings.xvectors import replacing_xvectors
 from deep_speaker.features.origins import tables_heard
@@ -30,16 +31,18 @@ from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
-from deep_speaker.networks.devices import has_bfloat16
+from deep_speaker.networks.devices import choose_device, has_bfloat16
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
-from deep_speaker.system.shards import Shards
+from deep_speaker.system.shards import Shards, free_numbers
 from deep_speaker.system.sums import content_sum
 
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
+Job = tuple[int, dict[str, str]]  # a shard's number, its utterances and the sums of their inputs
+CPU = torch.device("cpu")
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
@@ -50,7 +53,7 @@ class Extractor:
     checkpoint: Path
     data_dir: Path
     experiment: Experiment
-    device: torch.device
+    device: torch.device = CPU
     precision: Precision = "float32"
 
     def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
@@ -72,6 +75,21 @@ def load_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
     return network, PieceReader(source, extractor.experiment, network.fewest_frames)
+
+
+def settle(
+    device: str, precision: Precision | None, extractors: Mapping[Path, Extractor]
+) -> dict[Path, Extractor]:
+    """Choose the device and the precision of a run, on a machine that is to embed.
+
+    Args:
+        extractors: by output.
+    """
+    chosen = choose_device(device)
+    settled = {folder: replace(each, device=chosen) for folder, each in extractors.items()}
+    asked = precision or find_precision(settled)
+    precision = choose_precision(next(iter(settled.values())), asked)
+    return {folder: replace(each, precision=precision) for folder, each in settled.items()}
 
 
 def choose_precision(extractor: Extractor, asked: Precision | None) -> Precision:
@@ -134,7 +152,9 @@ def keeps_crops(experiment: Experiment) -> bool:
     return "crop_distance" in experiment.scoring.backends
 
 
-def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
+def extract(
+    extractor: Extractor, output: Path, num_jobs: int, cluster: Cluster | None = None
+) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
     For the back end `crop_distance`, also write xvector_crops.scp: per utterance a matrix
@@ -155,11 +175,12 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         total = len(found) + len(parts)
         logging.info("%s: %d of %d shards are whole and current", output, len(found), total)
     if parts:
-        count = sum(map(len, parts))
-        results = embed_parts(extractor, parts, num_jobs)
-        bar = tqdm(results, total=count, unit="utt", disable=None, leave=False)
+        jobs = [
+            (number, {key: sums[key] for key in part})
+            for number, part in zip(free_numbers(found), parts, strict=False)
+        ]
         with full_disk_told(output.parent):
-            write_shards(work, found, parts, bar, sums, keeps_crops(extractor.experiment))
+            make_shards(work, extractor, jobs, num_jobs, cluster)
         found = work.find(sums)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
@@ -175,19 +196,54 @@ def open_samples(extractor: Extractor) -> SampleSource | None:
     return SampleSource(extractor.data_dir, extractor.experiment.features.sampling_rate)
 
 
+def make_shards(
+    work: Shards[VectorShard],
+    extractor: Extractor,
+    jobs: Sequence[Job],
+    num_jobs: int,
+    cluster: Cluster | None,
+) -> None:
+    """Write shards: each by a worker of the cluster, or one by one, whose utterances are shared."""
+    work.begin()
+    if cluster:
+        made = cluster.map(partial(make_shard, work, extractor), jobs)
+        for _ in tqdm(made, total=len(jobs), unit="shard", disable=None, leave=False):
+            pass
+        return
+    parts = [list(sums) for _, sums in jobs]
+    results = embed_parts(extractor, parts, num_jobs)
+    bar = iter(tqdm(results, total=sum(map(len, parts)), unit="utt", disable=None, leave=False))
+    for number, sums in jobs:
+        results = islice(bar, len(sums))
+        write_shard(work, number, sums, results, keeps_crops(extractor.experiment))
+
+
+def make_shard(work: Shards[VectorShard], extractor: Extractor, job: Job) -> None:
+    """Write a shard in a worker of a cluster."""
+    number, sums = job
+    with full_disk_told(work.partial):
+        results = embed_part(extractor, list(sums))
+        write_shard(work, number, sums, results, keeps_crops(extractor.experiment))
+
+
 def embed_parts(
     extractor: Extractor, parts: Sequence[Sequence[str]], num_jobs: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the utterances with the embeddings of their pieces, part by part.
+    """Yield the utterances with the embeddings of their pieces, part by part."""
+    if in_processes(extractor.device):
+        return map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
+    return chain.from_iterable(embed_part(extractor, part) for part in parts)
 
-    A batch on a GPU is of one part, so that an embedding does not depend on which were missing.
+
+def embed_part(extractor: Extractor, part: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the utterances of a shard with the embeddings of their pieces, in this process.
+
+    A batch on a GPU is of one shard, so that an embedding does not depend on which were missing.
     """
     if in_processes(extractor.device):
-        yield from map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
-        return
+        return map(extractor, part)
     network, reader = open_extractor(extractor)
-    for part in parts:
-        yield from embed_in_batches(network, reader, part, extractor.device)
+    return embed_in_batches(network, reader, part, extractor.device)
 
 
 def in_processes(device: torch.device) -> bool:

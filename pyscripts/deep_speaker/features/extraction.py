@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifests
@@ -27,7 +28,9 @@ from deep_speaker.validation.data_dirs import validate_data_dir
 TABLES = ("utt2num_frames", "vad.scp", "utt_cmvn.scp", "feats.scp")
 
 
-def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
+def compute_data_dir(
+    folder: Path, experiment: Experiment, num_jobs: int, cluster: Cluster | None = None
+) -> None:
     """Write feats.scp, vad.scp, utt_cmvn.scp and utt2num_frames of a data directory.
 
     utt_cmvn.scp holds the CMVN sums of each utterance's voiced frames, as Kaldi's
@@ -47,7 +50,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     recordings = read_recordings(folder)
     work = open_shards(folder, experiment)
     found = work.find(sum_inputs(recordings, num_jobs))
-    shards = compute_shards(work, found, recordings, experiment, num_jobs)
+    shards = compute_shards(work, found, recordings, experiment, num_jobs, cluster)
     unwanted = _report(folder, shards, recordings, experiment.voice_activity)
     tables = [folder / name for name in TABLES]
     with replacing_files(*tables) as files:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import Experiment
 from deep_speaker.features.inputs import accepted_sums
 from deep_speaker.features.shards import Recording, Shard, ark_names, write_shard
@@ -37,6 +38,7 @@ def compute_shards(
     recordings: Sequence[Recording],
     experiment: Experiment,
     num_jobs: int,
+    cluster: Cluster | None = None,
 ) -> list[Shard]:
     """Compute the shards that are not found, and return all.
 
@@ -57,7 +59,8 @@ def compute_shards(
     total = sum(len(recording.utterances) for part in parts for recording in part)
     with tqdm(total=total, desc="features", unit="utt", disable=None, leave=False) as bar:
         write = partial(make_shard, work, experiment)
-        for shard in map_in_processes(write, jobs, min(num_jobs, len(parts))):
+        here = partial(map_in_processes, num_jobs=min(num_jobs, len(parts)))
+        for shard in (cluster.map if cluster else here)(write, jobs):
             if len(made) >= len(new):
                 shard.notices.clear()  # the shard that they were bad in tells of their form
             made.append(shard)
@@ -114,21 +117,9 @@ def make_shard(
 ) -> Shard:
     """Compute a shard and keep it; without a good utterance there is nothing to keep."""
     number, recordings = job
-    names = list(ark_names(number).values())
-    try:
-        with full_disk_told(work.partial):
-            shard = write_shard(work.partial, experiment, number, recordings)
-            if shard.num_frames:
-                work.keep(number, accepted_sums(recordings, shard), names, shard)
-                return shard
-    except BaseException:
-        remove_arks(work.partial, names)  # a full disk needs the space
-        raise
-    remove_arks(work.partial, names)
+    with full_disk_told(work.partial), work.writing(number) as folder:
+        shard = write_shard(folder, experiment, number, recordings)
+        if shard.num_frames:
+            names = list(ark_names(number).values())
+            work.keep(number, accepted_sums(recordings, shard), names, shard, folder)
     return shard
-
-
-def remove_arks(folder: Path, names: Sequence[str]) -> None:
-    """Remove the arks of a shard that is not kept."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def replacing_file(path: Path, mode: str = "w") -> Iterator[IO]:
 
 
 @contextmanager
-def replacing_files(*paths: Path) -> Iterator[list[IO[str]]]:
+def replacing_files(*paths: Path, mode: str = "w") -> Iterator[list[IO]]:
     """Open files for writing that belong together; none takes its name before all are whole.
 
     They take their names in the order given, so the last one tells that all of them are there.
@@ -58,7 +58,7 @@ def replacing_files(*paths: Path) -> Iterator[list[IO[str]]]:
             stack.enter_context(full_disk_told(folder))
         partials = [stack.enter_context(new_partial(path)) for path in paths]
         with ExitStack() as opened:
-            yield [opened.enter_context(_open(partial, "w")) for partial in partials]
+            yield [opened.enter_context(_open(partial, mode)) for partial in partials]
         for partial in partials:
             sync(partial)
         for partial, path in zip(partials, paths, strict=True):
