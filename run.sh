@@ -58,6 +58,8 @@ backend_dir=                 # mean.vec, transform.mat, plda of Kaldi: the last 
 stage=0                      # first stage to run
 stop_stage=6                 # last stage to run
 nj=                          # parallel jobs, at least 1 (default: one per core)
+dask=                        # stages 1, 4, 5 on a cluster: tcp://host:8786, slurm, or a .yaml file
+cmd=                         # likewise, by Kaldi: "queue.pl --mem 4G" (default: cmd.sh's train_cmd)
 device=auto                  # of training and extraction: auto, cpu, cuda or cuda:N
 precision=auto               # of training and extraction: bfloat16, float32, or by a trial
 threads=                     # of training on a CPU (default: one, or one per core, by a trial)
@@ -103,12 +105,12 @@ if run_stage 0 "$data" "Prepare corpus '$corpus': manifests, data directories, t
 fi
 
 if run_stage 1 "$data" "Compute filterbanks and voice activity"; then
-  pyscripts/compute_features.py --config "$config" "${jobs[@]}" "${data_dirs[@]}"
+  pyscripts/compute_features.py --config "$config" "${workers[@]}" "${data_dirs[@]}"
   if [ "$train_set" = train_augmented ]; then
     rm -rf "${data:?}/$train_set"  # it points into what is replaced now
     pyscripts/augment_data_dir.py --config "$config" "${jobs[@]}" "$data/train" \
       "$data/train_copies" ${noise_dir:+--noise-dir "$noise_dir"} ${rir_dir:+--rir-dir "$rir_dir"}
-    pyscripts/compute_features.py --config "$config" "${jobs[@]}" "$data/train_copies"
+    pyscripts/compute_features.py --config "$config" "${workers[@]}" "$data/train_copies"
     pyscripts/join_data_dirs.py "${jobs[@]}" "$data/train" "$data/train_copies" "$data/$train_set"
     pyscripts/validate_data_dir.py "$data/train_copies" "$data/$train_set"
   fi
@@ -133,7 +135,7 @@ if run_stage 4 "$experiment" "Extract embeddings"; then
   also=()
   for phase in $trained; do also+=(--also "$experiment/$phase/best.pt" "$experiment/$phase"); done
   pyscripts/extract_embeddings.py --config "$config" --device "$device" --precision "$precision" \
-    "${jobs[@]}" "${also[@]}" ${adaptation_set:+--adaptation-set "$adaptation_set"} \
+    "${workers[@]}" "${also[@]}" ${adaptation_set:+--adaptation-set "$adaptation_set"} \
     "${initial_checkpoint:-$experiment/${trained%% *}/initial.pt}" \
     "$experiment/$start" "${data_dirs[@]}"
   if [ ! -d "$fitted_on" ]; then log "No floors of statistics: $data has no training speakers"
@@ -151,8 +153,8 @@ fi
 
 if run_stage 5 "$experiment" "Score the trials"; then
   pyscripts/score_trials.py --config "$config" ${backend_dir:+--backend-dir "$backend_dir"} \
-    ${adaptation_set:+--adaptation-set "$adaptation_set"} "$fitted_on" "$data/test" \
-    "$experiment" "${phases[@]}"
+    ${adaptation_set:+--adaptation-set "$adaptation_set"} "${workers[@]}" "$fitted_on" \
+    "$data/test" "$experiment" "${phases[@]}"
   finish_stage 5 "$experiment"
 fi
 

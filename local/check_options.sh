@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables of run.sh
 # Check run.sh's options before any work is done. Sets `name`, `data`, `parts` (of the data: `train`,
-# `test`), `jobs`, `prepare_words`.
+# `test`), `jobs`, `workers`, `prepare_words`.
 
 fail() { echo "run.sh: $*" >&2; exit 1; }
 (( stage <= stop_stage && stop_stage <= 6 )) ||
@@ -63,6 +63,14 @@ words=$(xargs -r printf '%s\n' <<< "$prepare_options" 2> /dev/null) ||
   fail "--prepare-options $prepare_options: a quotation does not end"
 prepare_words=(); [ -z "$words" ] || mapfile -t prepare_words <<< "$words"
 jobs=(); [ -z "$nj" ] || jobs=(--nj "$nj")
+workers=("${jobs[@]}")  # of the stages that may run on a cluster; --nj is of that, if there is one
+if [ -z "$dask$cmd" ] && [ -f cmd.sh ]; then
+  # shellcheck source=/dev/null
+  . ./cmd.sh
+  cmd=${train_cmd:-}
+fi
+[ -z "$dask" ] || [ -z "$cmd" ] || fail "--dask $dask --cmd $cmd: expected one of them"
+if [ -n "$dask$cmd" ]; then workers+=(${dask:+--dask "$dask"} ${cmd:+--cmd "$cmd"}) jobs=(); fi
 data=data/$name
 # Without training speakers: stage 0 by --test-dir alone, later stages by what it has prepared.
 parts=(train test)

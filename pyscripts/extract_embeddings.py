@@ -5,14 +5,14 @@ All x-vectors of a call are computed in the same precision, as they are compared
 """
 
 import argparse
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from deep_speaker.clusters.options import add_cluster_options, open_cluster
 from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import ADAPTATION_XVECTORS
 from deep_speaker.config.made import check_network
-from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract, find_precision
-from deep_speaker.networks.devices import choose_device
+from deep_speaker.embeddings.extraction import Extractor, extract, settle
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="experiment file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    command.add_jobs_option(parser)
+    add_cluster_options(parser)
     add_precision_option(parser)
     parser.add_argument(
         "--also",
@@ -50,7 +50,7 @@ def main() -> None:
         hold(output.absolute().parent)
     for data_dir in options.data_dirs:
         hold(data_dir.absolute().parent, to_write=False)
-    experiment, device = read_experiment(options.config), choose_device(options.device)
+    experiment = read_experiment(options.config)
     pairs = [(options.checkpoint, options.output), *options.also]
     for checkpoint, output in pairs:  # before any work is done
         check_network(checkpoint, output, experiment)
@@ -60,11 +60,12 @@ def main() -> None:
         if options.adaptation_set:
             folders[output / ADAPTATION_XVECTORS] = options.adaptation_set
         for folder, data_dir in folders.items():
-            extractors[folder] = Extractor(checkpoint, data_dir, experiment, device)
-    asked = options.precision or find_precision(extractors)
-    precision = choose_precision(next(iter(extractors.values())), asked)
-    for folder, extractor in extractors.items():
-        extract(replace(extractor, precision=precision), folder, options.nj)
+            extractors[folder] = Extractor(checkpoint, data_dir, experiment)
+    choose = partial(settle, options.device, options.precision)
+    with open_cluster(options) as cluster:
+        settled = next(cluster.map(choose, [extractors])) if cluster else choose(extractors)
+        for folder, extractor in settled.items():
+            extract(extractor, folder, options.nj, cluster)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from deep_speaker.clusters.options import add_cluster_options, open_cluster
 from deep_speaker.config import read_experiment, write_experiment
 from deep_speaker.config.folders import CONFIG, SCORES
 from deep_speaker.config.phases import final_phase
@@ -47,6 +48,7 @@ def main() -> None:
         type=Path,
         help="data directory of another domain, embedded by stage 4: score by adapted_plda, too",
     )
+    add_cluster_options(parser)
     parser.add_argument("train_dir", type=Path, help="data/<name>/train; may be missing")
     parser.add_argument("test_dir", type=Path, help="data/<name>/test, with the trial lists")
     parser.add_argument("experiment_dir", type=Path, help="exp/<name>/<experiment>")
@@ -68,14 +70,15 @@ def main() -> None:
     if options.adaptation_set and options.adaptation_set.resolve() == options.test_dir.resolve():
         logging.warning("PLDA is adapted to the test set itself: adapted rows flatter")
     places = options.test_dir, options.experiment_dir
-    for phase in options.phases:
-        logging.info("%s", phase)
-        is_final = phase == final_phase(options.phases)
-        other = OtherPlda(options.backend_dir if is_final else None, options.adaptation_set)
-        if left_out:
-            score_unfitted(experiment, *places, phase, other)
-        else:
-            score_phase(experiment, options.train_dir, *places, phase, other)
+    with open_cluster(options) as cluster:
+        for phase in options.phases:
+            logging.info("%s", phase)
+            is_final = phase == final_phase(options.phases)
+            other = OtherPlda(options.backend_dir if is_final else None, options.adaptation_set)
+            if left_out:
+                score_unfitted(experiment, *places, phase, other, cluster)
+            else:
+                score_phase(experiment, options.train_dir, *places, phase, other, cluster)
     write_experiment(options.experiment_dir / SCORES / CONFIG, options.config)
 
 

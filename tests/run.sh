@@ -11,7 +11,7 @@
 # holds what local/download_published.sh fetches; their tests are skipped without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-requirements="requirements.txt tests/requirements.txt"
+requirements="requirements.txt requirements-dask.txt tests/requirements.txt"
 . ./path.sh
 export OMP_NUM_THREADS=1  # a process of tests per core, see addopts in pyproject.toml
 python -m pytest "$@"

@@ -32,10 +32,11 @@ def read(work: Shards[Made], found: Mapping[int, Whole]) -> dict[int, Made]:
 def keep(work: Shards[Made], number: int, **sums: str) -> None:
     work.begin()
     name = f"numbers.{number}.txt"
-    (work.partial / name).write_text(f"{number}\n" * number)
     made = Made({key: (number, i) for i, key in enumerate(sums)})
     made_of = {key: [value.zfill(16)] for key, value in sums.items()}
-    work.keep(number, made_of, [name], made)
+    with work.writing(number) as folder:
+        (folder / name).write_text(f"{number}\n" * number)
+        work.keep(number, made_of, [name], made, folder)
 
 
 def finish(work: Shards[Made], found: Mapping[int, Whole]) -> None:
@@ -111,6 +112,16 @@ def test_a_key_is_taken_from_one_shard(tmp_path: Path) -> None:
     assert list(work.find(want(a="1", b="2"))) == [1]
 
 
+def test_what_a_lost_worker_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    work = open_shards(tmp_path)
+    keep(work, 1, a="1")
+    left = work.partial / "shard.1.99-0a1b2c.partial"
+    left.mkdir()
+    (left / "numbers.1.txt").write_text("half")
+    finish(work, work.find(want(a="1")))
+    assert sorted(path.name for path in work.folder.iterdir()) == ["numbers.1.txt", "shards"]
+
+
 def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
     """Whoever wrote it: a data directory may be somebody else's."""
     other = tmp_path / "precious"
@@ -119,7 +130,7 @@ def test_a_record_names_no_file_outside_its_folder(tmp_path: Path) -> None:
         work = open_shards(tmp_path)
         (work.partial / "a").mkdir(parents=True)
         work.begin()
-        work.keep(1, {"a": ["1".zfill(16)]}, [name], Made({}))
+        work.keep(1, {"a": ["1".zfill(16)]}, [name], Made({}), work.partial)
         assert work.find(want(a="1")) == {}
     assert other.read_text() == "precious"
 

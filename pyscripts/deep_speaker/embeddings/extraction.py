@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import Experiment
 from deep_speaker.config.made import INPUT_SECTIONS, sections_of
 from deep_speaker.config.stages import Stage, stages_again
@@ -23,7 +24,7 @@ from deep_speaker.embeddings.vector_shards import (
     cut_missing,
     join_shards,
     sum_inputs,
-    write_shards,
+    write_shard,
 )
 from deep_speaker.embeddings.xvectors import replacing_xvectors
 from deep_speaker.features.origins import tables_heard
@@ -31,17 +32,19 @@ from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
-from deep_speaker.networks.devices import has_bfloat16
+from deep_speaker.networks.devices import choose_device, has_bfloat16
 from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
 from deep_speaker.system.processes import map_in_processes
-from deep_speaker.system.shards import Shards
+from deep_speaker.system.shards import Shards, Whole, free_numbers
 from deep_speaker.system.sums import content_sum
 from deep_speaker.system.wanted import Wanted
 
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
+Job = tuple[int, dict[str, str]]  # a shard's number, its utterances and the sums of their inputs
+CPU = torch.device("cpu")
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
@@ -52,7 +55,7 @@ class Extractor:
     checkpoint: Path
     data_dir: Path
     experiment: Experiment
-    device: torch.device
+    device: torch.device = CPU
     precision: Precision = "float32"
 
     def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
@@ -74,6 +77,21 @@ def load_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
     return network, PieceReader(source, extractor.experiment, network.fewest_frames)
+
+
+def settle(
+    device: str, precision: Precision | None, extractors: Mapping[Path, Extractor]
+) -> dict[Path, Extractor]:
+    """Choose the device and the precision of a run, on a machine that is to embed.
+
+    Args:
+        extractors: by output.
+    """
+    chosen = choose_device(device)
+    settled = {folder: replace(each, device=chosen) for folder, each in extractors.items()}
+    asked = precision or find_precision(settled)
+    precision = choose_precision(next(iter(settled.values())), asked)
+    return {folder: replace(each, precision=precision) for folder, each in settled.items()}
 
 
 def choose_precision(extractor: Extractor, asked: Precision | None) -> Precision:
@@ -137,7 +155,9 @@ def keeps_crops(experiment: Experiment) -> bool:
     return "crop_distance" in experiment.scoring.backends
 
 
-def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
+def extract(
+    extractor: Extractor, output: Path, num_jobs: int, cluster: Cluster | None = None
+) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
     For the back end `crop_distance`, also write xvector_crops.scp: per utterance a matrix
@@ -157,11 +177,8 @@ def extract(extractor: Extractor, output: Path, num_jobs: int) -> None:
         total = len(found) + count_missing(wanted)
         logging.info("%s: %d of %d shards are whole and current", output, len(found), total)
     if wanted.missing:
-        results = embed_parts(extractor, cut_missing(wanted, utt2spk), num_jobs)
-        bar = tqdm(results, total=wanted.missing, unit="utt", disable=None, leave=False)
-        parts = cut_missing(wanted, utt2spk)
         with full_disk_told(output.parent):
-            write_shards(work, found, parts, bar, wanted, keeps_crops(extractor.experiment))
+            make_shards(work, extractor, found, wanted, num_jobs, cluster)
         found = work.find(wanted)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
@@ -177,19 +194,66 @@ def open_samples(extractor: Extractor) -> SampleSource | None:
     return SampleSource(extractor.data_dir, extractor.experiment.features.sampling_rate)
 
 
+def make_shards(
+    work: Shards[VectorShard],
+    extractor: Extractor,
+    found: Mapping[int, Whole],
+    wanted: Wanted,
+    num_jobs: int,
+    cluster: Cluster | None,
+) -> None:
+    """Write shards: each by a worker of the cluster, or one by one, whose utterances are shared."""
+    utterances = MappedTable(extractor.data_dir / "utt2spk")
+    jobs = list_jobs(found, wanted, utterances)
+    work.begin()
+    if cluster:
+        made = cluster.map(partial(make_shard, work, extractor), jobs)
+        total = count_missing(wanted)
+        for _ in tqdm(made, total=total, unit="shard", disable=None, leave=False):
+            pass
+        return
+    results = embed_parts(extractor, cut_missing(wanted, utterances), num_jobs)
+    bar = iter(tqdm(results, total=wanted.missing, unit="utt", disable=None, leave=False))
+    for number, sums in jobs:
+        some = islice(bar, len(sums))
+        write_shard(work, number, sums, some, keeps_crops(extractor.experiment))
+
+
+def list_jobs(
+    found: Mapping[int, Whole], wanted: Wanted, utterances: Iterable[str]
+) -> Iterator[Job]:
+    """List the shards that are missing, by what is left of the numbers."""
+    parts = cut_missing(wanted, utterances)
+    for number, part in zip(free_numbers(found), parts, strict=False):
+        yield number, {key: wanted.sum_of(key) for key in part}
+
+
+def make_shard(work: Shards[VectorShard], extractor: Extractor, job: Job) -> None:
+    """Write a shard in a worker of a cluster."""
+    number, sums = job
+    with full_disk_told(work.partial):
+        results = embed_part(extractor, list(sums))
+        write_shard(work, number, sums, results, keeps_crops(extractor.experiment))
+
+
 def embed_parts(
     extractor: Extractor, parts: Iterable[Sequence[str]], num_jobs: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the utterances with the embeddings of their pieces, part by part.
+    """Yield the utterances with the embeddings of their pieces, part by part."""
+    if in_processes(extractor.device):
+        return map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
+    return chain.from_iterable(embed_part(extractor, part) for part in parts)
 
-    A batch on a GPU is of one part, so that an embedding does not depend on which were missing.
+
+def embed_part(extractor: Extractor, part: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the utterances of a shard with the embeddings of their pieces, in this process.
+
+    A batch on a GPU is of one shard, so that an embedding does not depend on which were missing.
     """
     if in_processes(extractor.device):
-        yield from map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
-        return
+        return map(extractor, part)
     network, reader = open_extractor(extractor)
-    for part in parts:
-        yield from embed_in_batches(network, reader, part, extractor.device)
+    return embed_in_batches(network, reader, part, extractor.device)
 
 
 def in_processes(device: torch.device) -> bool:

@@ -4,7 +4,7 @@ The vectors of all shards become one xvector.ark; their records then name the pl
 crops stay in an ark for each shard, as there may be too many to copy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +28,7 @@ from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.tables import iterate_keys
 from deep_speaker.kaldi.wav_entries import state_of_file
 from deep_speaker.system.files import scratch_directory
-from deep_speaker.system.shards import RECORDS, Shards, Whole, free_numbers, link, short_sum
+from deep_speaker.system.shards import RECORDS, Shards, Whole, link, short_sum
 from deep_speaker.system.sorting import sort_lines
 from deep_speaker.system.wanted import Wanted
 
@@ -70,31 +70,35 @@ def count_missing(wanted: Wanted) -> int:
     return -(-wanted.missing // SIZE)
 
 
-def write_shards(
+def write_shard(
     work: Shards[VectorShard],
-    found: Mapping[int, Whole],
-    parts: Iterable[Sequence[str]],
+    number: int,
+    sums: Mapping[str, str],
     results: Iterable[tuple[str, np.ndarray]],
-    wanted: Wanted,
     keeps_crops: bool,
 ) -> None:
-    """Write the missing shards as their embeddings come, part by part."""
-    work.begin()
-    results = iter(results)
-    for number, part in zip(free_numbers(found), parts, strict=False):
-        files = {VECTORS: f"{RECORDS}/xvector.{number}.ark"}
-        if keeps_crops:
-            files[CROPS] = f"{RECORDS}/{CROPS}.{number}.ark"
+    """Write a shard as its embeddings come.
+
+    Args:
+        sums: of the inputs, by utterance of the shard.
+        results: its utterances, in any order, with the embeddings of their pieces.
+    """
+    files = {VECTORS: f"{RECORDS}/xvector.{number}.ark"}
+    if keeps_crops:
+        files[CROPS] = f"{RECORDS}/{CROPS}.{number}.ark"
+    with work.writing(number) as folder:
+        (folder / RECORDS).mkdir()
         with ExitStack() as stack:
             vectors, *crops = (
-                stack.enter_context(ArchiveWriter(work.partial / name)) for name in files.values()
+                stack.enter_context(ArchiveWriter(folder / name)) for name in files.values()
             )
-            for utterance, pieces in islice(results, len(part)):
+            for utterance, pieces in results:
                 vectors.write(utterance, average(pieces))
                 for writer in crops:
                     writer.write(utterance, pieces)
         made = VectorShard(_relative(vectors.scp), _relative(crops[0].scp) if crops else {})
-        work.keep(number, {key: [wanted.sum_of(key)] for key in part}, list(files.values()), made)
+        made_of = {key: [value] for key, value in sums.items()}
+        work.keep(number, made_of, list(files.values()), made, folder)
 
 
 def _relative(scp: Mapping[str, str]) -> dict[str, str]:

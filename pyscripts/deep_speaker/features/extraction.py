@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import AnyVoiceActivity, Experiment
 from deep_speaker.config.stages import Stage
 from deep_speaker.corpora import manifest_lines
@@ -29,7 +30,9 @@ from deep_speaker.validation.data_dirs import validate_data_dir
 TABLES = ("utt2num_frames", "vad.scp", "utt_cmvn.scp", "feats.scp")
 
 
-def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> None:
+def compute_data_dir(
+    folder: Path, experiment: Experiment, num_jobs: int, cluster: Cluster | None = None
+) -> None:
     """Write feats.scp, vad.scp, utt_cmvn.scp and utt2num_frames of a data directory.
 
     utt_cmvn.scp holds the CMVN sums of each utterance's voiced frames, as Kaldi's
@@ -48,7 +51,7 @@ def compute_data_dir(folder: Path, experiment: Experiment, num_jobs: int) -> Non
     """
     work = open_shards(folder, experiment)
     wanted = Wanted(sum_inputs(folder, num_jobs))
-    outcome = compute_shards(work, wanted, folder, experiment, num_jobs)
+    outcome = compute_shards(work, wanted, folder, experiment, num_jobs, cluster)
     unwanted = _report(folder, outcome, experiment.voice_activity)
     tables = [folder / name for name in TABLES]
     with replacing_files(*tables) as files:

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import Experiment
 from deep_speaker.features.cutting import choose_size, count_recordings, cut
 from deep_speaker.features.inputs import accepted_sums, note_states
@@ -72,7 +72,12 @@ def open_shards(folder: Path, experiment: Experiment) -> Shards[Shard]:
 
 
 def compute_shards(
-    work: Shards[Shard], wanted: Wanted, folder: Path, experiment: Experiment, num_jobs: int
+    work: Shards[Shard],
+    wanted: Wanted,
+    folder: Path,
+    experiment: Experiment,
+    num_jobs: int,
+    cluster: Cluster | None = None,
 ) -> Outcome:
     """Compute the shards of a data directory that are missing.
 
@@ -100,7 +105,8 @@ def compute_shards(
     jobs = zip(free_numbers(found), parts, strict=False)
     write = partial(make_shard, work, experiment)
     with tqdm(total=counts.missing, desc="features", unit="utt", disable=None, leave=False) as bar:
-        results = map_in_processes(write, jobs, min(num_jobs, num_new + num_again))
+        here = partial(map_in_processes, num_jobs=min(num_jobs, num_new + num_again))
+        results = (cluster.map if cluster else here)(write, jobs)
         for count, told in enumerate(results, 1):
             if told.whole:
                 outcome.shards[told.number] = told.whole
@@ -129,23 +135,11 @@ def make_shard(
     """Compute a shard and keep it; without a good utterance there is nothing to keep."""
     number, recordings = job
     note_states(recordings)
-    names = list(ark_names(number).values())
     whole = None
-    try:
-        with full_disk_told(work.partial):
-            shard = write_shard(work.partial, experiment, number, recordings)
-            if shard.num_frames:
-                whole = work.keep(number, accepted_sums(recordings, shard), names, shard)
-    except BaseException:
-        remove_arks(work.partial, names)  # a full disk needs the space
-        raise
-    if not whole:
-        remove_arks(work.partial, names)
+    with full_disk_told(work.partial), work.writing(number) as folder:
+        shard = write_shard(folder, experiment, number, recordings)
+        if shard.num_frames:
+            names = list(ark_names(number).values())
+            whole = work.keep(number, accepted_sums(recordings, shard), names, shard, folder)
     tried = sum(len(recording.utterances) for recording in recordings)
     return Told(number, whole, tried, shard.bad, shard.silent, shard.notices)
-
-
-def remove_arks(folder: Path, names: Sequence[str]) -> None:
-    """Remove the arks of a shard that is not kept."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)

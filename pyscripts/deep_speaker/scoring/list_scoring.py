@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_speaker.clusters.options import Cluster
 from deep_speaker.config import Experiment
 from deep_speaker.config.folders import score_prefix, xvector_dir
 from deep_speaker.config.stages import Stage, stages_again
@@ -18,6 +19,7 @@ from deep_speaker.scoring.key_vectors import (
     read_test_vectors,
     read_train_vectors,
 )
+from deep_speaker.scoring.list_shards import is_long, score_in_parts
 from deep_speaker.scoring.origins import Origin
 from deep_speaker.scoring.other_plda import (
     NO_OTHER,
@@ -47,6 +49,7 @@ def score_unfitted(
     experiment_dir: Path,
     phase: str,
     asked: OtherPlda = NO_OTHER,
+    cluster: Cluster | None = None,
 ) -> None:
     """Score every trial list of a test set by a phase, without training speakers to fit on.
 
@@ -58,7 +61,7 @@ def score_unfitted(
     backends = unfitted_backends(experiment.scoring, has_crops(folder))
     backends |= other_backends(asked, backends, keys.vectors.shape[1], experiment_dir / phase)
     origin = Origin(experiment, experiment_dir / phase, asked, [folder], [test_dir])
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin)
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin, cluster)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     drawn.unlink(missing_ok=True)
     remove_scores(drawn, prefix, OWN_BACKENDS)
@@ -76,6 +79,7 @@ def score_phase(
     experiment_dir: Path,
     phase: str,
     asked: OtherPlda = NO_OTHER,
+    cluster: Cluster | None = None,
 ) -> None:
     """Score every trial list of a test set, and pairs of held-out training speakers, by a phase.
 
@@ -110,7 +114,7 @@ def score_phase(
     )  # fmt: skip
     write_fitted_plda(experiment_dir / phase, backends, vectors, fitted_on)
     backends |= other_backends(asked, backends, sizes[0], experiment_dir / phase)
-    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin)
+    score_lists(find_trial_lists(test_dir).values(), keys, backends, prefix, origin, cluster)
     drawn = prefix.with_name(CALIBRATION_TRIALS)
     if write_calibration_trials(drawn, held_out, read_corpora(train_dir), experiment.seed):
         keys = group_vectors({key: vectors[key] for key in held_out}, {})
@@ -143,22 +147,31 @@ def score_lists(
     backends: Mapping[str, FittedBackend],
     prefix: Path,
     origin: Origin,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Score trial lists of keys by each back end, and record what the scores are made of."""
+    """Score trial lists of keys by each back end, and record what the scores are made of.
+
+    Warn about trials that test an utterance by which they enrol: their scores are too good.
+    """
     folder = origin.xvectors[0]
     scorers = {name: backend.scorer(keys, folder) for name, backend in backends.items()}
     for trial_list in trial_lists:
-        score_list(trial_list, keys, scorers, prefix)
+        if cluster and is_long(trial_list):
+            num_own = score_in_parts(score_list, trial_list, keys, scorers, prefix, cluster)
+        else:
+            num_own = score_list(trial_list, keys, scorers, prefix)
+        remove_scores(trial_list, prefix, OWN_BACKENDS - scorers.keys())
+        if num_own:
+            logging.warning(
+                "%s: %d trials test an utterance by which they enrol", trial_list, num_own
+            )
         origin.note(prefix, trial_list, scorers)
 
 
 def score_list(
     trial_list: Path, keys: KeyVectors, scorers: Mapping[str, Scorer], prefix: Path
-) -> None:
-    """Write a list's scores by each back end; remove earlier ones by others of this recipe.
-
-    Warn about trials that test an utterance by which they enrol: their scores are too good.
-    """
+) -> int:
+    """Write a list's scores by each back end; return how many trials test what they enrol."""
     num_own = 0
     paths = [score_file(prefix, trial_list, name) for name in scorers]
     with replacing_files(*paths, mode="wb") as opened:
@@ -169,9 +182,7 @@ def score_list(
             for name, score in scorers.items():
                 scores = score(enroll, test)
                 files[name].write(format_lines(keys.index, enroll, test, scores))
-    remove_scores(trial_list, prefix, OWN_BACKENDS - scorers.keys())
-    if num_own:
-        logging.warning("%s: %d trials test an utterance by which they enrol", trial_list, num_own)
+    return num_own
 
 
 def find_keys(

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -28,6 +28,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from deep_speaker.system.durability import sync, sync_tree
 from deep_speaker.system.files import replace_directory, replacing_file, settle_directory
+from deep_speaker.system.partials import new_partial
 from deep_speaker.system.sums import content_sum
 from deep_speaker.system.wanted import Wanted
 
@@ -129,12 +130,27 @@ class Shards(Generic[Made]):
         """Make the folders in which shards are written."""
         (self.partial / RECORDS).mkdir(parents=True, exist_ok=True)
 
+    @contextmanager
+    def writing(self, number: int) -> Iterator[Path]:
+        """Yield a folder to write the files of a shard in, which `keep` takes from there.
+
+        So a worker that was given up for lost does not meet the one that does its work again.
+        """
+        with new_partial(self.partial / f"shard.{number}", folder=True) as folder:
+            yield folder
+
     def keep(
-        self, number: int, made_of: Mapping[str, list[str]], files: Sequence[str], made: Made
+        self,
+        number: int,
+        made_of: Mapping[str, list[str]],
+        files: Sequence[str],
+        made: Made,
+        written: Path,
     ) -> Whole:
-        """Record a shard whose files are written; from now on it is whole."""
+        """Put the files of a shard in place, and record it; from now on it is whole."""
         for name in files:
-            sync(self.partial / name)
+            sync(written / name)
+            (written / name).replace(self.partial / name)
         write_record(self.partial, number, self._record(self.partial, made_of, files, made))
         return Whole(self.partial, f"{RECORDS}/{number}.json", list(files))
 
@@ -182,6 +198,8 @@ class Shards(Generic[Made]):
         if not self.changes(found):
             return
         self.begin()
+        for left in self.partial.glob("shard.*.partial"):  # by workers that are gone
+            shutil.rmtree(left)
         for whole in found.values():
             if whole.place == self.folder:
                 for name in (*whole.files, whole.record):
