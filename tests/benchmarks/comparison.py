@@ -62,7 +62,8 @@ class Comparison:
         stage: of run.sh.
         work: what was done.
         unit: of it; speeds are in units a second.
-        sides: by name; this recipe's is `OURS`.
+        sides: by name; this recipe's is `OURS`. Without it they are limits of the machine.
+        goal: a speed that is aimed at.
         load: share of the cores' time that other processes took meanwhile, 0 to 1.
     """
 
@@ -70,6 +71,7 @@ class Comparison:
     work: str
     unit: str
     sides: dict[str, Timed]
+    goal: float | None
     load: float
 
     def ratio(self, name: str) -> float:
@@ -79,15 +81,23 @@ class Comparison:
         return statistics.median((ours.amount / mine) / (other.amount / its) for mine, its in pairs)
 
     def missed(self) -> list[str]:
-        """List the sides beside which this recipe is slower than is aimed at."""
-        return [
-            name
+        """Say what is aimed at, and not reached."""
+        if OURS not in self.sides:
+            return []
+        slow = [
+            f"{self.ratio(name):.2f} of the speed of {name}, wanted {side.wanted:g}"
             for name, side in self.sides.items()
             if side.wanted is not None and self.ratio(name) < side.wanted
         ]
+        speed = self.sides[OURS].speed
+        if self.goal is not None and speed < self.goal:
+            slow.append(f"{speed:,.0f} {self.unit}, wanted {self.goal:,.0f}")
+        return slow
 
 
-def compare(stage: str, work: str, unit: str, sides: Mapping[str, Side]) -> Comparison:
+def compare(
+    stage: str, work: str, unit: str, sides: Mapping[str, Side], goal: float | None = None
+) -> Comparison:
     """Run all sides in turn, and time them."""
     timed = {name: Timed(side.amount, side.wanted) for name, side in sides.items()}
     with watch_load() as load:
@@ -97,4 +107,4 @@ def compare(stage: str, work: str, unit: str, sides: Mapping[str, Side]) -> Comp
                 side.run()
                 if number:
                     timed[name].seconds.append(time.perf_counter() - began)
-    return Comparison(stage, work, unit, timed, load.share)
+    return Comparison(stage, work, unit, timed, goal, load.share)

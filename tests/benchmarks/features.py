@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Stage 1, audio files to arks, one process of one thread: this recipe beside others.
+"""Stage 1, audio files to arks, on one thread: this recipe beside others.
 
 - `run_stage` does all of stage 1's work on the files: features, voice activity, CMVN sums, Kaldi's
   2-byte compression.
@@ -7,17 +6,11 @@
 - `run_lhotse` is Lhotse's recipe: load_audio, Fbank, KaldiWriter (float32).
 - `run_kaldi` is Kaldi's own arithmetic, kaldi_native_fbank, frame by frame, written as float32.
 - `decode` only decodes: the limit.
-
-They take turns; the medians of their processor times are compared. Usage, with a folder of audio:
-
-    . ./path.sh; tests/benchmarks/features.py $SPEECH_CORPORA/LibriSpeech/test-other
 """
 
-import argparse
-import statistics
-import tempfile
-import time
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import kaldi_native_fbank
@@ -29,6 +22,7 @@ from lhotse import Recording as LhotseRecording
 from lhotse.features.io import KaldiWriter
 from threadpoolctl import threadpool_limits
 
+from benchmarks.comparison import OURS, Comparison, Side, compare
 from deep_speaker.config import Experiment, KaldiFilterbank
 from deep_speaker.corpora.audio_files import AudioFolder
 from deep_speaker.features.front_ends import compute_in_pieces
@@ -36,8 +30,10 @@ from deep_speaker.features.shards import Recording, write_shard
 from deep_speaker.kaldi.archives import ArchiveWriter
 from deep_speaker.kaldi.audio import open_audio, read_info, read_pieces
 from deep_speaker.kaldi.wav_entries import wav_entry
+from deep_speaker.system.processes import map_in_processes
 
-ROUNDS = 7
+RATE = 16000
+NOISE_FILES, NOISE_SECONDS = 40, 8
 NUM_MELS = 64
 EXPERIMENT = Experiment.model_validate(
     {"pretraining": {"loss": {"name": "softmax"}}, "features": {"num_mels": NUM_MELS}}
@@ -92,44 +88,77 @@ def decode(files: Sequence[Path], folder: Path) -> None:
         soundfile.read(path, dtype="float32")
 
 
-SIDES: dict[str, Callable[[Sequence[Path], Path], None]] = {
-    "stage 1": run_stage,
-    "features alone": run_plain,
-    "Lhotse": run_lhotse,
-    "kaldi_native_fbank": run_kaldi,
-    "decode alone": decode,
-}
-
-
-def find_audio(folder: Path) -> list[Path]:
-    """Return the audio files in a folder of 16 kHz speech."""
-    return list(AudioFolder(folder).audio([folder]))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="searched for audio of 16 kHz, one channel")
-    options = parser.parse_args()
-    threadpool_limits(1)
+def compare_all(scratch: Path) -> list[Comparison]:
+    """Compare stage 1 with others on FLAC and on WAV, and two processes with one."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    files = find_audio(options.folder)
-    audio = sum(read_info(path).duration for path in files)
-    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
-    for number in range(ROUNDS + 1):  # the first warms up
-        for name, run in SIDES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                start = time.process_time()
-                run(files, Path(folder))
-                if number:
-                    seconds[name].append(time.process_time() - start)
-    print(f"{len(files)} files, {audio / 60:.1f} minutes, median of {ROUNDS} rounds")
-    for name, times in seconds.items():
-        ratios = [mine / other for mine, other in zip(seconds["stage 1"], times, strict=True)]
-        print(
-            f"{name:20}{audio / statistics.median(times):6.0f} times real time, "
-            f"stage 1 takes {statistics.median(ratios):.2f} times as long"
-        )
+    files = find_audio(scratch)
+    waves = [_as_wave(path, scratch) for path in files]
+    with threadpool_limits(1):
+        found = [
+            _compare(files, scratch, run_stage, "FLAC to arks, voice activity, CMVN", 0.55),
+            _compare(files, scratch, run_plain, "FLAC to arks, features alone", 0.55),
+            # By SPEED of WAV to ark, Kaldi's compute-fbank-feats is 1.03 times as fast as Lhotse.
+            _compare(waves, scratch, run_stage, "WAV to arks, voice activity, CMVN", None),
+            _compare_processes(files, scratch),
+        ]
+    torch.set_num_threads(threads)
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def _compare(
+    files: Sequence[Path],
+    scratch: Path,
+    ours: Callable[[Sequence[Path], Path], None],
+    work: str,
+    of_decoding: float | None,
+) -> Comparison:
+    seconds = sum(read_info(path).duration for path in files)
+    sides = {
+        OURS: Side(lambda: ours(files, scratch), seconds),
+        "Lhotse": Side(lambda: run_lhotse(files, scratch), seconds, 1.5),
+        "kaldi_native_fbank": Side(lambda: run_kaldi(files, scratch), seconds, 1),
+        "decoding alone": Side(lambda: decode(files, scratch), seconds, of_decoding),
+    }
+    return compare("1", f"{work}, 1 process", "s of speech", sides)
+
+
+def _compare_processes(files: Sequence[Path], scratch: Path) -> Comparison:
+    seconds = sum(read_info(path).duration for path in files)
+
+    def run(number: int) -> None:
+        work = partial(_run_in_process, files, scratch)
+        list(map_in_processes(work, range(number), number))
+
+    sides = {
+        OURS: Side(lambda: run(2), 8 * seconds),
+        "1 process": Side(lambda: run(1), 4 * seconds, 1.8),
+    }
+    return compare("1", "FLAC to arks, 2 processes", "s of speech", sides)
+
+
+def _run_in_process(files: Sequence[Path], scratch: Path, number: int) -> None:
+    folder = scratch / str(number)
+    folder.mkdir(exist_ok=True)
+    for _ in range(4):  # the start of a process is no part of its speed
+        run_stage(files, folder)
+
+
+def find_audio(scratch: Path) -> list[Path]:
+    """Return some minutes of real speech, or of noise, which decodes slowly, as FLAC."""
+    corpora = os.environ.get("SPEECH_CORPORA")
+    if corpora:
+        folder = Path(corpora) / "LibriSpeech" / "test-other"
+        return list(AudioFolder(folder).audio([folder]))
+    rng = np.random.default_rng(0)
+    files = [scratch / f"noise{number}.flac" for number in range(NOISE_FILES)]
+    for path in files:
+        soundfile.write(path, rng.normal(0, 0.05, RATE * NOISE_SECONDS), RATE)
+    return files
+
+
+def _as_wave(path: Path, scratch: Path) -> Path:
+    wave = scratch / f"{path.stem}.wav"
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(wave, samples, rate)
+    return wave

@@ -12,7 +12,7 @@ import statistics
 import torch
 from tabulate import tabulate
 
-from benchmarks.training import NETWORKS, share_waited, time_steps, trainer_of
+from benchmarks.training import CASES, share_waited, time_steps, trainer_of
 from deep_speaker.networks.devices import choose_device
 from deep_speaker.networks.pace import PRECISIONS, Pace, Precision
 from deep_speaker.system import command
@@ -26,13 +26,13 @@ def main() -> None:
     parser.add_argument("--steps", type=command.positive_int, default=20, help="of each round")
     parser.add_argument("--rounds", type=command.positive_int, default=5)
     parser.add_argument("--speakers", type=command.positive_int, help="of a batch (default: all)")
-    parser.add_argument("--network", choices=NETWORKS, action="append", help="default: each")
+    parser.add_argument("--network", choices=CASES, action="append", help="default: each")
     parser.add_argument("--compile", action="store_true", help="by torch.compile, too")
     options = parser.parse_args()
     device = choose_device(options.device)
     rows = [
         measure(name, device, precision, compiled, options)
-        for name in options.network or NETWORKS
+        for name in options.network or CASES
         for precision in PRECISIONS
         for compiled in ([False, True] if options.compile else [False])
     ]
@@ -48,7 +48,7 @@ def measure(
     options: argparse.Namespace,
 ) -> dict[str, object]:
     """Return the row of a network in one precision."""
-    with trainer_of(NETWORKS[name], device, options.speakers) as trainer:
+    with trainer_of(CASES[name].config, device, options.speakers) as trainer:
         if compiled:
             trainer.parallel.compile()
         if device.type == "cuda":

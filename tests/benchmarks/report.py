@@ -1,6 +1,6 @@
 """The report of a benchmark: a table to read, and all of it as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from tabulate import tabulate
@@ -8,58 +8,45 @@ from tabulate import tabulate
 from benchmarks.comparison import OURS, Comparison
 from benchmarks.machine import LOADED
 
-HEADINGS = ("stage", "work", "speed", "beside", "its speed", "ratio", "wanted", "")
+HEADINGS = ("stage", "work", "unit", "this recipe", "beside", "its speed", "ratio", "wanted")
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """Return a row for each side that this recipe is beside."""
+    """Return a row for each side that this recipe is beside, and for each goal and limit."""
     rows = [row for comparison in comparisons for row in _rows(comparison)]
     return tabulate(rows, HEADINGS, tablefmt="github", disable_numparse=True)
 
 
-def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    others = [name for name in comparison.sides if name != OURS]
-    ours = _speed(comparison, OURS)
-    return [
-        (
-            comparison.stage,
-            comparison.work,
-            ours,
-            name,
-            _speed(comparison, name),
-            f"{comparison.ratio(name):.2f}",
-            _wanted(comparison.sides[name].wanted),
-            "slower" if name in comparison.missed() else "",
-        )
-        for name in others
-    ]
+def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    about = comparison.stage, comparison.work, comparison.unit
+    ours = _speed(comparison, OURS) if OURS in comparison.sides else ""
+    if comparison.goal is not None:
+        yield *about, ours, "", "", "", f"{comparison.goal:,.0f}"
+    for name, side in comparison.sides.items():
+        if name != OURS:
+            ratio = f"{comparison.ratio(name):.2f}" if ours else ""
+            wanted = "" if side.wanted is None else f"{side.wanted:g}"
+            yield *about, ours, name, _speed(comparison, name), ratio, wanted
 
 
 def _speed(comparison: Comparison, name: str) -> str:
     side = comparison.sides[name]
     digits = 0 if side.speed >= 100 else 2
-    return f"{side.speed:,.{digits}f} {comparison.unit} ±{100 * side.spread:.0f} %"
-
-
-def _wanted(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:g}"
+    return f"{side.speed:,.{digits}f} ±{100 * side.spread:.0f} %"
 
 
 def notes(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return what the reader should know before he believes the table."""
-    lines = [
+    """Return what the reader should know before he believes the table, and what falls short."""
+    busy = [
         f"{each.stage}, {each.work}: other processes took {100 * each.load:.0f} % of the cores: "
         "doubt it, and measure again when the machine is idle"
         for each in comparisons
         if each.load > LOADED
     ]
-    missed = [(each, name) for each in comparisons for name in each.missed()]
-    lines += [
-        f"{each.stage}, {each.work}: {each.ratio(name):.2f} of the speed of {name}, "
-        f"{each.sides[name].wanted:g} was wanted"
-        for each, name in missed
+    missed = [
+        f"{each.stage}, {each.work}: {what}" for each in comparisons for what in each.missed()
     ]
-    return lines
+    return busy + missed
 
 
 def as_json(machine: dict[str, str], commit: str, comparisons: Sequence[Comparison]) -> dict:
@@ -69,7 +56,7 @@ def as_json(machine: dict[str, str], commit: str, comparisons: Sequence[Comparis
         "commit": commit,
         "comparisons": [
             asdict(each)
-            | {"ratios": {name: each.ratio(name) for name in each.sides if name != OURS}}
+            | {"ratios": {n: each.ratio(n) for n in each.sides if OURS in each.sides and n != OURS}}
             for each in comparisons
         ],
     }

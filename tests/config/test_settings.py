@@ -120,7 +120,7 @@ def test_a_wrong_value_is_named_with_its_setting() -> None:
 
 def test_what_is_no_section_has_no_keys() -> None:
     said = refusal(EMBEDDED, settings=("pretraining.epochs.first=3",))
-    assert said == "--set pretraining.epochs.first=3: pretraining.epochs is no section, but 12"
+    assert said == "--set pretraining.epochs.first=3: pretraining.epochs is no section, but 10"
 
 
 def test_fine_tuning_is_set_only_where_there_is_one() -> None:

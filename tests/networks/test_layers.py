@@ -57,6 +57,19 @@ def test_same_padding_is_tensorflow_s(kernel: int, frames: int, bins: int) -> No
     torch.testing.assert_close(together[1:], layer(batch[1:])[0])
 
 
+@pytest.mark.parametrize("bins", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_narrow_maps_are_convolved_as_well_in_bfloat16(bins: int, kernel: int) -> None:
+    """oneDNN reads beyond maps of one bin or two, where the processor has AMX."""
+    torch.manual_seed(0)
+    layer = TimeConv2d(32, 64, kernel, stride=2, padding=kernel // 2)
+    maps = torch.randn(4, 32, 20, bins).contiguous(memory_format=torch.channels_last)
+    for _ in range(4):  # it may find zeros there
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            cast, _ = layer(maps)
+        torch.testing.assert_close(cast.float(), layer(maps)[0], atol=0.05, rtol=0.05)
+
+
 def test_squeeze_and_excitation_averages_valid_frames_only() -> None:
     layer = SqueezeExcitation(16, 2)
     maps = torch.rand(1, 16, 6, 3)

@@ -18,7 +18,7 @@ def assert_padding_has_no_influence(network: Any, bins: int = BINS) -> None:
         together = network(fbanks, lengths)
         for i, length in enumerate(lengths):
             alone = network(fbanks[i : i + 1, :length])[0]
-            torch.testing.assert_close(together[i], alone, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(together[i], alone, rtol=3e-5, atol=3e-5)
         torch.testing.assert_close(network(fbanks[:1], lengths[:1]), network(fbanks[:1]))
 
 
@@ -48,7 +48,7 @@ def test_an_embedding_does_not_depend_on_the_rest_of_its_batch() -> None:
     fbanks = torch.randn(6, 40, BINS)
     together = network(fbanks)
     alone = torch.cat([network(fbanks[i : i + 1]) for i in range(6)])
-    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(together, alone, rtol=3e-5, atol=3e-5)
 
 
 @pytest.mark.parametrize("lengths", [[80], [80, 80, 80], [80, 81]])

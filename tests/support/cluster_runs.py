@@ -22,7 +22,7 @@ from deep_speaker.clusters.calls import kept_messages
 from deep_speaker.clusters.options import add_cluster_options, open_cluster
 from deep_speaker.config import read_experiment
 from deep_speaker.embeddings import vector_shards
-from deep_speaker.features import work
+from deep_speaker.features import cutting
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.networks.checkpoints import save_checkpoint
@@ -43,7 +43,7 @@ TRAPPED = "spk8-0"
 
 def short_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the work of all stages as if there were much of it."""
-    monkeypatch.setattr(work, "SHORTEST", 2.25)
+    monkeypatch.setattr(cutting, "SHORTEST", 2.25)
     monkeypatch.setattr(vector_shards, "SIZE", 20)
     monkeypatch.setattr(list_shards, "LINES", 300)
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks import gpu, training
-from deep_speaker.networks.pace import Pace
+from benchmarks.comparison import OURS
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +25,9 @@ def test_the_benchmark_of_a_gpu_prints_a_row_for_each_precision(
     assert found == [["4", "bfloat16", "no"], ["4", "float32", "no"]]
 
 
-def test_the_loader_and_products_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loader_is_timed_in_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "LOADER_BATCHES", 2)
-    found = training.time_loader(num_processes=2, num_rounds=2)
-    assert len(found) == 2
-    assert all(0 < seconds < 1 for seconds in found)
-    assert len(training.time_product(Pace("float32", 1), 3, side=64)) == 3
+    with training.trainer_of("embedded.yaml", speakers_per_batch=4) as trainer:
+        found = training.compare_loader(trainer, 2, augmented=False)
+    assert found.sides[OURS].amount == 2 * 2 * 4 * training.LOADER_ROUNDS
+    assert found.sides[OURS].speed > 0

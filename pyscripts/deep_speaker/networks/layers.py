@@ -68,7 +68,11 @@ class TimeConv2d(nn.Conv2d, WindowLayer):
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
         maps, lengths = self.mask(maps, lengths)
-        return super().forward(maps), lengths
+        if maps.shape[3] > 2 or self.stride[1] == 1:
+            return super().forward(maps), lengths
+        # In bfloat16 on processors with AMX, oneDNN of torch 2.13 reads beyond such narrow maps.
+        with torch.autocast(maps.device.type, enabled=False):
+            return self._conv_forward(maps.float(), self.weight.float(), self.bias), lengths
 
 
 class SameConv2d(TimeConv2d):
