@@ -138,16 +138,26 @@ def answer_in_fork(line: bytes) -> None:
         if status:
             send(True, f"its process ended with status {status}".encode())
         return
+    status = 1
+    try:
+        send(*attempt(line))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def attempt(line: bytes) -> tuple[bool, bytes]:
+    """Return whether a request fails, and why; or the answer."""
     try:
         with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
-            content = answer(json.loads(line), folder)
+            return False, answer(json.loads(line), folder)
     except Exception as error:
-        send(True, f"{type(error).__name__}: {' '.join(str(error).split())}".encode())
-    else:
-        send(False, content)
-    os._exit(0)
+        return True, f"{type(error).__name__}: {' '.join(str(error).split())}".encode()
 
 
 if __name__ == "__main__":
-    for request in sys.stdin.buffer:
-        answer_in_fork(request)
+    try:
+        for request in sys.stdin.buffer:
+            answer_in_fork(request)
+    except BrokenPipeError:  # whoever asked has ended
+        os._exit(1)

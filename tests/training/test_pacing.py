@@ -9,7 +9,7 @@ import torch
 from deep_speaker.networks import pace
 from deep_speaker.networks.checkpoints import load_checkpoint
 from deep_speaker.networks.pace import Asked, Pace
-from deep_speaker.training import loop
+from deep_speaker.training import loop, pacing
 from deep_speaker.training.pacing import make_trial, settle_pace
 from deep_speaker.training.setup import build_trainer
 from support.training_runs import ASKED, CPU, TINY, assert_same, interrupt
@@ -54,6 +54,27 @@ def test_a_trial_step_computes_in_its_precision(data_dir: Path) -> None:
 def train(data_dir: Path, output: Path, asked: Asked, resume: bool = False) -> Any:
     loop.train(TINY, "pretraining", data_dir, output, None, resume, CPU, asked)
     return load_checkpoint(output / "last.pt")
+
+
+def test_a_phase_keeps_to_the_pace_of_the_one_it_goes_on_from(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless that is another experiment's, which may come from another machine."""
+    first = tmp_path / "a" / "pretraining"
+    assert train(data_dir, first, Asked("float32", 1)).pace == {
+        "precision": "float32",
+        "threads": 1,
+    }
+    tried: list[Asked] = []
+
+    def note(device: torch.device, asked: Asked, *rest: Any) -> tuple[Pace, str]:
+        tried.append(asked)
+        return Pace("float32", 1), ""
+
+    monkeypatch.setattr(pacing, "choose_pace", note)
+    for output in (tmp_path / "a" / "finetuning", tmp_path / "b" / "finetuning"):
+        loop.train(TINY, "finetuning", data_dir, output, first / "best.pt", False, CPU, Asked())
+    assert tried == [Asked("float32", 1), Asked()]
 
 
 def test_a_resumed_run_keeps_to_the_pace_it_began_with(

@@ -84,7 +84,8 @@ def train(
         check_speakers(last, trainer.speakers)
         refuse(partial, tell_other_data(last, trainer.data))
         trainer.restore(last)
-    trainer.pace = settle_pace(trainer, asked, last)
+    is_own = initial is not None and initial.absolute().parents[1] == output.absolute().parent
+    trainer.pace = settle_pace(trainer, asked, last, start if is_own else None)
     if ranks.rank() > 0:
         run_epochs(trainer, last, None)
         return

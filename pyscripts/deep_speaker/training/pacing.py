@@ -12,13 +12,20 @@ from deep_speaker.training import ranks
 from deep_speaker.training.trainer import Trainer
 
 
-def settle_pace(trainer: Trainer, asked: Asked, resumed: Checkpoint | None) -> Pace:
+def settle_pace(
+    trainer: Trainer, asked: Asked, resumed: Checkpoint | None, before: Checkpoint | None = None
+) -> Pace:
     """Choose the pace of a phase, the same on all ranks, and say so.
 
     A resumed run keeps to the pace it began with, so that it ends as it would have without a stop;
-    unless another is asked for.
+    unless another is asked for. A phase that goes on from another one keeps to its pace too: the
+    network is the same, and trial steps take as long as dozens of others.
+
+    Args:
+        before: the checkpoint of this experiment that the phase starts from, if it does.
     """
-    begun = Asked(**resumed.pace) if resumed and resumed.pace else Asked()
+    kept = resumed or before
+    begun = Asked(**kept.pace) if kept and kept.pace else Asked()
     wanted = Asked(asked.precision or begun.precision, asked.threads or begun.threads)
     pace, said = choose_pace(trainer.device, wanted, lambda: make_trial(trainer), ranks.broadcast)
     if ranks.rank() == 0:
