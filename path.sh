@@ -12,6 +12,7 @@ export LC_ALL=C                      # Kaldi sorts its tables by bytes
 export PYTHONPATH="$PWD/pyscripts${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONUNBUFFERED=1
 export OMP_WAIT_POLICY=PASSIVE       # spinning threads slow a busy machine down tenfold
+export ONEDNN_PRIMITIVE_CACHE_CAPACITY=8192  # a network is compiled for each length: 1024 hold 85
 export TORCH_CPP_LOG_LEVEL=ERROR     # ranks that lose each other say so in one line, without pages
 
 requirements=${requirements:-requirements.txt}
