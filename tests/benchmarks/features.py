@@ -98,7 +98,6 @@ def compare_all(scratch: Path) -> list[Comparison]:
         found = [
             _compare(files, scratch, run_stage, "FLAC to arks, voice activity, CMVN", 0.55),
             _compare(files, scratch, run_plain, "FLAC to arks, features alone", 0.55),
-            # By SPEED of WAV to ark, Kaldi's compute-fbank-feats is 1.03 times as fast as Lhotse.
             _compare(waves, scratch, run_stage, "WAV to arks, voice activity, CMVN", None),
             _compare_processes(files, scratch),
         ]

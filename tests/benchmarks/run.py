@@ -14,7 +14,6 @@ trials. Audio is $SPEECH_CORPORA/LibriSpeech/test-other, or noise where that is 
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,5 +67,4 @@ def read_commit() -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     main()

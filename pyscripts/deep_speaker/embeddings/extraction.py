@@ -178,7 +178,8 @@ def extract(
         logging.info("%s: %d of %d shards are whole and current", output, len(found), total)
     if wanted.missing:
         with full_disk_told(output.parent):
-            make_shards(work, extractor, found, wanted, num_jobs, cluster)
+            jobs = list_jobs(found, wanted, utt2spk)
+            make_shards(work, extractor, jobs, wanted, utt2spk, num_jobs, cluster)
         found = work.find(wanted)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
@@ -197,14 +198,13 @@ def open_samples(extractor: Extractor) -> SampleSource | None:
 def make_shards(
     work: Shards[VectorShard],
     extractor: Extractor,
-    found: Mapping[int, Whole],
+    jobs: Iterable[Job],
     wanted: Wanted,
+    utterances: Iterable[str],
     num_jobs: int,
     cluster: Cluster | None,
 ) -> None:
     """Write shards: each by a worker of the cluster, or one by one, whose utterances are shared."""
-    utterances = MappedTable(extractor.data_dir / "utt2spk")
-    jobs = list_jobs(found, wanted, utterances)
     work.begin()
     if cluster:
         made = cluster.map(partial(make_shard, work, extractor), jobs)

@@ -68,11 +68,24 @@ class TimeConv2d(nn.Conv2d, WindowLayer):
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Masked:  # type: ignore[override]
         maps, lengths = self.mask(maps, lengths)
-        if maps.shape[3] > 2 or self.stride[1] == 1:
-            return super().forward(maps), lengths
-        # In bfloat16 on processors with AMX, oneDNN of torch 2.13 reads beyond such narrow maps.
+        return self.convolve(maps, self.padding), lengths
+
+    def convolve(self, maps: Tensor, padding: Any) -> Tensor:
+        """Convolve maps, with the padding of frames and bins.
+
+        In bfloat16 on processors with AMX, oneDNN of torch 2.13 reads beyond maps where a stride
+        leaves one bin: float32 takes its place there.
+        """
+
+        def run(maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return F.conv2d(maps, weight, bias, self.stride, padding, self.dilation)
+
+        left = maps.shape[3] + 2 * padding[1] - self.dilation[1] * (self.kernel_size[1] - 1) - 1
+        if self.stride[1] == 1 or left >= self.stride[1]:
+            return run(maps, self.weight, self.bias)
+        bias = None if self.bias is None else self.bias.float()
         with torch.autocast(maps.device.type, enabled=False):
-            return self._conv_forward(maps.float(), self.weight.float(), self.bias), lengths
+            return run(maps.float(), self.weight.float(), bias)
 
 
 class SameConv2d(TimeConv2d):
@@ -90,12 +103,12 @@ class SameConv2d(TimeConv2d):
         bin_pads = (half - 1 + bins % 2, half)
         if lengths is None:
             maps = F.pad(maps, (*bin_pads, half - 1 + frames % 2, half))
-            return F.conv2d(maps, self.weight, self.bias, self.stride), None
+            return self.convolve(maps, (0, 0)), None
         maps, shorter = self.mask(maps, lengths)
         maps = F.pad(maps, (*bin_pads, half, half + 1))
         is_even = (lengths % 2 == 0)[:, None, None, None]
         maps = torch.where(is_even, maps[:, :, 1:], maps[:, :, :-1])
-        return F.conv2d(maps, self.weight, self.bias, self.stride), shorter
+        return self.convolve(maps, (0, 0)), shorter
 
 
 class TimeMaxPool2d(nn.MaxPool2d, WindowLayer):
