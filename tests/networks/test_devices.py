@@ -67,8 +67,8 @@ import torch
 from deep_speaker.networks.devices import keep_memory
 keep_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-weights = torch.ones(16, 1024, 1024, requires_grad=True)
-for _ in range(15):
+weights = torch.ones(9, 1024, 1024, requires_grad=True)
+for _ in range(40):
     before = faults()
     (weights * 2).relu().sum().backward()
     weights.grad = None
@@ -80,7 +80,10 @@ for _ in range(15):
     not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt"
 )
 def test_memory_of_large_tensors_is_used_again() -> None:
-    """Tensors of 64 MB, 16384 pages, which the system clears for a few steps alone."""
+    """Tensors of 36 MB, 9216 pages, which the system clears for a few steps alone.
+
+    For how many depends on where the heap begins, which is drawn anew for every process.
+    """
     done = subprocess.run(
         [sys.executable, "-c", STEPS],
         env={"PYTHONPATH": ":".join(sys.path)},
@@ -89,4 +92,5 @@ def test_memory_of_large_tensors_is_used_again() -> None:
         check=True,
     )
     first, *others = map(int, done.stdout.split())
-    assert sorted(others)[7] < first / 10
+    assert first > 2 * 9216
+    assert sum(others) < len(others) * first / 4
