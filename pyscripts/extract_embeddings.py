@@ -64,8 +64,7 @@ def main() -> None:
     choose = partial(settle, options.device, options.precision)
     with open_cluster(options) as cluster:
         settled = next(cluster.map(choose, [extractors])) if cluster else choose(extractors)
-        for folder, extractor in settled.items():
-            extract(extractor, folder, options.nj, cluster)
+        extract(settled, options.nj, cluster)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,9 @@ def test_extraction_on_a_gpu_is_that_on_the_cpu(
     extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the way that a GPU takes, gone here on the CPU."""
-    extract(extractor, tmp_path / "cpu", 1)
+    extract({tmp_path / "cpu": extractor}, 1)
     monkeypatch.setattr(extraction, "in_processes", lambda device: False)
-    extract(extractor, tmp_path / "gpu", 1)
+    extract({tmp_path / "gpu": extractor}, 1)
     expected = read_by_kaldiio(tmp_path / "cpu/xvector.scp")
     found = read_by_kaldiio(tmp_path / "gpu/xvector.scp")
     assert list(found) == list(expected)
@@ -60,7 +60,7 @@ def test_extraction_is_the_same_for_any_number_of_jobs(
     extractor: Extractor, tmp_path: Path
 ) -> None:
     for jobs in (1, 2):
-        extract(extractor, tmp_path / f"x{jobs}", jobs)
+        extract({tmp_path / f"x{jobs}": extractor}, jobs)
     for name in ("xvector.ark", "spk_xvector.ark", "num_utts.ark"):
         assert (tmp_path / "x1" / name).read_bytes() == (tmp_path / "x2" / name).read_bytes()
 
@@ -68,7 +68,7 @@ def test_extraction_is_the_same_for_any_number_of_jobs(
 def test_extraction_embeds_each_utterance_by_the_checkpoints_network(
     extractor: Extractor, tmp_path: Path
 ) -> None:
-    extract(extractor, tmp_path / "x", 1)
+    extract({tmp_path / "x": extractor}, 1)
     vectors = read_by_kaldiio(tmp_path / "x/xvector.scp")
     source = FeatureSource(extractor.data_dir, TINY)
     network = load_network(extractor.checkpoint, TINY)
@@ -89,14 +89,14 @@ def test_features_of_another_config_are_refused_before_any_work(
         extractor.checkpoint, extractor.data_dir, make_experiment(features={"low_freq": 50}), CPU
     )
     with pytest.raises(ValueError, match=" stage 1 "):
-        extract(other, tmp_path / "x", 1)
+        extract({tmp_path / "x": other}, 1)
     assert not (tmp_path / "x").exists()
 
 
 def test_who_is_held_out_is_noted_and_may_not_change(extractor: Extractor, tmp_path: Path) -> None:
     utt2spk = read_table(extractor.data_dir / "utt2spk")
     held_out = split_speakers(utt2spk, TINY.held_out, TINY.seed)[1]
-    extract(extractor, tmp_path / "x", 1)
+    extract({tmp_path / "x": extractor}, 1)
     assert (tmp_path / "x/held_out_speakers").read_text().split() == held_out
     copies = {f"sp0.9-{key}": f"sp0.9-{speaker}" for key, speaker in utt2spk.items()}
     checkpoint = load_checkpoint(extractor.checkpoint)
@@ -104,14 +104,14 @@ def test_who_is_held_out_is_noted_and_may_not_change(extractor: Extractor, tmp_p
     assert find_held_out(checkpoint, {"u": "somebody"}) == set()
     other = Extractor(extractor.checkpoint, extractor.data_dir, make_experiment(seed=9), CPU)
     with pytest.raises(ValueError, match=r"/best\.pt: .* seed .* stage 2 "):
-        extract(other, tmp_path / "y", 1)
+        extract({tmp_path / "y": other}, 1)
     assert not (tmp_path / "y").exists()
 
 
 def test_an_error_in_a_job_reaches_the_command(extractor: Extractor, tmp_path: Path) -> None:
     missing = Extractor(tmp_path / "finetuning/best.pt", extractor.data_dir, TINY, CPU)
     with pytest.raises(ValueError, match=r"/finetuning/best\.pt .* stage 3 "):
-        extract(missing, tmp_path / "x", 2)
+        extract({tmp_path / "x": missing}, 2)
     assert not (tmp_path / "x").exists()
 
 
@@ -142,7 +142,7 @@ def test_crops_are_kept_for_their_distances(extractor: Extractor, tmp_path: Path
     for backend in ("cosine", "crop_distance"):
         experiment = make_experiment(extraction=options, scoring={"backends": ["lda", backend]})
         changed = dataclasses.replace(extractor, experiment=experiment)
-        extract(changed, tmp_path / backend, 2)
+        extract({tmp_path / backend: changed}, 2)
     names = {path.name for path in (tmp_path / "crop_distance").iterdir()}
     added = {"xvector_crops.scp", "spk2utt"}
     assert names == {path.name for path in (tmp_path / "cosine").iterdir()} | added

@@ -104,7 +104,7 @@ def extract_and_die(extractor: Extractor, output: Path, last: int) -> None:
     """Extract in a group of processes that is killed before a shard is whole."""
     os.setsid()
     Shards.keep = keep_until(last, lambda: os.killpg(0, signal.SIGKILL))  # type: ignore[method-assign]
-    extract(extractor, output, 2)
+    extract({output: extractor}, 2)
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
@@ -116,7 +116,7 @@ def test_extraction_goes_on_where_it_was_interrupted(
     """With the same results, bit for bit; on a GPU, by its way gone here on the CPU."""
     monkeypatch.setattr(extraction, "in_processes", lambda _: device == "cpu")
     output = tmp_path / "x"
-    extract(extractor, output, 1)
+    extract({output: extractor}, 1)
     expected = all_but_records(output)
     shutil.rmtree(output)
     if how == "killed":
@@ -128,12 +128,12 @@ def test_extraction_goes_on_where_it_was_interrupted(
         with monkeypatch.context() as patch:
             patch.setattr(Shards, "keep", keep_until(4, fail))
             with pytest.raises(KeyboardInterrupt):
-                extract(extractor, output, 2)
+                extract({output: extractor}, 2)
     assert not output.exists()
     embedded.clear()
     with caplog.at_level(logging.INFO):
-        extract(extractor, output, 2)
-        extract(extractor, output, 1)
+        extract({output: extractor}, 2)
+        extract({output: extractor}, 1)
     assert embedded == [NUM_SHARDS - 3]
     assert [line for line in caplog.messages if "current" in line] == [
         f"{output}: {count} of 5 shards are whole and current" for count in (3, 5)
@@ -213,12 +213,12 @@ def test_just_what_changed_is_embedded_again(
     extractor: Extractor, embedded: list[int], tmp_path: Path, what: str
 ) -> None:
     change, count = CHANGES[what]
-    extract(extractor, tmp_path / "x", 1)
+    extract({tmp_path / "x": extractor}, 1)
     changed = change(extractor, tmp_path / "x")
     embedded.clear()
-    extract(changed, tmp_path / "x", 1)
+    extract({tmp_path / "x": changed}, 1)
     assert sum(embedded) == count
-    extract(changed, tmp_path / "fresh", 1)
+    extract({tmp_path / "fresh": changed}, 1)
     names = ["xvector", "spk_xvector"]
     for name in names:
         found = read_by_kaldiio(tmp_path / f"x/{name}.scp")

@@ -44,7 +44,7 @@ def test_the_embedding_is_that_of_stages_1_and_4(sections: dict[str, Any], tmp_p
     data_dir = write_recordings(tmp_path / "data", [1.5, 2.3, 0.9, 1.1])
     compute_data_dir(data_dir, experiment, 1)
     checkpoint = write_teacher(tmp_path / "best.pt", experiment)
-    extract(Extractor(checkpoint, data_dir, experiment, CPU), tmp_path / "x", 1)
+    extract({tmp_path / "x": Extractor(checkpoint, data_dir, experiment, CPU)}, 1)
     expected = read_by_kaldiio(tmp_path / "x/xvector.scp")
     embedder = SampleEmbedder(load_checkpoint(checkpoint), CPU)
     rate = experiment.features.sampling_rate

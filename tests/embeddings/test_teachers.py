@@ -96,7 +96,7 @@ def test_targets_are_the_teachers_own_embeddings_of_the_pieces_samples(
     write_table(alone / "d/utt2spk", {p.stem: p.stem for p in (alone / "audio").iterdir()})
     write_table(alone / "d/spk2utt", {p.stem: p.stem for p in (alone / "audio").iterdir()})
     compute_data_dir(alone / "d", TEACHER, 1)
-    extract(Extractor(teacher, alone / "d", TEACHER, CPU), alone / "x", 1)
+    extract({alone / "x": Extractor(teacher, alone / "d", TEACHER, CPU)}, 1)
     expected = np.stack(list(read_by_kaldiio(alone / "x/xvector.scp").values()))
     found = np.stack([vectors[key] for key in bounds])
     assert ((found * expected).sum(axis=1) > 0.9999).all()

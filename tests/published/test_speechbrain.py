@@ -153,7 +153,7 @@ def test_the_recipe_embeds_as_speechbrains_own_code(
         monkeypatch.setattr(extraction, "in_processes", lambda device: False)
     extractor = Extractor(tmp_path / "best.pt", folder, experiment, torch.device("cpu"))
     assert choose_precision(extractor, "bfloat16") == extractor.precision == "float32"
-    extract(extractor, tmp_path / "x", 1)
+    extract({tmp_path / "x": extractor}, 1)
     vectors = read_unit_vectors(tmp_path / "x")
     found = np.stack([vectors[f"s{seed}-0"] for seed in SECONDS])
     expected = np.stack([np.load(NUMBERS)[f"narrow_{seed}"] for seed in SECONDS])

@@ -93,7 +93,7 @@ def test_the_recipe_scores_as_the_source(
         monkeypatch.setattr(extraction, "in_processes", lambda device: False)
     extractor = Extractor(tmp_path / "best.pt", folder, experiment, CPU)
     assert choose_precision(extractor, "bfloat16") == extractor.precision == "float32"
-    extract(extractor, tmp_path / "x", 1)
+    extract({tmp_path / "x": extractor}, 1)
     crops = read_crops(tmp_path / "x", list(read_table(folder / "utt2spk")))
     assert crops == pytest.approx(np.stack([one.numpy() for one in expected]), abs=2e-5)
     first, second = np.triu_indices(len(LENGTHS), 1)

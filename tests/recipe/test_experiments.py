@@ -199,7 +199,7 @@ def run_to_results(experiment: Experiment, data: Path, output: Path) -> None:
         assert all(map(math.isfinite, figures.values())), figures
     for part, count in (("train", 16), ("test", 6)):
         xvectors = folder / f"xvectors_{part}"
-        extract(Extractor(folder / "best.pt", data / part, experiment, CPU), xvectors, 1)
+        extract({xvectors: Extractor(folder / "best.pt", data / part, experiment, CPU)}, 1)
         table = ArchiveTable(xvectors / "xvector.scp")
         vectors = np.stack([table.rows(key) for key in table])
         assert vectors.shape == (count, experiment.network.embedding_dim)

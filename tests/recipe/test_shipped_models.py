@@ -56,7 +56,7 @@ def test_a_model_embeds_made_up_voices(
     write_data_dir(tmp_path / "test", make_utterances(tmp_path / "audio", num_speakers=2))
     compute_data_dir(tmp_path / "test", experiment, 1)
     extractor = Extractor(tmp_path / "best.pt", tmp_path / "test", experiment, torch.device("cpu"))
-    extract(extractor, tmp_path / "xvectors_test", 1)
+    extract({tmp_path / "xvectors_test": extractor}, 1)
     table = ArchiveTable(tmp_path / "xvectors_test/xvector.scp")
     vectors = np.stack([table.rows(key) for key in table])
     assert vectors.shape == (4, experiment.network.embedding_dim)

@@ -37,7 +37,7 @@ from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choos
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
-from deep_speaker.system.processes import map_in_processes
+from deep_speaker.system.processes import Workers
 from deep_speaker.system.shards import Shards, Whole, free_numbers
 from deep_speaker.system.sums import content_sum
 from deep_speaker.system.wanted import Wanted
@@ -45,12 +45,13 @@ from deep_speaker.system.wanted import Wanted
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
 Job = tuple[int, dict[str, str]]  # a shard's number, its utterances and the sums of their inputs
 CPU = torch.device("cpu")
+AT_ONCE = 8  # utterances that a worker takes: all have work until the end of a small set
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A checkpoint and what it embeds; small, as it travels to a worker with every utterance."""
+    """A checkpoint and what it embeds; small, as it travels to workers with their utterances."""
 
     checkpoint: Path
     data_dir: Path
@@ -58,11 +59,16 @@ class Extractor:
     device: torch.device = CPU
     precision: Precision = "float32"
 
-    def __call__(self, utterance: str) -> tuple[str, np.ndarray]:
-        """Return the utterance, and the embeddings of its pieces; see `embed_pieces`."""
+    def __call__(self, utterances: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield utterances with the embeddings of their pieces; see `embed_pieces`."""
         network, reader = open_extractor(self)
-        pieces = reader.read(utterance)
-        return utterance, embed_pieces(network, pieces, self.experiment.extraction, self.device)
+        options = self.experiment.extraction
+        for utterance in utterances:
+            yield utterance, embed_pieces(network, reader.read(utterance), options, self.device)
+
+    def embed_some(self, utterances: Iterable[str]) -> list[tuple[str, np.ndarray]]:
+        """Return all that `__call__` yields, as a worker sends it."""
+        return list(self(utterances))
 
 
 @lru_cache(maxsize=1)
@@ -156,7 +162,23 @@ def keeps_crops(experiment: Experiment) -> bool:
 
 
 def extract(
-    extractor: Extractor, output: Path, num_jobs: int, cluster: Cluster | None = None
+    extractors: Mapping[Path, Extractor], num_jobs: int, cluster: Cluster | None = None
+) -> None:
+    """Embed data directories into x-vector directories; see `extract_one`.
+
+    The same processes embed all: a network's convolutions are compiled for each length of
+    utterances, and networks of one shape share what is compiled.
+
+    Args:
+        extractors: by output.
+    """
+    with Workers(num_jobs) as workers:
+        for output, extractor in extractors.items():
+            extract_one(extractor, output, workers, cluster)
+
+
+def extract_one(
+    extractor: Extractor, output: Path, workers: Workers, cluster: Cluster | None
 ) -> None:
     """Embed every utterance of a data directory into an x-vector directory.
 
@@ -179,7 +201,7 @@ def extract(
     if wanted.missing:
         with full_disk_told(output.parent):
             jobs = list_jobs(found, wanted, utt2spk)
-            make_shards(work, extractor, jobs, wanted, utt2spk, num_jobs, cluster)
+            make_shards(work, extractor, jobs, wanted, utt2spk, workers, cluster)
         found = work.find(wanted)
     made_of = [extractor.checkpoint, *tables_heard(extractor.data_dir)]
     settings = sections_of(extractor.experiment, *INPUT_SECTIONS, "extraction")
@@ -201,7 +223,7 @@ def make_shards(
     jobs: Iterable[Job],
     wanted: Wanted,
     utterances: Iterable[str],
-    num_jobs: int,
+    workers: Workers,
     cluster: Cluster | None,
 ) -> None:
     """Write shards: each by a worker of the cluster, or one by one, whose utterances are shared."""
@@ -212,7 +234,7 @@ def make_shards(
         for _ in tqdm(made, total=total, unit="shard", disable=None, leave=False):
             pass
         return
-    results = embed_parts(extractor, cut_missing(wanted, utterances), num_jobs)
+    results = embed_parts(extractor, cut_missing(wanted, utterances), workers)
     bar = iter(tqdm(results, total=wanted.missing, unit="utt", disable=None, leave=False))
     for number, sums in jobs:
         some = islice(bar, len(sums))
@@ -237,11 +259,13 @@ def make_shard(work: Shards[VectorShard], extractor: Extractor, job: Job) -> Non
 
 
 def embed_parts(
-    extractor: Extractor, parts: Iterable[Sequence[str]], num_jobs: int
+    extractor: Extractor, parts: Iterable[Sequence[str]], workers: Workers
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the utterances with the embeddings of their pieces, part by part."""
     if in_processes(extractor.device):
-        return map_in_processes(extractor, chain.from_iterable(parts), num_jobs)
+        utterances = chain.from_iterable(parts)
+        some = iter(lambda: list(islice(utterances, AT_ONCE)), [])
+        return chain.from_iterable(workers.map(extractor.embed_some, some))
     return chain.from_iterable(embed_part(extractor, part) for part in parts)
 
 
@@ -251,7 +275,7 @@ def embed_part(extractor: Extractor, part: Sequence[str]) -> Iterator[tuple[str,
     A batch on a GPU is of one shard, so that an embedding does not depend on which were missing.
     """
     if in_processes(extractor.device):
-        return map(extractor, part)
+        return extractor(part)
     network, reader = open_extractor(extractor)
     return embed_in_batches(network, reader, part, extractor.device)
 

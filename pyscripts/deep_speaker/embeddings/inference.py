@@ -38,7 +38,7 @@ def embed(
     for row, piece in zip(padded, pieces, strict=True):
         row[: len(piece)] = piece
     inputs = torch.from_numpy(padded).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=is_cast(network)), all_digits():
+    with torch.autocast(device.type, torch.bfloat16, enabled=network.in_bfloat16), all_digits():
         if lengths.min() == lengths.max():
             embeddings = network(inputs)
         else:
@@ -143,15 +143,11 @@ def fold_batch_norm(module: AnyModule) -> AnyModule:
     return module
 
 
-def cast_weights(network: nn.Module) -> None:
+def cast_weights(network: EmbeddingNetwork) -> None:
     """Cast the weights once that autocast would cast for every utterance."""
+    network.in_bfloat16 = True
     for module in network.modules():
         if isinstance(module, SpeakerNetwork):  # what follows the trunk stays in float32
             for layer in module.trunk.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear | nn.GRU):
                     layer.to(torch.bfloat16)
-
-
-def is_cast(network: nn.Module) -> bool:
-    """Tell whether `cast_weights` was there."""
-    return any(parameter.dtype == torch.bfloat16 for parameter in network.parameters())

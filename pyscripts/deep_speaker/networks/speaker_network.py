@@ -27,8 +27,10 @@ class EmbeddingNetwork(nn.Module):
         num_bins: bins of the frames that it takes.
         fewest_frames: the fewest frames that it takes.
         embedding_dim: dimensions of the vectors that it gives.
+        in_bfloat16: some of its weights are cast to bfloat16, and it is to run under autocast.
     """
 
+    in_bfloat16 = False
     num_bins: int
     fewest_frames: int
     embedding_dim: int

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -21,24 +21,31 @@ ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held wh
 FILES_AHEAD = 32  # per thread, for the same reason; files take microseconds
 
 
-def map_in_processes(
-    function: Callable[[Item], Output], items: Iterable[Item], num_jobs: int
-) -> Iterator[Output]:
-    """Yield `function(item)` in the order of `items`.
+class Workers:
+    """Processes of one thread each; what they have loaded or compiled stays from map to map.
 
-    The fixed arguments of `functools.partial` go to a worker with every item: keep them small. An
-    exception in a worker is raised here.
-
-    Raises:
-        OSError: a worker was killed.
+    They start with the first item. At the end of a `with` they end; if that raises, at once.
     """
-    pending: deque[Future[Output]] = deque()
-    others = multiprocessing.active_children()
-    with ProcessPoolExecutor(num_jobs, CONTEXT, initializer=begin_worker) as pool:
+
+    def __init__(self, num_jobs: int) -> None:
+        self._others = multiprocessing.active_children()
+        self._num_jobs = num_jobs
+        self._pool = ProcessPoolExecutor(num_jobs, CONTEXT, initializer=begin_worker)
+
+    def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
+        """Yield `function(item)` in the order of `items`.
+
+        The fixed arguments of `functools.partial` go to a worker with every item: keep them small.
+        An exception in a worker is raised here.
+
+        Raises:
+            OSError: a worker was killed.
+        """
+        pending: deque[Future[Output]] = deque()
         try:
             for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > ITEMS_AHEAD * num_jobs:
+                pending.append(self._pool.submit(function, item))
+                if len(pending) > ITEMS_AHEAD * self._num_jobs:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
@@ -46,12 +53,23 @@ def map_in_processes(
             raise OSError(
                 "a worker process was killed, perhaps for lack of memory: run fewer with --nj"
             ) from error
-        except BaseException:  # nobody wants what they are at, which may take hours
-            for worker in set(multiprocessing.active_children()).difference(others):
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error:  # nobody wants what they are at, which may take hours
+            for worker in set(multiprocessing.active_children()).difference(self._others):
                 worker.kill()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
+
+
+def map_in_processes(
+    function: Callable[[Item], Output], items: Iterable[Item], num_jobs: int
+) -> Iterator[Output]:
+    """Yield `function(item)` in the order of `items`, by workers of their own: `Workers.map`."""
+    with Workers(num_jobs) as workers:
+        yield from workers.map(function, items)
 
 
 def map_in_threads(
