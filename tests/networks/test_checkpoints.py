@@ -22,7 +22,7 @@ from deep_speaker.networks.checkpoints import (
     save_checkpoint,
 )
 from deep_speaker.networks.registry import build_network
-from deep_speaker.training.schedules import build_optimiser
+from deep_speaker.training.optimisers import build_optimiser
 from support.tiny_data import make_experiment
 
 TINY = make_experiment()

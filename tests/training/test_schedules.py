@@ -4,11 +4,9 @@ import math
 from itertools import pairwise
 
 import pytest
-import torch
-from torch import nn
 
-from deep_speaker.config import AnySchedule, Fall, Optimiser, Plateau, Step
-from deep_speaker.training.schedules import build_optimiser, learning_rate
+from deep_speaker.config import AnySchedule, Fall, Plateau, Step
+from deep_speaker.training.schedules import learning_rate
 
 
 def make_schedule(shape: str, warmup_share: float) -> Fall:
@@ -76,35 +74,3 @@ def test_plateaus_by_hand() -> None:
     schedule = Plateau(shape="plateau", initial=8, factor=0.5, every_epochs=2)
     errors = [9, 8, 8, 8.5, 7, 7, 7, 7, 7]
     assert rates_by_epoch(schedule, errors) == [8, 8, 8, 8, 4, 4, 4, 2, 2, 1]
-
-
-def step(options: Optimiser, gradients: list[float]) -> list[float]:
-    """A parameter that starts at 2, after each step of rate 0.1 with the gradients given."""
-    parameter = nn.Parameter(torch.tensor([2.0]))
-    optimiser = build_optimiser([parameter], options)
-    values = []
-    for gradient in gradients:
-        optimiser.param_groups[0]["lr"] = 0.1
-        parameter.grad = torch.tensor([gradient])
-        optimiser.step()
-        values.append(parameter.item())
-    return values
-
-
-def test_sgd_by_hand() -> None:
-    # Weight decay adds 0.5 times the parameter to the gradient; velocity is 0.9 v + gradient.
-    values = step(Optimiser(name="sgd", momentum=0.9, weight_decay=0.5), [1.0, -1.0])
-    assert values[0] == pytest.approx(2 - 0.1 * 2)
-    assert values[1] == pytest.approx(1.8 - 0.1 * (0.9 * 2 + (-1 + 0.9)))
-
-
-def test_adam_by_hand() -> None:
-    """The first step has the length of the rate, whatever the gradient; decay is part of it."""
-    (value,) = step(Optimiser(name="adam", weight_decay=0.2), [7.0])
-    assert value == pytest.approx(2 - 0.1, rel=1e-6)
-
-
-def test_adamw_by_hand() -> None:
-    # The first step has the length of the rate; decay shrinks the parameter by rate times decay.
-    (value,) = step(Optimiser(name="adamw", weight_decay=0.2), [7.0])
-    assert value == pytest.approx(2 * (1 - 0.1 * 0.2) - 0.1, rel=1e-6)

@@ -1,12 +1,9 @@
-"""Optimisers, and the learning rate over the steps of a phase."""
+"""The learning rate over the steps of a phase."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import torch
-from torch import nn
-
-from deep_speaker.config import AnySchedule, Fall, Optimiser, Plateau
+from deep_speaker.config import AnySchedule, Fall, Plateau
 
 
 def learning_rate(
@@ -48,14 +45,3 @@ def count_plateaus(errors: Sequence[float], length: int) -> int:
         if stale == length:
             plateaus, stale = plateaus + 1, 0
     return plateaus
-
-
-def build_optimiser(
-    parameters: Iterable[nn.Parameter], options: Optimiser
-) -> torch.optim.Optimizer:
-    """Build the optimiser; its learning rate is set at every step."""
-    decay = options.weight_decay
-    if options.name == "sgd":
-        return torch.optim.SGD(parameters, lr=0.0, momentum=options.momentum, weight_decay=decay)
-    kind = torch.optim.Adam if options.name == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=0.0, weight_decay=decay, fused=True)

@@ -24,8 +24,8 @@ from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import synchronise
 from deep_speaker.training.judge import Judge
+from deep_speaker.training.optimisers import build_optimiser
 from deep_speaker.training.samplers import build_sampler
-from deep_speaker.training.schedules import build_optimiser
 from deep_speaker.training.targets import Targets
 from deep_speaker.training.trainer import Trainer
 

@@ -24,6 +24,7 @@ from deep_speaker.training import ranks
 from deep_speaker.training.batch_norm import fix_statistics
 from deep_speaker.training.batches import BATCHES_AHEAD, Batch, make_batches
 from deep_speaker.training.judge import Judge
+from deep_speaker.training.optimisers import take_step
 from deep_speaker.training.position import Position
 from deep_speaker.training.progress import StepProgress
 from deep_speaker.training.samplers import SpeakerBatches
@@ -138,7 +139,7 @@ class Trainer:
         if self.training.optimiser.clip_norm:
             parameters = [*self.network.parameters(), *self.loss.parameters()]
             nn.utils.clip_grad_norm_(parameters, self.training.optimiser.clip_norm)
-        self.optimiser.step()
+        take_step(self.optimiser)
         return figures
 
     def compute_loss(self, batch: Batch) -> LossResult:
