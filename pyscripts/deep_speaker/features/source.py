@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from deep_speaker.kaldi.archives import ArchiveTable
 from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import find_uncopied, group_by_speaker
+
+KEPT = 20000  # utterances of which what is small is kept when it is read: some 30 MB
 
 
 class Section(NamedTuple):
@@ -43,6 +45,7 @@ class FeatureSource:
         self._feats = ArchiveTable(data_dir / "feats.scp", self.utt2spk)
         self._vad = ArchiveTable(data_dir / "vad.scp", self.utt2spk)
         self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", self.utt2spk)
+        self._about = lru_cache(KEPT)(self._read_about)
 
     @cached_property
     def with_copies(self) -> dict[str, list[str]]:
@@ -89,7 +92,7 @@ class FeatureSource:
         Returns:
             Normalised voiced frames: float32, shape (sections, num_frames, bins).
         """
-        sums = np.stack([self._cmvn.rows(section.utterance) for section in sections])
+        sums = np.stack([self._about(section.utterance)[0] for section in sections])
         means, deviations = cmvn_mean_and_deviation(sums)
         chunks = np.empty((len(sections), num_frames, means.shape[1]), np.float32)
         for chunk, section, mean, deviation in zip(
@@ -104,12 +107,17 @@ class FeatureSource:
 
     def read_stored(self, section: Section) -> np.ndarray:
         """Read voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
-        voiced = np.flatnonzero(self._vad.rows(section.utterance))[section.start : section.stop]
+        _, is_voiced = self._about(section.utterance)
+        voiced = is_voiced.nonzero()[0][section.start : section.stop]
         first, last = int(voiced[0]), int(voiced[-1])
         frames = self._feats.rows(section.utterance, first, last + 1)
         if len(frames) > len(voiced):
             frames = frames.take(voiced - first, axis=0)
         return frames.astype(np.float32, copy=False)  # Kaldi's may be double
+
+    def _read_about(self, utterance: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read an utterance's `cmvn_sums`, and which of its frames are voiced: copies of each."""
+        return np.array(self._cmvn.rows(utterance)), self._vad.rows(utterance) != 0
 
     def sections_by_speaker(
         self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None
