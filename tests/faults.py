@@ -42,9 +42,12 @@ def main() -> None:
             ended += kill.ended
             num_faults += len(kill.faults)
             what = "had ended" if kill.ended else "killed"
-            print(f"{number}: stage {kill.stage} {what} after {kill.seconds[0]:.2f} s", flush=True)
+            print(f"{number}: stage {kill.stage} {what} after {kill.seconds:.2f} s", flush=True)
             for fault in kill.faults:
                 print(f"   {fault}", flush=True)
+        for fault in undisturbed.compare_whole():
+            num_faults += 1
+            print(f"a run of all stages at once: {fault}", flush=True)
     print("kills by stage:", *(f"{stage}: {counts[stage]}" for stage in STAGES))
     print(f"{ended} had ended before; {num_faults} files were not whole or differed;", end=" ")
     print(f"{(time.monotonic() - began) / 60:.0f} minutes")

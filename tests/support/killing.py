@@ -31,17 +31,17 @@ STAGES = range(7)
 
 @dataclass
 class Kill:
-    """Runs of a stage that were killed, and the run after them.
+    """A run of a stage that was killed, and the run after it.
 
     Attributes:
-        seconds: after which each was killed.
-        ended: how many had ended by themselves before.
+        seconds: after which it was killed.
+        ended: it had ended by itself before.
         faults: files that were not whole after a kill, or not as they should be in the end.
     """
 
     stage: int
-    seconds: list[float]
-    ended: int
+    seconds: float
+    ended: bool
     faults: list[str] = field(default_factory=list)
 
 
@@ -80,8 +80,8 @@ class Undisturbed:
         """Return the options of a run of one stage."""
         return (*self.options, "--stage", str(stage), "--stop-stage", str(stage))
 
-    def kill(self, stage: int, rng: random.Random, times: int = 1) -> Kill:
-        """Kill runs of a stage at random moments, one after the other, then run it; compare.
+    def kill(self, stage: int, rng: random.Random) -> Kill:
+        """Kill a run of a stage at a random moment, then run it; compare.
 
         The stage runs for the first time, or again where all are finished.
         """
@@ -89,17 +89,25 @@ class Undisturbed:
         words = list(self.words(stage))
         if stage in (2, 3):
             words += ["--resume", rng.choice(("auto", "true"))]
-        kill = Kill(stage, [], 0)
-        for _ in range(times):
-            kill.seconds.append(rng.uniform(0, self.seconds[stage]))
-            kill.ended += self._run_and_kill(words, kill.seconds[-1])
-            kill.faults += [f"{name} is not whole" for name in self._differing()]
+        seconds = rng.uniform(0, self.seconds[stage])
+        kill = Kill(stage, seconds, self._run_and_kill(words, seconds))
+        kill.faults += [f"{name} is not whole" for name in self._differing()]
         self._run_again(words)
         kill.faults += [f"{name} differs" for name in self._differing()]
         missing = self.names[stage] - digest_files(self.recipe.folder).keys()
         kill.faults += [f"{name} is missing" for name in sorted(missing)]
         kill.faults += [f"{path} is left" for path in find_partial(self.recipe.folder)]
         return kill
+
+    def compare_whole(self) -> list[str]:
+        """Run all stages at once, from nothing, and return what differs from stage by stage."""
+        for top in ("data", "exp"):
+            shutil.rmtree(self.recipe.folder / top)
+        self.recipe.run(*self.options)
+        missing = self.names[-1] - digest_files(self.recipe.folder).keys()
+        return [f"{name} differs" for name in self._differing()] + [
+            f"{name} is missing" for name in sorted(missing)
+        ]
 
     def _differing(self) -> list[str]:
         found = digest_files(self.recipe.folder)
