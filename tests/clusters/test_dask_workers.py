@@ -1,6 +1,8 @@
 """Dask by the name of a scheduler, or of a queue whose jobs its workers are."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +58,36 @@ def test_what_is_no_cluster_is_named(
     Path("two.yaml").write_text("jobqueue: {sge: {}, lsf: {}}\n")
     with pytest.raises(ValueError, match=told), connect(name, 1):
         pass
+
+
+REFUSED = """
+from pathlib import Path
+from deep_speaker.clusters.dask_workers import connect
+from deep_speaker.system import command
+def main():
+    with connect("cluster.yaml", 2):
+        pass
+command.run(main)
+"""
+
+
+def test_jobs_that_the_queue_refuses_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho 'invalid partition x' >&2; exit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    (tmp_path / "cluster.yaml").write_text(OPTIONS)
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    _, line = done.stderr.splitlines()  # below the command
+    assert "--dask cluster.yaml: sbatch does not take its jobs: " in line
+    assert line.endswith("invalid partition x")
 
 
 def test_workers_without_this_recipe_are_named() -> None:

@@ -103,8 +103,30 @@ def start_cluster(name: str, num_jobs: int) -> JobQueueCluster:
     prologue = dask.config.get(f"jobqueue.{kind}.job-script-prologue", None) or []
     found = f"export PYTHONPATH={PACKAGE}${{PYTHONPATH:+:$PYTHONPATH}}"
     cluster = KINDS[kind](job_script_prologue=[*prologue, found])
-    cluster.scale(jobs=num_jobs)
+    try:
+        submit_jobs(cluster, num_jobs)
+    except RuntimeError as error:
+        cluster.shutdown_on_close = False  # at the exit, it would fail where no job began
+        said = " ".join(str(error).split())
+        raise ValueError(f"--dask {name}: {submit} does not take its jobs: {said}") from error
     return cluster
+
+
+def submit_jobs(cluster: JobQueueCluster, num_jobs: int) -> None:
+    """Submit jobs, and wait until they are in the queue.
+
+    Raises:
+        RuntimeError: the queue's program refuses them; dask-jobqueue would log that, with
+            tracebacks, and wait for ever.
+    """
+    for logger in ("asyncio", "tornado.application"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+
+    async def submit() -> None:
+        cluster.scale(jobs=num_jobs)
+        await cluster._correct_state()
+
+    cluster.sync(submit)
 
 
 def read_config(path: Path) -> str:
