@@ -69,10 +69,10 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     embed_parts = extraction.embed_parts
 
-    def note_and_embed(extractor, parts, num_jobs):  # type: ignore[no-untyped-def]
+    def note_and_embed(extractor, parts, *others):  # type: ignore[no-untyped-def]
         some = list(parts)
         numbers.append(len(some))
-        return embed_parts(extractor, some, num_jobs)
+        return embed_parts(extractor, some, *others)
 
     monkeypatch.setattr(extraction, "embed_parts", note_and_embed)
     return numbers

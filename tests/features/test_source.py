@@ -1,5 +1,6 @@
 """From arks to normalised voiced frames: against a direct computation, and the refusals."""
 
+import weakref
 from pathlib import Path
 
 import kaldiio
@@ -20,6 +21,18 @@ from support.tiny_data import MELS, make_experiment, make_frames, write_features
 
 FRAMES = make_frames(num_speakers=3, num_utterances=2)
 VOICED = {key: np.random.default_rng(7).random(len(frames)) < 0.7 for key, frames in FRAMES.items()}
+
+
+def test_a_source_that_nobody_holds_is_gone_with_its_files(tmp_path: Path) -> None:
+    experiment = make_experiment()
+    source = FeatureSource(write_features(tmp_path / "d", FRAMES, experiment, VOICED), experiment)
+    sections = [Section(key, 1, 7) for key in FRAMES]
+    chunks = source.read_chunks(sections, 6)
+    assert np.array_equal(source.read_chunks(sections, 6), chunks)
+    assert np.array_equal(np.stack([source.read(section) for section in sections]), chunks)
+    gone = weakref.ref(source)
+    del source
+    assert gone() is None
 
 
 def lengths(sections: list[Section]) -> list[int]:

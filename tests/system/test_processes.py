@@ -13,7 +13,8 @@ import numpy as np  # its libraries have threads to limit
 import pytest
 from threadpoolctl import threadpool_info
 
-from deep_speaker.system.processes import ahead, map_in_processes, map_in_threads
+from deep_speaker.system.processes import Workers, ahead, map_in_processes, map_in_threads
+from support.programs import is_gone
 
 
 def meet_then_square(folder: Path, number: int) -> tuple[int, int]:
@@ -56,6 +57,24 @@ def test_every_worker_has_one_thread() -> None:
     assert set(map_in_processes(count_threads, [2, 3, 4], 2)) == {1}
 
 
+def test_workers_stay_from_map_to_map(tmp_path: Path) -> None:
+    with Workers(2) as workers:
+        first = dict(workers.map(partial(meet_then_square, tmp_path), range(4)))
+        next(iter(workers.map(fail_at_two, range(9))))  # and the rest of it is left
+        again = {process for _, process in workers.map(partial(meet_then_square, tmp_path), [7, 8])}
+    assert again <= set(first.values())
+    assert all(is_gone(process) for process in first.values())
+
+
+def test_an_error_between_results_ends_the_workers_at_once() -> None:
+    """Though each is sending what no pipe holds."""
+    began = time.monotonic()
+    with pytest.raises(KeyError), Workers(2) as workers:
+        for _ in workers.map(bytes, [1 << 20] * 6 + [1 << 30]):
+            raise KeyError
+    assert time.monotonic() - began < 20
+
+
 KILLED_WORKER = """
 import os, signal
 from deep_speaker.system.processes import map_in_processes
@@ -65,11 +84,27 @@ def work(number):
 if __name__ == "__main__":
     list(map_in_processes(work, range(4), 2))
 """
+# In the middle of a message: what it has sent says that more bytes follow.
+KILLED_SENDER = """
+import os, signal, sys
+from deep_speaker.system import processes
+processes.LOOK_S = 0.2
+def work(number):
+    if number == 1:
+        frame = sys._getframe()
+        while "result_queue" not in frame.f_locals:
+            frame = frame.f_back
+        os.write(frame.f_locals["result_queue"]._writer.fileno(), (1000).to_bytes(4, "big"))
+        os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    list(processes.map_in_processes(work, range(4), 1))
+"""
 
 
-def test_a_worker_killed_for_memory_ends_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [KILLED_WORKER, KILLED_SENDER])
+def test_a_worker_killed_for_memory_ends_the_run(text: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
-    program.write_text(KILLED_WORKER)
+    program.write_text(text)
     package = Path(__file__).parents[2] / "pyscripts"
     process = subprocess.Popen(
         [sys.executable, str(program)],
@@ -78,13 +113,13 @@ def test_a_worker_killed_for_memory_ends_the_run(tmp_path: Path) -> None:
         start_new_session=True,  # to end it with its workers
     )
     try:
-        _, messages = process.communicate(timeout=5)
+        _, messages = process.communicate(timeout=10)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         pytest.fail("waits for ever for a worker that was killed")
     assert process.returncode > 0
-    assert messages
+    assert b"a worker process was killed" in messages
 
 
 def test_a_thread_is_so_many_items_ahead_and_no_more() -> None:

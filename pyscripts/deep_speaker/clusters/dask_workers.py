@@ -116,17 +116,21 @@ def submit_jobs(cluster: JobQueueCluster, num_jobs: int) -> None:
     """Submit jobs, and wait until they are in the queue.
 
     Raises:
-        RuntimeError: the queue's program refuses them; dask-jobqueue would log that, with
-            tracebacks, and wait for ever.
+        RuntimeError: the queue's program refuses them. By `scale` alone, that would be logged, with
+            tracebacks, and waited for for ever.
     """
-    for logger in ("asyncio", "tornado.application"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
 
     async def submit() -> None:
         cluster.scale(jobs=num_jobs)
-        await cluster._correct_state()
+        await cluster._correct_state()  # of distributed 2026: as `async with` does
 
+    loggers = [logging.getLogger(name) for name in ("asyncio", "tornado.application")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:  # they would tell of what is told below, also at the exit
+        logger.setLevel(logging.CRITICAL)
     cluster.sync(submit)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 def read_config(path: Path) -> str:

@@ -37,7 +37,7 @@ from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choos
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
-from deep_speaker.system.processes import Workers
+from deep_speaker.system.processes import ITEMS_AHEAD, Workers
 from deep_speaker.system.shards import Shards, Whole, free_numbers
 from deep_speaker.system.sums import content_sum
 from deep_speaker.system.wanted import Wanted
@@ -45,7 +45,7 @@ from deep_speaker.system.wanted import Wanted
 CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code decides embeddings
 Job = tuple[int, dict[str, str]]  # a shard's number, its utterances and the sums of their inputs
 CPU = torch.device("cpu")
-AT_ONCE = 8  # utterances that a worker takes: all have work until the end of a small set
+AT_ONCE = 8  # utterances that a worker takes, as each message takes time; fewer of a small set
 SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
@@ -234,7 +234,8 @@ def make_shards(
         for _ in tqdm(made, total=total, unit="shard", disable=None, leave=False):
             pass
         return
-    results = embed_parts(extractor, cut_missing(wanted, utterances), workers)
+    at_once = max(1, min(AT_ONCE, wanted.missing // (ITEMS_AHEAD * workers.num_jobs)))
+    results = embed_parts(extractor, cut_missing(wanted, utterances), workers, at_once)
     bar = iter(tqdm(results, total=wanted.missing, unit="utt", disable=None, leave=False))
     for number, sums in jobs:
         some = islice(bar, len(sums))
@@ -259,12 +260,16 @@ def make_shard(work: Shards[VectorShard], extractor: Extractor, job: Job) -> Non
 
 
 def embed_parts(
-    extractor: Extractor, parts: Iterable[Sequence[str]], workers: Workers
+    extractor: Extractor, parts: Iterable[Sequence[str]], workers: Workers, at_once: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the utterances with the embeddings of their pieces, part by part."""
+    """Yield the utterances with the embeddings of their pieces, part by part.
+
+    Args:
+        at_once: so many go to a worker in one message.
+    """
     if in_processes(extractor.device):
         utterances = chain.from_iterable(parts)
-        some = iter(lambda: list(islice(utterances, AT_ONCE)), [])
+        some = iter(lambda: list(islice(utterances, at_once)), [])
         return chain.from_iterable(workers.map(extractor.embed_some, some))
     return chain.from_iterable(embed_part(extractor, part) for part in parts)
 

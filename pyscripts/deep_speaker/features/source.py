@@ -1,8 +1,8 @@
 """The source of normalised voiced frames: the arks of stage 1, by whole utterance or by chunk."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.kaldi.tables import read_table
 from deep_speaker.kaldi.utterances import find_uncopied, group_by_speaker
 
-KEPT = 20000  # utterances of which what is small is kept when it is read: some 30 MB
+KEPT = 20000  # utterances of which what is small is kept: of 8 s each, some 30 MB in all
 
 
 class Section(NamedTuple):
@@ -33,6 +33,21 @@ class Section(NamedTuple):
         return self.stop - self.start
 
 
+class About(NamedTuple):
+    """What is small of an utterance: `cmvn_sums`, and its voiced frames as bits (`numpy.packbits`).
+
+    Copies, which keep no file mapped.
+    """
+
+    sums: np.ndarray
+    voiced: np.ndarray
+
+
+def read_about(cmvn: ArchiveTable, vad: ArchiveTable, utterance: str) -> About:
+    """Read what is small of an utterance."""
+    return About(np.array(cmvn.rows(utterance)), np.packbits(vad.rows(utterance) != 0))
+
+
 class FeatureSource:
     """Normalised voiced frames of a data directory, read from its arks on demand."""
 
@@ -45,7 +60,8 @@ class FeatureSource:
         self._feats = ArchiveTable(data_dir / "feats.scp", self.utt2spk)
         self._vad = ArchiveTable(data_dir / "vad.scp", self.utt2spk)
         self._cmvn = ArchiveTable(data_dir / "utt_cmvn.scp", self.utt2spk)
-        self._about = lru_cache(KEPT)(self._read_about)
+        self._about: Callable[[str], About] = partial(read_about, self._cmvn, self._vad)
+        self._kept_about = lru_cache(KEPT)(self._about)
 
     @cached_property
     def with_copies(self) -> dict[str, list[str]]:
@@ -84,22 +100,29 @@ class FeatureSource:
 
     def read(self, section: Section) -> np.ndarray:
         """Read normalised voiced frames: float32, shape (section.num_frames, bins)."""
-        return self.read_chunks([section], section.num_frames)[0]
+        return self._read([section], section.num_frames, self._about)[0]
 
     def read_chunks(self, sections: Sequence[Section], num_frames: int) -> np.ndarray:
         """Read sections of at most `num_frames`, and repeat each from its beginning up to that.
 
+        What is small of the utterances is kept for their next sections.
+
         Returns:
             Normalised voiced frames: float32, shape (sections, num_frames, bins).
         """
-        sums = np.stack([self._about(section.utterance)[0] for section in sections])
+        return self._read(sections, num_frames, self._kept_about)
+
+    def _read(
+        self, sections: Sequence[Section], num_frames: int, about: Callable[[str], About]
+    ) -> np.ndarray:
+        sums = np.stack([about(section.utterance).sums for section in sections])
         means, deviations = cmvn_mean_and_deviation(sums)
         chunks = np.empty((len(sections), num_frames, means.shape[1]), np.float32)
         for chunk, section, mean, deviation in zip(
             chunks, sections, means, deviations, strict=True
         ):
             count = section.num_frames
-            frames = self.read_stored(section)
+            frames = self._read_stored(section, about)
             normalise(frames, mean, deviation, self._normalisation, out=chunk[:count])
             if count < num_frames:
                 chunk[count:] = chunk[np.arange(count, num_frames) % count]
@@ -107,17 +130,16 @@ class FeatureSource:
 
     def read_stored(self, section: Section) -> np.ndarray:
         """Read voiced frames as stage 1 stored them: float32, shape (section.num_frames, bins)."""
-        _, is_voiced = self._about(section.utterance)
+        return self._read_stored(section, self._about)
+
+    def _read_stored(self, section: Section, about: Callable[[str], About]) -> np.ndarray:
+        is_voiced = np.unpackbits(about(section.utterance).voiced)
         voiced = is_voiced.nonzero()[0][section.start : section.stop]
         first, last = int(voiced[0]), int(voiced[-1])
         frames = self._feats.rows(section.utterance, first, last + 1)
         if len(frames) > len(voiced):
             frames = frames.take(voiced - first, axis=0)
         return frames.astype(np.float32, copy=False)  # Kaldi's may be double
-
-    def _read_about(self, utterance: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read an utterance's `cmvn_sums`, and which of its frames are voiced: copies of each."""
-        return np.array(self._cmvn.rows(utterance)), self._vad.rows(utterance) != 0
 
     def sections_by_speaker(
         self, speakers: Iterable[str], section_frames: int, max_sections: int | None = None

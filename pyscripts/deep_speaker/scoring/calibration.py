@@ -7,7 +7,9 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 REGULARISATION = 1e-7  # keeps the weights finite where scores separate the classes
-TOLERANCE = 1e-10  # of the gradient: the default stops short of the solution where errors are few
+# Of the gradient. The default stops short of the solution where errors are few; rounding may end it
+# above this, some 1e-9, but not far above.
+TOLERANCE, FAILURE = 1e-10, 1e-6
 
 
 class Calibration(NamedTuple):
@@ -42,7 +44,7 @@ def fit_calibration(
         shares: how much each trial counts within its class, shape (trials,); None: all alike.
 
     Raises:
-        ValueError: a class is missing, or a score is not finite.
+        ValueError: a class is missing, a score is not finite, or no solution is found.
     """
     scores, is_target = np.asarray(scores, dtype=np.float64), np.asarray(is_target, dtype=bool)
     _check_trials(scores, is_target)
@@ -86,6 +88,8 @@ def _fit_logistic(scores: np.ndarray, is_target: np.ndarray, weights: np.ndarray
     found = minimize(
         cost, start, method="trust-exact", jac=gradient, hess=curvature, options=options
     )
+    if np.abs(found.jac).max() > FAILURE:
+        raise ValueError(f"calibration does not converge: {found.message}")
     return found.x
 
 

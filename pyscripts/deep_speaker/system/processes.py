@@ -4,9 +4,9 @@ import multiprocessing
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -19,18 +19,22 @@ Output = TypeVar("Output")
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 ITEMS_AHEAD = 4  # per worker, so that none waits and a long list is not held whole
 FILES_AHEAD = 32  # per thread, for the same reason; files take microseconds
+LOOK_S = 5.0  # after so long without a result, workers are looked at
 
 
 class Workers:
     """Processes of one thread each; what they have loaded or compiled stays from map to map.
 
     They start with the first item. At the end of a `with` they end; if that raises, at once.
+
+    Attributes:
+        num_jobs: how many there are.
     """
 
     def __init__(self, num_jobs: int) -> None:
-        self._others = multiprocessing.active_children()
-        self._num_jobs = num_jobs
+        self.num_jobs = num_jobs
         self._pool = ProcessPoolExecutor(num_jobs, CONTEXT, initializer=begin_worker)
+        self._processes = self._pool._processes  # which the pool adds to, and drops in the end
 
     def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
         """Yield `function(item)` in the order of `items`.
@@ -45,22 +49,36 @@ class Workers:
         try:
             for item in items:
                 pending.append(self._pool.submit(function, item))
-                if len(pending) > ITEMS_AHEAD * self._num_jobs:
-                    yield pending.popleft().result()
+                if len(pending) > ITEMS_AHEAD * self.num_jobs:
+                    yield self._wait(pending.popleft())
             while pending:
-                yield pending.popleft().result()
+                yield self._wait(pending.popleft())
         except BrokenProcessPool as error:
             raise OSError(
                 "a worker process was killed, perhaps for lack of memory: run fewer with --nj"
             ) from error
+
+    def _wait(self, future: Future[Output]) -> Output:
+        """Return a result. See also that a worker was killed while it sent one.
+
+        The pool, which waits for the rest, does not.
+        """
+        while not future.done():
+            late = wait([future], LOOK_S).not_done
+            if late and any(each.exitcode is not None for each in self._processes.values()):
+                raise BrokenProcessPool
+        return future.result()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error:  # nobody wants what they are at, which may take hours
-            for worker in set(multiprocessing.active_children()).difference(self._others):
+            for worker in self._processes.values():
                 worker.kill()
+            # One may have been sending: the pool waits for the rest as long as anybody could.
+            results: Any = self._pool._result_queue
+            results._writer.close()
         self._pool.shutdown(cancel_futures=True)
 
 

@@ -26,15 +26,19 @@ def build_optimiser(
 
 
 def take_step(optimiser: torch.optim.Optimizer) -> None:
-    """Take a step of an optimiser that has no hooks: they, and the compiler, are around it."""
+    """Take a step by the optimiser's own code.
+
+    torch wraps it in hooks, of which there are none here, and in calls of the compiler.
+    """
     with torch.no_grad():
         inspect.unwrap(type(optimiser).step)(optimiser)
 
 
 def _keep_from_compiler() -> None:
-    """Tell the methods that would tell the compiler about themselves that it knows.
+    """Mark the methods that import the compiler at their first call as known to it.
 
-    By what torch 2.13 looks at (`torch._compile`); another one imports the compiler as before.
+    For all optimisers of the process; by what torch 2.13 looks at (`torch._compile`). Another
+    version may import the compiler as before.
     """
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         plain = inspect.unwrap(getattr(torch.optim.Optimizer, name))
