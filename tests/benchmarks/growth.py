@@ -218,7 +218,7 @@ def held_bytes(pid: int) -> int:
 def describe(rows: Sequence[dict]) -> str:
     """Return the table: seconds of processor time and memory of each size, and what one adds."""
     sizes = sorted({row["utterances"] for row in rows})
-    heads = [f"{unit}, {size // 1000}k" for unit in ("CPU s", "MB") for size in sizes]
+    heads = [f"{unit} {size // 1000}k" for unit in ("CPU s", "MB") for size in sizes]
     lines = ["| | " + " | ".join([*heads, "ms each", "bytes each"]) + " |"]
     lines.append("|---" * (len(heads) + 3) + "|")
     for stage in dict.fromkeys(row["stage"] for row in rows):

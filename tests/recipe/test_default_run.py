@@ -7,14 +7,14 @@ import pytest
 
 from support.recipe import Recipe
 
-# EER %, by cosine, of all trials. Training rounds differently from processor to processor: three
-# of them gave 0.89, 1.00 and 1.12 for fine-tuning, three seeds of one gave up to 1.28.
+# EER %, by cosine, of all trials. Training rounds differently from processor to processor: with
+# 300 steps of fine-tuning three of them gave 0.89, 1.00 and 1.12, a fourth 1.41; with 180, it 1.59.
 BANDS = {
     "statistics": (5.6, 5.7),
     "statistics_no_mean": (6.85, 7.0),
     "untrained": (40.0, 44.0),
     "pretraining": (1.0, 3.0),
-    "finetuning": (0.4, 1.7),
+    "finetuning": (0.4, 2.0),
     "pretraining_continued": (0.9, 2.8),
 }
 
