@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deep_speaker.kaldi import key_rows
-from deep_speaker.kaldi.key_rows import KeyRows
+from deep_speaker.kaldi.key_rows import KeyRows, group_alike
 from deep_speaker.kaldi.words import Words, join_words
 
 # Of one letter more, of eight letters, of ends alike, and in other letters.
@@ -49,6 +49,22 @@ def test_unknown_words_become_keys_in_the_order_they_come() -> None:
         assert rows.find_or_add(words_of(*words)).tolist() == [expected[word] for word in words]
     assert rows.names() == list(expected)
     assert rows.have(words_of(*expected), np.arange(len(expected)))
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_words_that_are_the_same_are_grouped(
+    collide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where words of one hash differ, in length or bytes: they stand alone, or in a group."""
+    if collide:
+        monkeypatch.setattr(key_rows, "hash_words", lambda eights: eights[0] * np.uint64(0))
+    words = ["b", "12345678x", "b", "", "12345678y", "12345678x", "a\0", "a", "b", ""]
+    firsts, groups = group_alike(words_of(*words))
+    assert [words[i] for i in firsts[groups]] == words
+    assert groups[0] == groups[2] == groups[8]
+    if not collide:
+        assert firsts.tolist() == [0, 1, 3, 4, 6, 7]
+    assert [part.tolist() for part in group_alike(words_of("", ""))] == [[0], [0, 0]]
 
 
 def test_words_are_the_keys_of_some_rows_or_are_not() -> None:

@@ -1,6 +1,6 @@
 """Rows of keys, found for whole columns of words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class KeyRows:
     """Finds the rows of keys.
 
     A word's hash leads to a key, and the two are compared, for a whole column at once. Words that
-    differ from the key they find, as of keys that share a place, are looked up one by one.
+    differ from the key they find, as of keys that share a place, are looked up one by one, each
+    once in a column.
     """
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
@@ -44,23 +45,30 @@ class KeyRows:
 
     def find(self, words: Words) -> np.ndarray:
         """Return the rows of words, -1 of unknown ones: int32, shape (words,)."""
-        eights = [words.eights(i) for i in range(self._width_of(words))]
-        rows = self._places[self._hash(eights)]
-        for i in np.flatnonzero(~self._are(words, eights, rows)).tolist():
-            rows[i] = self._rows.get(words.octets(i), -1)
-        return rows
+        return self._find(words, lambda word: self._rows.get(word, -1))
 
     def find_or_add(self, words: Words) -> np.ndarray:
         """Return the rows of words, new ones of those that were unknown: int32, shape (words,)."""
-        rows = self.find(words)
-        unknown = np.flatnonzero(rows < 0).tolist()
-        for i in unknown:
-            word = words.octets(i)
-            rows[i] = self._rows.setdefault(word, len(self._keys))
-            if rows[i] == len(self._keys):
-                self._keys.append(word)
+        rows = self._find(words, self._row_or_new)
         if len(self._keys) > MOST_UNPLACED * self._num_placed:
             self._place()
+        return rows
+
+    def _row_or_new(self, word: bytes) -> int:
+        row = self._rows.setdefault(word, len(self._keys))
+        if row == len(self._keys):
+            self._keys.append(word)
+        return row
+
+    def _find(self, words: Words, find_one: Callable[[bytes], int]) -> np.ndarray:
+        eights = [words.eights(i) for i in range(self._width_of(words))]
+        rows = self._places[self._places_of(eights)]
+        others = np.flatnonzero(~self._are(words, eights, rows))
+        if len(others):
+            some = words.beside(words.starts[others], words.lengths[others])
+            firsts, groups = group_alike(some)
+            found = [find_one(some.octets(i)) for i in firsts.tolist()]
+            rows[others] = np.array(found, np.int32)[groups]
         return rows
 
     def have(self, words: Words, rows: np.ndarray) -> bool:
@@ -84,19 +92,15 @@ class KeyRows:
         num_bits = (PLACES_PER_KEY * len(self._keys)).bit_length()
         self._shift = np.uint64(64 - num_bits)
         self._places = np.zeros(1 << num_bits, np.int32)
-        self._places[self._hash(eights)] = np.arange(len(self._keys), dtype=np.int32)
+        self._places[self._places_of(eights)] = np.arange(len(self._keys), dtype=np.int32)
 
     def _width_of(self, words: Words) -> int:
         """Return how many times eight bytes of words may be those of a key."""
         return min(-(-int(words.lengths.max()) // EIGHT), self._eights.shape[1])
 
-    def _hash(self, eights: Sequence[np.ndarray]) -> np.ndarray:
+    def _places_of(self, eights: Sequence[np.ndarray]) -> np.ndarray:
         """Return the places of words."""
-        total = np.zeros(len(eights[0]), np.uint64)
-        for part, factor in zip(eights, FACTORS, strict=False):
-            total += part * factor
-        total ^= total >> np.uint64(32)
-        return ((total * LAST_FACTOR) >> self._shift).astype(np.int64)
+        return (hash_words(eights) >> self._shift).astype(np.int64)
 
     def _are(self, words: Words, eights: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
         """Tell which words are the keys of rows: bool, shape (words,)."""
@@ -104,3 +108,31 @@ class KeyRows:
         for i, part in enumerate(eights):
             are &= self._eights[rows, i] == part
         return are
+
+
+def hash_words(eights: Sequence[np.ndarray]) -> np.ndarray:
+    """Return hashes of words by their numbers of eight bytes: uint64, shape (words,)."""
+    total = np.zeros(len(eights[0]), np.uint64)
+    for part, factor in zip(eights, FACTORS, strict=False):
+        total += part * factor
+    total ^= total >> np.uint64(32)
+    return total * LAST_FACTOR
+
+
+def group_alike(words: Words) -> tuple[np.ndarray, np.ndarray]:
+    """Find the words that are the same.
+
+    Returns:
+        firsts: the number of one word of each group, the first in it, in their order.
+        groups: of each word, the place of its group in `firsts`: shape (words,).
+    """
+    eights = [words.eights(i) for i in range(max(1, -(-int(words.lengths.max()) // EIGHT)))]
+    _, firsts, groups = np.unique(hash_words(eights), return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    firsts, groups = firsts[order], np.argsort(order)[groups]
+    differ = np.zeros(len(words), bool)
+    for part in (words.lengths, *eights):
+        differ |= part != part[firsts][groups]
+    alone = np.flatnonzero(differ)  # from the first with their hash: as good as never
+    groups[alone] = len(firsts) + np.arange(len(alone))
+    return np.concatenate([firsts, alone]), groups
