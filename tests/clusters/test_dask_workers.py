@@ -85,7 +85,8 @@ def test_jobs_that_the_queue_refuses_are_told_in_one_line(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 1
-    _, line = done.stderr.splitlines()  # below the command
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]
     assert "--dask cluster.yaml: sbatch does not take its jobs: " in line
     assert line.endswith("invalid partition x")
 
