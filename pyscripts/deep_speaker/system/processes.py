@@ -34,7 +34,7 @@ class Workers:
     def __init__(self, num_jobs: int) -> None:
         self.num_jobs = num_jobs
         self._pool = ProcessPoolExecutor(num_jobs, CONTEXT, initializer=begin_worker)
-        self._processes = self._pool._processes  # which the pool adds to, and drops in the end
+        self._processes = self._pool._processes  # which its thread may change at any time
 
     def map(self, function: Callable[[Item], Output], items: Iterable[Item]) -> Iterator[Output]:
         """Yield `function(item)` in the order of `items`.
@@ -65,7 +65,7 @@ class Workers:
         """
         while not future.done():
             late = wait([future], LOOK_S).not_done
-            if late and any(each.exitcode is not None for each in self._processes.values()):
+            if late and any(each.exitcode is not None for each in list(self._processes.values())):
                 raise BrokenProcessPool
         return future.result()
 
@@ -74,7 +74,7 @@ class Workers:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error:  # nobody wants what they are at, which may take hours
-            for worker in self._processes.values():
+            for worker in list(self._processes.values()):
                 worker.kill()
             # One may have been sending: the pool waits for the rest as long as anybody could.
             results: Any = self._pool._result_queue
