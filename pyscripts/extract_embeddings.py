@@ -12,7 +12,8 @@ from deep_speaker.clusters.options import add_cluster_options, open_cluster
 from deep_speaker.config import read_experiment
 from deep_speaker.config.folders import ADAPTATION_XVECTORS
 from deep_speaker.config.made import check_network
-from deep_speaker.embeddings.extraction import Extractor, extract, settle
+from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.settling import settle
 from deep_speaker.networks.pace import add_precision_option
 from deep_speaker.system import command
 from deep_speaker.system.locks import hold

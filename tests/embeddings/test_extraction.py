@@ -12,11 +12,12 @@ from torch import nn
 
 import extract_embeddings
 from deep_speaker.corpora.speaker_splits import split_speakers
-from deep_speaker.embeddings import extraction
-from deep_speaker.embeddings.extraction import Extractor, extract, find_held_out, make_trial
+from deep_speaker.embeddings import extraction, settling
+from deep_speaker.embeddings.extraction import Extractor, extract, find_held_out
 from deep_speaker.embeddings.inference import (
     embed_utterance,
 )
+from deep_speaker.embeddings.settling import make_trial
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.features.source import FeatureSource
 from deep_speaker.kaldi.tables import read_table
@@ -193,7 +194,7 @@ def test_a_trial_embeds_pieces_of_a_middling_utterance(
     experiment = make_experiment(extraction=options)
     seen: list[tuple[int, ...]] = []
     monkeypatch.setattr(
-        extraction, "embed_pieces", lambda network, pieces, *_: seen.extend(map(np.shape, pieces))
+        settling, "embed_pieces", lambda network, pieces, *_: seen.extend(map(np.shape, pieces))
     )
     make_trial(dataclasses.replace(extractor, experiment=experiment))(Pace("float32", 1))
     source = FeatureSource(extractor.data_dir, TINY)

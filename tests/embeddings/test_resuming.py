@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import extract_embeddings
-from deep_speaker.embeddings import extraction, vector_shards
+from deep_speaker.embeddings import extraction, settling, vector_shards
 from deep_speaker.embeddings.extraction import Extractor, extract
 from deep_speaker.kaldi.tables import read_table, write_table
 from deep_speaker.networks import pace
@@ -234,7 +234,7 @@ def test_the_precision_of_what_is_kept_is_kept(
 ) -> None:
     """A trial may choose another one each time; --precision is obeyed."""
     config = write_experiment(tmp_path / "tiny.yaml", extractor.experiment)
-    for module in (pace, extraction):
+    for module in (pace, settling):
         monkeypatch.setattr(module, "has_bfloat16", lambda device: True)
 
     def run_where_slow(slow: str, *words: str) -> list[int]:

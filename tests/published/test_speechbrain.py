@@ -10,7 +10,8 @@ import torch
 
 from deep_speaker.config import Experiment, read_experiment
 from deep_speaker.embeddings import extraction
-from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
+from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.settling import choose_precision
 from deep_speaker.embeddings.unit_length import at_unit_length
 from deep_speaker.embeddings.xvectors import read_unit_vectors
 from deep_speaker.features.extraction import compute_data_dir

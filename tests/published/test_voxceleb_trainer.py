@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from deep_speaker.config import read_experiment
 from deep_speaker.embeddings import extraction
-from deep_speaker.embeddings.extraction import Extractor, choose_precision, extract
+from deep_speaker.embeddings.extraction import Extractor, extract
+from deep_speaker.embeddings.settling import choose_precision
 from deep_speaker.features.extraction import compute_data_dir
 from deep_speaker.kaldi.audio import read_info
 from deep_speaker.kaldi.data_dir import write_data_dir

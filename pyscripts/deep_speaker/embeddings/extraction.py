@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
@@ -32,8 +32,7 @@ from deep_speaker.features.samples import SampleSource
 from deep_speaker.features.source import FeatureSource, check_features
 from deep_speaker.kaldi.mapped_tables import MappedTable
 from deep_speaker.networks.checkpoints import Checkpoint, load_checkpoint, load_network
-from deep_speaker.networks.devices import choose_device, has_bfloat16
-from deep_speaker.networks.pace import PRECISIONS, Asked, Precision, Step, choose_pace
+from deep_speaker.networks.pace import Precision
 from deep_speaker.networks.speaker_network import EmbeddingNetwork
 from deep_speaker.system.code import code_sum
 from deep_speaker.system.durability import full_disk_told
@@ -46,7 +45,6 @@ CODE = ("embeddings", "features", "kaldi", "networks")  # the rooms whose code d
 Job = tuple[int, dict[str, str]]  # a shard's number, its utterances and the sums of their inputs
 CPU = torch.device("cpu")
 AT_ONCE = 8  # utterances that a worker takes, as each message takes time; fewer of a small set
-SAMPLED = 50  # utterances whose lengths tell which is a middling one
 
 
 @dataclass(frozen=True)
@@ -58,17 +56,6 @@ class Extractor:
     experiment: Experiment
     device: torch.device = CPU
     precision: Precision = "float32"
-
-    def __call__(self, utterances: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield utterances with the embeddings of their pieces; see `embed_pieces`."""
-        network, reader = open_extractor(self)
-        options = self.experiment.extraction
-        for utterance in utterances:
-            yield utterance, embed_pieces(network, reader.read(utterance), options, self.device)
-
-    def embed_some(self, utterances: Iterable[str]) -> list[tuple[str, np.ndarray]]:
-        """Return all that `__call__` yields, as a worker sends it."""
-        return list(self(utterances))
 
 
 @lru_cache(maxsize=1)
@@ -83,64 +70,6 @@ def load_extractor(extractor: Extractor) -> tuple[EmbeddingNetwork, PieceReader]
     network = load_network(extractor.checkpoint, extractor.experiment)
     source = FeatureSource(extractor.data_dir, extractor.experiment)
     return network, PieceReader(source, extractor.experiment, network.fewest_frames)
-
-
-def settle(
-    device: str, precision: Precision | None, extractors: Mapping[Path, Extractor]
-) -> dict[Path, Extractor]:
-    """Choose the device and the precision of a run, on a machine that is to embed.
-
-    Args:
-        extractors: by output.
-    """
-    chosen = choose_device(device)
-    settled = {folder: replace(each, device=chosen) for folder, each in extractors.items()}
-    asked = precision or find_precision(settled)
-    precision = choose_precision(next(iter(settled.values())), asked)
-    return {folder: replace(each, precision=precision) for folder, each in settled.items()}
-
-
-def choose_precision(extractor: Extractor, asked: Precision | None) -> Precision:
-    """Choose the precision of a run's embeddings, which are compared with each other, and say so.
-
-    The experiment's `extraction.precision` holds if it is float32. Else it is what is asked for, or
-    what takes an utterance of a middling length less time: on a CPU on one thread, as in a worker.
-    """
-    if extractor.experiment.extraction.precision == "float32":
-        if asked == "bfloat16":
-            logging.info("extraction.precision of the config is float32: --precision gives way")
-        asked = "float32"
-    threads = 1 if in_processes(extractor.device) else None
-    pace, said = choose_pace(extractor.device, Asked(asked, threads), lambda: make_trial(extractor))
-    logging.info("extraction: %s", said)
-    return pace.precision
-
-
-def make_trial(extractor: Extractor) -> Step:
-    """Return what embeds an utterance that is neither short nor long."""
-    network, reader = load_extractor(extractor)  # not to be kept: workers open files of their own
-    utterances = reader.source.utt2spk
-    step = -(-len(utterances) // SAMPLED)
-    some = sorted(islice(utterances, None, None, step), key=reader.source.num_voiced)
-    pieces = list(reader.read(some[len(some) // 2]))
-    networks = {
-        precision: for_inference(network, extractor.device, precision) for precision in PRECISIONS
-    }
-    options = extractor.experiment.extraction
-    return lambda pace: embed_pieces(networks[pace.precision], pieces, options, extractor.device)
-
-
-def find_precision(extractors: Mapping[Path, Extractor]) -> Precision | None:
-    """Return the precision of the shards that an earlier call has left, by output; None: of none.
-
-    A trial may choose another one: all would then be embedded anew.
-    """
-    for output, extractor in extractors.items():
-        known = PRECISIONS if has_bfloat16(extractor.device) else PRECISIONS[-1:]
-        for precision in known if extractor.checkpoint.is_file() else ():
-            if open_shards(replace(extractor, precision=precision), output).begun():
-                return precision
-    return None
 
 
 def open_shards(extractor: Extractor, output: Path) -> Shards[VectorShard]:
@@ -270,7 +199,7 @@ def embed_parts(
     if in_processes(extractor.device):
         utterances = chain.from_iterable(parts)
         some = iter(lambda: list(islice(utterances, at_once)), [])
-        return chain.from_iterable(workers.map(extractor.embed_some, some))
+        return chain.from_iterable(workers.map(partial(embed_some, extractor), some))
     return chain.from_iterable(embed_part(extractor, part) for part in parts)
 
 
@@ -279,10 +208,18 @@ def embed_part(extractor: Extractor, part: Sequence[str]) -> Iterator[tuple[str,
 
     A batch on a GPU is of one shard, so that an embedding does not depend on which were missing.
     """
-    if in_processes(extractor.device):
-        return extractor(part)
     network, reader = open_extractor(extractor)
-    return embed_in_batches(network, reader, part, extractor.device)
+    if not in_processes(extractor.device):
+        yield from embed_in_batches(network, reader, part, extractor.device)
+        return
+    options = extractor.experiment.extraction
+    for utterance in part:
+        yield utterance, embed_pieces(network, reader.read(utterance), options, extractor.device)
+
+
+def embed_some(extractor: Extractor, part: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+    """Return all that `embed_part` yields, as a worker sends it."""
+    return list(embed_part(extractor, part))
 
 
 def in_processes(device: torch.device) -> bool:
